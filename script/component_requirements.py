@@ -32,8 +32,14 @@ def requirements(components: Path, names: list[str]) -> set[str]:
 def main() -> None:
     """Print one requirement a line."""
     spec = importlib.util.find_spec("homeassistant")
-    assert spec is not None and spec.origin is not None, "Home Assistant is not installed"
-    print("\n".join(sorted(requirements(Path(spec.origin).parent / "components", sys.argv[1:]))))
+    assert spec is not None and spec.origin is not None, (
+        "Home Assistant is not installed"
+    )
+    print(
+        "\n".join(
+            sorted(requirements(Path(spec.origin).parent / "components", sys.argv[1:]))
+        )
+    )
 
 
 if __name__ == "__main__":
