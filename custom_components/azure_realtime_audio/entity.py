@@ -1,0 +1,41 @@
+"""What every entity of an assistant has in common."""
+
+from typing import override
+
+from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
+from homeassistant.helpers.entity import Entity
+
+from .assistant import Assistant
+from .const import CONF_DEPLOYMENT, DOMAIN
+
+
+class AssistantEntity(Entity):
+    """An entity of one assistant: on its device, pushed and available as it is."""
+
+    _attr_has_entity_name = True
+    _attr_should_poll = False
+
+    def __init__(self, assistant: Assistant) -> None:
+        """Hang the entity on the assistant's device; subclasses set the unique id."""
+        self.assistant = assistant
+        self._attr_device_info = DeviceInfo(
+            entry_type=DeviceEntryType.SERVICE,
+            identifiers={(DOMAIN, assistant.subentry.subentry_id)},
+            manufacturer="Microsoft Azure",
+            model=assistant.entry.data[CONF_DEPLOYMENT],
+            name=assistant.subentry.title,
+        )
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Whether the service can be reached."""
+        return self.assistant.available
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Follow the assistant's status and availability."""
+        await super().async_added_to_hass()
+        self.async_on_remove(
+            self.assistant.async_add_listener(self.async_write_ha_state)
+        )

@@ -1,0 +1,42 @@
+"""The status sensor: what the assistant is doing now."""
+
+from typing import override
+
+from homeassistant.components.sensor import SensorDeviceClass, SensorEntity
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .assistant import Assistant, AzureRealtimeAudioConfigEntry
+from .entity import AssistantEntity
+from .realtime import ModelStatus
+
+PARALLEL_UPDATES = 0
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: AzureRealtimeAudioConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add a status sensor for each assistant."""
+    for subentry_id, assistant in entry.runtime_data.items():
+        async_add_entities([StatusSensor(assistant)], config_subentry_id=subentry_id)
+
+
+class StatusSensor(AssistantEntity, SensorEntity):
+    """Idle, listening, thinking or speaking: the most active of the sessions."""
+
+    _attr_device_class = SensorDeviceClass.ENUM
+    _attr_options = [status.value for status in ModelStatus]
+    _attr_translation_key = "status"
+
+    def __init__(self, assistant: Assistant) -> None:
+        """Name the sensor after the assistant's subentry."""
+        super().__init__(assistant)
+        self._attr_unique_id = f"{assistant.subentry.subentry_id}_status"
+
+    @property
+    @override
+    def native_value(self) -> str:
+        """The status now."""
+        return self.assistant.status.value
