@@ -1,46 +1,44 @@
-"""Print what Home Assistant installs at run time and a test run does not.
+"""Print what Home Assistant would install by itself while it runs.
 
-Home Assistant installs the requirements of a component when it first loads it; the test suite
-switches that off. This reads them from the manifests of the installed Home Assistant, for the
-components named on the command line and everything those depend on.
+Home Assistant installs the requirements of a component when it first loads it; tests
+switch that off, and a demo should not wait for it. This reads them from the manifests,
+for everything Home Assistant sets up by default, for the components named on the
+command line, and for all they depend on. Run it in the repository, with the Python that
+has Home Assistant.
 """
 
-from __future__ import annotations
-
-import importlib.util
 import json
 from pathlib import Path
 import sys
 
+import homeassistant
+from homeassistant.bootstrap import CORE_INTEGRATIONS, DEFAULT_INTEGRATIONS
 
-def requirements(components: Path, names: list[str]) -> set[str]:
-    """Return the pinned requirements of the named components and of their dependencies."""
+FOLDERS = [
+    Path("custom_components"),
+    *(Path(path, "components") for path in homeassistant.__path__),
+]
+
+
+def requirements(names: list[str]) -> set[str]:
+    """Return the requirements of the named components and of their dependencies."""
     found: set[str] = set()
     seen: set[str] = set()
-    waiting = list(names)
-    while waiting:
-        name = waiting.pop()
+    while names:
+        name = names.pop()
         if name in seen:
             continue
         seen.add(name)
-        manifest = json.loads((components / name / "manifest.json").read_text("utf-8"))
-        found.update(manifest.get("requirements", []))
-        waiting += manifest.get("dependencies", [])
+        for folder in FOLDERS:
+            if (file := folder / name / "manifest.json").is_file():
+                manifest = json.loads(file.read_text("utf-8"))
+                found.update(manifest.get("requirements", []))
+                names += manifest.get("dependencies", [])
+                break
     return found
 
 
-def main() -> None:
-    """Print one requirement a line."""
-    spec = importlib.util.find_spec("homeassistant")
-    assert spec is not None and spec.origin is not None, (
-        "Home Assistant is not installed"
-    )
-    print(
-        "\n".join(
-            sorted(requirements(Path(spec.origin).parent / "components", sys.argv[1:]))
-        )
-    )
-
-
-if __name__ == "__main__":
-    main()
+print(
+    *sorted(requirements([*CORE_INTEGRATIONS, *DEFAULT_INTEGRATIONS, *sys.argv[1:]])),
+    sep="\n",
+)

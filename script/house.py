@@ -1,0 +1,285 @@
+"""A real Home Assistant and the emulator, each a process of its own on loopback.
+
+``run_emulator`` and ``run_home_assistant`` own the processes; ``home_assistant`` talks to the
+second as the frontend does: REST for onboarding and config flows, one websocket for the rest.
+"""
+
+import asyncio
+import itertools
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "custom_components" / "azure_realtime_audio"
+USER_NAME = "admin"
+PASSWORD = "admin-pass-1"
+
+CONFIGURATION = """\
+homeassistant:
+  name: Demo Home
+  language: en
+  country: NL
+  time_zone: Europe/Amsterdam
+  latitude: 52.37
+  longitude: 4.89
+  elevation: 2
+  unit_system: metric
+  # Where the first person speaks from is where media may be read from.
+  media_dirs:
+    local: {media}
+assist_pipeline:
+config:
+frontend:
+media_source:
+template:
+  - light:
+      - name: Kitchen Light
+        unique_id: kitchen_light
+        turn_on: []
+        turn_off: []
+"""
+
+
+class HouseError(Exception):
+    """Something did not start, or Home Assistant refused a request; str() is one sentence."""
+
+
+def free_port() -> int:
+    """Return a TCP port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def seed(config: Path, port: int) -> None:
+    """Fill a config directory: our package, a kitchen light, onboarding all but done.
+
+    Onboarding's last steps would add integrations that need the internet; the user step is left
+    to ``HomeAssistant.log_in``.
+    """
+    storage = config / ".storage"
+    storage.mkdir(parents=True)
+    (config / "custom_components").mkdir()
+    (config / "custom_components" / PACKAGE.name).symlink_to(PACKAGE)
+    media = config / "media"
+    media.mkdir()
+    (config / "configuration.yaml").write_text(CONFIGURATION.format(media=media))
+    _store(storage, "onboarding", 4, {"done": ["core_config", "analytics", "integration"]})
+    # An http: section in YAML is only on trial since 2026.8; this is what the UI would store.
+    _store(storage, "http", 1, {"server_host": ["127.0.0.1"], "server_port": port})
+
+
+def _store(storage: Path, key: str, version: int, data: Mapping[str, Any]) -> None:
+    (storage / key).write_text(
+        json.dumps({"version": version, "minor_version": 1, "key": key, "data": data})
+    )
+
+
+@asynccontextmanager
+async def run(*command: str | Path, log: Path) -> AsyncGenerator[asyncio.subprocess.Process]:
+    """Run a command from the repository's root, its output in ``log``; end it and its children."""
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=asyncio.subprocess.STDOUT,
+            cwd=ROOT,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        _signal_group(process.pid, signal.SIGTERM)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(10):
+                await process.wait()
+        _signal_group(process.pid, signal.SIGKILL)
+        await process.wait()
+
+
+def _signal_group(leader: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(leader, number)
+
+
+@asynccontextmanager
+async def run_emulator(log: Path, *arguments: str) -> AsyncGenerator[asyncio.subprocess.Process]:
+    """Run the emulator on a port of its choice; ``emulator_url`` tells which."""
+    command = (sys.executable, "-u", "-m", "emulator", "--host", "127.0.0.1", "--port", "0")
+    async with run(*command, *arguments, log=log) as process:
+        yield process
+
+
+async def emulator_url(process: asyncio.subprocess.Process, log: Path) -> str:
+    """Wait for the emulator's announcement and return its URL, such as ws://127.0.0.1:40123."""
+    while process.returncode is None:
+        for line in log.read_text().splitlines():
+            if line.startswith("listening on "):
+                return line.removeprefix("listening on ")
+        await asyncio.sleep(0.05)
+    raise HouseError(f"The emulator did not start:\n{_tail(log)}")
+
+
+@asynccontextmanager
+async def run_home_assistant(
+    config: Path, log: Path
+) -> AsyncGenerator[asyncio.subprocess.Process]:
+    """Run Home Assistant; everything it needs is installed, so it is told not to look for more."""
+    hass = Path(sys.executable).parent / "hass"
+    async with run(hass, "--config", config, "--skip-pip", log=log) as process:
+        yield process
+
+
+def _tail(log: Path, lines: int = 20) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+
+
+@asynccontextmanager
+async def home_assistant(
+    url: str, process: asyncio.subprocess.Process, log: Path
+) -> AsyncGenerator[HomeAssistant]:
+    """Wait until Home Assistant answers at ``url``, become its owner and connect to it."""
+    async with aiohttp.ClientSession() as http:
+        await _answering(url, http, process, log)
+        token = await _log_in(url, http)
+    async with (
+        aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}) as http,
+        http.ws_connect(f"{url}/api/websocket", max_msg_size=0) as websocket,
+    ):
+        await websocket.receive_json()
+        await websocket.send_json({"type": "auth", "access_token": token})
+        if (await websocket.receive_json())["type"] != "auth_ok":
+            raise HouseError("Home Assistant refused the login")
+        house = HomeAssistant(url, http, websocket)
+        reader = asyncio.create_task(house.read())
+        try:
+            yield house
+        finally:
+            reader.cancel()
+            await asyncio.gather(reader, return_exceptions=True)
+
+
+async def _answering(
+    url: str, http: aiohttp.ClientSession, process: asyncio.subprocess.Process, log: Path
+) -> None:
+    while process.returncode is None:
+        with suppress(aiohttp.ClientError):
+            async with http.get(f"{url}/api/onboarding") as reply:
+                if reply.ok:
+                    return
+        await asyncio.sleep(0.1)
+    raise HouseError(f"Home Assistant did not start:\n{_tail(log)}")
+
+
+async def _log_in(url: str, http: aiohttp.ClientSession) -> str:
+    """Make the owner as onboarding does; return an access token."""
+    owner = {"name": "Admin", "username": USER_NAME, "password": PASSWORD, "language": "en"}
+    client = {"client_id": f"{url}/"}
+    async with http.post(f"{url}/api/onboarding/users", json=client | owner) as reply:
+        reply.raise_for_status()
+        grant = {"grant_type": "authorization_code", "code": (await reply.json())["auth_code"]}
+    async with http.post(f"{url}/auth/token", data=client | grant) as reply:
+        reply.raise_for_status()
+        token: str = (await reply.json())["access_token"]
+        return token
+
+
+class HomeAssistant:
+    """A logged-in connection to Home Assistant at ``url`` (http://127.0.0.1:PORT)."""
+
+    def __init__(
+        self,
+        url: str,
+        http: aiohttp.ClientSession,
+        websocket: aiohttp.ClientWebSocketResponse[bool],
+    ) -> None:
+        """Take an authenticated session and websocket; ``read`` has to run while it is used."""
+        self.url = url
+        self._http = http
+        self._websocket = websocket
+        self._ids = itertools.count(1)
+        self._results: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._events: dict[int, asyncio.Queue[dict[str, Any]]] = {}
+
+    async def rest(self, method: str, path: str, payload: Mapping[str, Any] | None = None) -> Any:
+        """Make a REST request to /api/``path`` and return the JSON of the answer."""
+        async with self._http.request(method, f"{self.url}/api/{path}", json=payload) as reply:
+            if not reply.ok:
+                raise HouseError(f"{method} {path}: {reply.status} {await reply.text()}")
+            return await reply.json()
+
+    async def fetch(self, path: str) -> AsyncGenerator[bytes]:
+        """Yield what a media player would get from ``path``, as it comes."""
+        async with self._http.get(f"{self.url}{path}") as reply:
+            if not reply.ok:
+                raise HouseError(f"GET {path}: {reply.status}")
+            async for data in reply.content.iter_any():
+                yield data
+
+    async def command(self, command: str, **fields: Any) -> Any:
+        """Send a websocket command and return its result."""
+        return await self._send(next(self._ids), command, fields)
+
+    async def events(self, command: str, **fields: Any) -> AsyncIterator[dict[str, Any]]:
+        """Send a websocket command that subscribes; return its events, the first included."""
+        number = next(self._ids)
+        queue = self._events[number] = asyncio.Queue()
+        await self._send(number, command, fields)
+        return _drain(queue)
+
+    async def action(
+        self, action: str, entity_id: str, *, answers: bool = True, **data: Any
+    ) -> dict[str, Any]:
+        """Perform an action on an entity; return the response data where it ``answers``."""
+        domain, service = action.split(".")
+        result = await self.command(
+            "call_service",
+            domain=domain,
+            service=service,
+            service_data=data,
+            target={"entity_id": entity_id},
+            return_response=answers,
+        )
+        response: dict[str, Any] = result.get("response") or {}
+        return response
+
+    async def state(self, entity_id: str) -> str:
+        """Return the state of an entity."""
+        state: str = (await self.rest("GET", f"states/{entity_id}"))["state"]
+        return state
+
+    async def _send(self, number: int, command: str, fields: Mapping[str, Any]) -> Any:
+        result = self._results[number] = asyncio.get_running_loop().create_future()
+        await self._websocket.send_json({"id": number, "type": command, **fields})
+        answer = await result
+        if not answer["success"]:
+            raise HouseError(f"{command}: {answer['error']['message']}")
+        return answer["result"]
+
+    async def read(self) -> None:
+        """Hand incoming messages to those who wait for them, until the connection ends."""
+        async for frame in self._websocket:
+            received = frame.json()
+            for message in received if isinstance(received, list) else [received]:
+                if message["type"] == "result":
+                    self._results.pop(message["id"]).set_result(message)
+                elif message["type"] == "event":
+                    self._events[message["id"]].put_nowait(message["event"])
+        for waiting in self._results.values():
+            waiting.set_exception(HouseError("Home Assistant hung up"))
+
+
+async def _drain(queue: asyncio.Queue[dict[str, Any]]) -> AsyncGenerator[dict[str, Any]]:
+    while True:
+        yield await queue.get()
