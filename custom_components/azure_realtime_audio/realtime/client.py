@@ -1,0 +1,818 @@
+"""The client: the surface of the reference client ``AzureRealTimeAudio``, in Python."""
+
+import asyncio
+from binascii import b2a_base64
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
+import logging
+from typing import Any, Self
+from uuid import uuid4
+
+import aiohttp
+import orjson
+
+from .audio import SAMPLE_RATE, Resampler, alaw_encode, decode_base64, ulaw_encode
+from .commands import PendingCommands
+from .connection import Connection, WebSocketOptions, reconnect_delays
+from .dialect import Decoder, Dialect, detect, encode
+from .emitter import Emitter, Event, Listener
+from .endpoint import Endpoint, is_transient_close, refusal_error
+from .errors import (
+    FATAL_CODES,
+    CommandError,
+    CommandTimeoutError,
+    ConnectError,
+    ConnectionLostError,
+    InvalidAudioError,
+    NotConnectedError,
+    RateLimitedError,
+    RealtimeError,
+    ResponseActiveError,
+)
+from .response import Response
+from .session import (
+    DEFAULT_SESSION_CONFIG,
+    SessionConfig,
+    validate_item,
+    validate_response_config,
+)
+from .status import ModelStatus, StatusTracker
+
+_LOGGER = logging.getLogger(__name__)
+
+# The service refuses a larger input_audio_buffer.append (Azure docs; base64 characters).
+MAX_APPEND_BYTES = 15 * 1024 * 1024
+# How long to wait for a session.created before configuring the session anyway: the
+# service always sends one, some gateways do not. Seconds.
+_CREATED_TIMEOUT = 3.0
+# How many ended responses are remembered, so that their late events are dropped.
+_ENDED_RESPONSES = 64
+
+_APPEND_PREFIX = b'{"type":"input_audio_buffer.append","audio":"'
+_APPEND_SUFFIX = b'"}'
+
+_NORMAL_CLOSURE = 1000
+
+# What reading an event can raise that has not the shape it should have.
+_MALFORMED = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+
+_PCM = "audio/pcm"
+# These take PCM16 of 8 kHz.
+_G711_ENCODERS = {"audio/pcmu": ulaw_encode, "audio/pcma": alaw_encode}
+_G711_SAMPLE_RATE = 8000
+
+
+def _format_of(audio: Mapping[str, Any]) -> str:
+    """Return the format of the audio that goes in or out: "audio/pcm" unless told."""
+    audio_format: str = (audio.get("format") or {}).get("type") or _PCM
+    return audio_format
+
+
+def _is_transient(error: RealtimeError) -> bool:
+    """Whether it may help to connect again."""
+    match error:
+        case ConnectError():
+            return error.transient
+        case ConnectionLostError(code=code):
+            # The client did not ask for a normal closure here: it is a loss like others.
+            return code == _NORMAL_CLOSURE or is_transient_close(code)
+        case _:
+            return isinstance(error, CommandTimeoutError)
+
+
+class ConnectionState(StrEnum):
+    """The state of the websocket, as browsers name it."""
+
+    CONNECTING = "connecting"
+    OPEN = "open"
+    CLOSING = "closing"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RealtimeOptions:
+    """Where the model is and how its sessions begin.
+
+    ``api_version`` None, "" or "v1" is the GA protocol; a date is that preview.
+    ``session_config`` takes the reference client's flat form or GA's nested form.
+    ``token_provider`` returns a Microsoft Entra token and is used instead of the key.
+    """
+
+    host_name: str
+    deployment: str
+    api_key: str = field(default="", repr=False)
+    api_version: str | None = None
+    session_config: SessionConfig | Mapping[str, Any] | None = None
+    token_provider: Callable[[], Awaitable[str]] | None = None
+
+
+class RealtimeClient:
+    """One conversation with a model, over one websocket at a time.
+
+    Every command that the service acknowledges is awaited until then, and raises
+
+    - ``CommandError`` when the service refuses it,
+    - ``CommandTimeoutError`` when the acknowledgement does not come in time,
+    - ``NotConnectedError`` and ``ConnectionLostError`` without a connection,
+    - ``InvalidConfigError`` and ``InvalidAudioError`` before anything is sent.
+
+    After a transient loss the client connects again by itself, to a new session with an
+    empty conversation: ``session_id`` changes.
+    """
+
+    def __init__(
+        self,
+        options: RealtimeOptions,
+        *,
+        session: aiohttp.ClientSession,
+        websocket_options: WebSocketOptions | None = None,
+    ) -> None:
+        """Prepare a client; nothing is sent before ``connect``.
+
+        Raises InvalidHostError and InvalidConfigError.
+        """
+        self.options = options
+        self.endpoint = Endpoint.parse(
+            options.host_name, options.deployment, options.api_version
+        )
+        self._http = session
+        self._websocket_options = websocket_options or WebSocketOptions()
+        self._config = SessionConfig(
+            DEFAULT_SESSION_CONFIG
+            if options.session_config is None
+            else options.session_config
+        )
+        self._emitter = Emitter()
+        self._status = StatusTracker(self._emit_status)
+
+        self._state = ConnectionState.CLOSED
+        self._settled = asyncio.Event()
+        self._error: RealtimeError | None = None
+        self._connection: Connection | None = None
+        self._runner: asyncio.Task[None] | None = None
+        self._dialect = self.endpoint.dialect
+        self._decoder = Decoder(self._dialect)
+        self._fatal_error: Mapping[str, Any] | None = None
+
+        self._session: dict[str, Any] = {}
+        self._is_initialized = False
+        self._has_been_initialized = False
+
+        self._commands = PendingCommands()
+        self._update_lock = asyncio.Lock()
+        self._responses: dict[str, Response] = {}
+        self._ended_responses: deque[str] = deque(maxlen=_ENDED_RESPONSES)
+        self._active: Response | None = None
+        self._creating: asyncio.Future[Any] | None = None
+
+        self._buffer_is_fresh = True
+        self._is_manual = True
+        self._input_encoding: Callable[[bytes], bytes] | None = None
+        self._output_format = _PCM
+        self._resampler: Resampler | None = None
+
+    def __repr__(self) -> str:
+        """Show where it is connected, and no secret."""
+        return (
+            f"<RealtimeClient {self.endpoint.deployment}@{self.endpoint.base} "
+            f"{self._state} {self.status}>"
+        )
+
+    # --- What it is
+
+    @property
+    def status(self) -> ModelStatus:
+        """What the model is doing."""
+        return self._status.status
+
+    @status.setter
+    def status(self, status: ModelStatus) -> None:
+        self._status.set(ModelStatus(status))
+
+    @property
+    def is_initialized(self) -> bool:
+        """Whether this connection's session has been configured."""
+        return self._is_initialized
+
+    @property
+    def state(self) -> ConnectionState:
+        """The state of the websocket."""
+        return self._state
+
+    @property
+    def dialect(self) -> Dialect:
+        """The protocol the service speaks: what was asked for, until it shows its own."""
+        return self._dialect
+
+    @property
+    def session(self) -> dict[str, Any]:
+        """The session as the service last told it, in GA's nested form."""
+        return self._session
+
+    @property
+    def session_id(self) -> str | None:
+        """The id of this connection's session; None without one."""
+        return self._session.get("id")
+
+    @property
+    def active_response(self) -> Response | None:
+        """The response in progress in the conversation, if there is one."""
+        return self._active
+
+    # --- Listeners
+
+    def on(self, event: str, listener: Listener) -> Callable[[], None]:
+        """Call ``listener`` with every such event; ``"*"`` hears all. Returns its end.
+
+        Server events go by their GA or preview names. The client's own are ``init``
+        (the first session, once it is configured), ``status_changed`` and
+        ``connection_changed``.
+        """
+        return self._emitter.on(event, listener)
+
+    def once(self, event: str, listener: Listener) -> Callable[[], None]:
+        """Call ``listener`` with the next such event."""
+        return self._emitter.once(event, listener)
+
+    def off(self, event: str, listener: Listener | None = None) -> None:
+        """Forget a listener of the event, or all of them."""
+        self._emitter.off(event, listener)
+
+    def off_all(self) -> None:
+        """Forget every listener."""
+        self._emitter.off_all()
+
+    # --- Connection
+
+    async def __aenter__(self) -> Self:
+        """Connect."""
+        await self.connect()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close."""
+        await self.close()
+
+    async def connect(self) -> None:
+        """Be connected, with the session configured, or raise why not.
+
+        Waits for a connection that is under way. Raises the ConnectError family,
+        CommandError when the session config is refused, and CommandTimeoutError.
+        """
+        if self._state is ConnectionState.OPEN:
+            return
+        if self._state is not ConnectionState.CLOSED:
+            await self._settled.wait()
+            if self._state is not ConnectionState.OPEN:
+                raise self._error or NotConnectedError()
+            return
+        self._set_state(ConnectionState.CONNECTING)
+        try:
+            await self._open()
+        except BaseException as err:
+            self._set_state(
+                ConnectionState.CLOSED, err if isinstance(err, RealtimeError) else None
+            )
+            raise
+        self._runner = asyncio.get_running_loop().create_task(
+            self._run(), name=f"realtime {self.endpoint.deployment}"
+        )
+
+    async def close(self) -> None:
+        """Close the socket and end everything that waits for it."""
+        if self._state is ConnectionState.CLOSED and self._runner is None:
+            return
+        self._set_state(ConnectionState.CLOSING)
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            runner.cancel()
+            await asyncio.wait((runner,))
+        await self._drop(ConnectionLostError(_NORMAL_CLOSURE))
+        self._set_state(ConnectionState.CLOSED)
+
+    # --- Audio
+
+    async def append_audio(self, base64_audio: str) -> None:
+        """Append base64 of audio in the session's input format (24 kHz PCM16).
+
+        At most 15 MiB. The service does not acknowledge it. Raises InvalidAudioError.
+        """
+        decode_base64(base64_audio)
+        await self._append(base64_audio.encode())
+
+    async def append_pcm(self, pcm: bytes, *, sample_rate: int = SAMPLE_RATE) -> None:
+        """Append PCM16 mono little-endian bytes of ``sample_rate`` Hz.
+
+        They are resampled, and encoded where the session takes G.711. Raises
+        InvalidAudioError.
+        """
+        if len(pcm) % 2:
+            raise InvalidAudioError("PCM16 audio has an even number of bytes")
+        encoding = self._input_encoding
+        if sample_rate != SAMPLE_RATE or encoding is not None:
+            pcm = self._convert(pcm, sample_rate, encoding)
+        await self._append(b2a_base64(pcm, newline=False))
+
+    async def commit_audio(self) -> str:
+        """End what the person says; returns the id of the item it becomes."""
+        await self._flush_resampler()
+        item_id: str = await self._command(
+            {"type": "input_audio_buffer.commit"},
+            acknowledged_by="input_audio_buffer.committed",
+            claim=lambda event: event.get("item_id") or "",
+        )
+        return item_id
+
+    async def clear_audio_buffer(self) -> None:
+        """Throw away what was appended since the last commit."""
+        self._resampler = None
+        await self._command(
+            {"type": "input_audio_buffer.clear"},
+            acknowledged_by="input_audio_buffer.cleared",
+        )
+
+    # --- Conversation
+
+    async def create_conversation_item(
+        self, item: Mapping[str, Any], previous_item_id: str | None = None
+    ) -> str:
+        """Add an item at the end, or after ``previous_item_id`` ("root" is the front).
+
+        Returns its id, which the caller may choose (at most 32 characters).
+        """
+        item = validate_item(item)
+        item_id = item.setdefault("id", f"item_{uuid4().hex[:24]}")
+        event: dict[str, Any] = {"type": "conversation.item.create", "item": item}
+        if previous_item_id is not None:
+            event["previous_item_id"] = previous_item_id
+        await self._command(
+            event,
+            acknowledged_by={"conversation.item.added", "conversation.item.done"},
+            claim=lambda event: True if event["item"]["id"] == item_id else None,
+        )
+        return str(item_id)
+
+    async def delete_item(self, item_id: str) -> None:
+        """Delete an item of the conversation."""
+        await self._command(
+            {"type": "conversation.item.delete", "item_id": item_id},
+            acknowledged_by="conversation.item.deleted",
+            claim=lambda event: True if event["item_id"] == item_id else None,
+        )
+
+    async def truncate_item(
+        self, item_id: str, content_index: int, audio_end_ms: int
+    ) -> None:
+        """Cut a spoken item to what was played: its first ``audio_end_ms`` ms."""
+        await self._command(
+            {
+                "type": "conversation.item.truncate",
+                "item_id": item_id,
+                "content_index": content_index,
+                "audio_end_ms": audio_end_ms,
+            },
+            acknowledged_by="conversation.item.truncated",
+            claim=lambda event: True if event["item_id"] == item_id else None,
+        )
+
+    async def create_response(
+        self, config: Mapping[str, Any] | None = None
+    ) -> Response:
+        """Let the model answer; returns the response as it begins.
+
+        The conversation has one response at a time: while it has one, this raises
+        ResponseActiveError (``await client.active_response.done()`` waits for its end).
+        Responses with ``conversation`` "none" may run beside it.
+        """
+        event: dict[str, Any] = {"type": "response.create"}
+        if config is not None:
+            event["response"] = validate_response_config(config)
+        is_out_of_band = event.get("response", {}).get("conversation") == "none"
+        if is_out_of_band:
+            return await self._create_response(event, is_out_of_band=True)
+        if self._creating is not None or self._active is not None:
+            raise ResponseActiveError
+        self._creating = asyncio.get_running_loop().create_future()
+        try:
+            return await self._create_response(event, is_out_of_band=False)
+        finally:
+            self._creating.set_result(None)
+            self._creating = None
+
+    async def cancel_response(self) -> bool:
+        """Stop the conversation's response; False if there was none to stop."""
+        if self._creating is not None:
+            await asyncio.wait((self._creating,))
+        return self._active is not None and await self._cancel(self._active)
+
+    # --- Session and status
+
+    def set_model_speak_done(self) -> None:
+        """Tell that the reply has been played to its end."""
+        if self.status is ModelStatus.SPEAKING:
+            self._status.reset()
+
+    async def update_session(self, config: SessionConfig | Mapping[str, Any]) -> None:
+        """Change the keys that are given; a refused update changes nothing."""
+        config = SessionConfig(config)
+        self._require_open()
+        async with self._update_lock:
+            await self._send_session_update(config)
+        self._config = self._config.merge(config)
+
+    # --- Opening, running, losing the connection
+
+    async def _open(self) -> None:
+        """Open a socket and configure its session. Raises RealtimeError."""
+        self._dialect = self.endpoint.dialect
+        self._decoder = Decoder(self._dialect)
+        self._fatal_error = None
+        self._connection = connection = Connection(
+            self._http,
+            self.endpoint,
+            await self._credentials(),
+            self._websocket_options,
+        )
+        try:
+            await connection.open()
+            await self._await_created(connection)
+            await self._configure(connection)
+        except ConnectionLostError as lost:
+            error = refusal_error(self._fatal_error, lost.code)
+            await self._drop(error)
+            raise error from lost
+        except BaseException as err:
+            await self._drop(
+                err
+                if isinstance(err, RealtimeError)
+                else ConnectionLostError(_NORMAL_CLOSURE)
+            )
+            raise
+        self._set_state(ConnectionState.OPEN)
+
+    async def _credentials(self) -> dict[str, str]:
+        if self.options.token_provider is not None:
+            return {"Authorization": f"Bearer {await self.options.token_provider()}"}
+        return {"api-key": self.options.api_key}
+
+    async def _await_created(self, connection: Connection) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CREATED_TIMEOUT):
+                while not self._session:
+                    self._receive(await connection.receive())
+
+    async def _configure(self, connection: Connection) -> None:
+        """Send the session config, and read until the service has accepted it."""
+        update = asyncio.ensure_future(self._send_session_update(self._config))
+        reading = asyncio.ensure_future(self._read(connection))
+        try:
+            await asyncio.wait((update, reading), return_when=asyncio.FIRST_COMPLETED)
+            if not update.done():
+                reading.result()
+            await update
+        finally:
+            for task in (update, reading):
+                task.cancel()
+            await asyncio.gather(update, reading, return_exceptions=True)
+
+    async def _read(self, connection: Connection) -> None:
+        while True:
+            self._receive(await connection.receive())
+
+    async def _run(self) -> None:
+        """Read until the connection is lost for good."""
+        loop = asyncio.get_running_loop()
+        delays = reconnect_delays(self._websocket_options)
+        while True:
+            assert self._connection is not None
+            opened = loop.time()
+            try:
+                await self._read(self._connection)
+            except ConnectionLostError as lost:
+                error = self._reason(lost)
+            if loop.time() - opened > self._websocket_options.max_reconnect_delay:
+                delays = reconnect_delays(self._websocket_options)
+            await self._drop(error)
+            if not _is_transient(error) or not await self._reconnect(delays):
+                self._runner = None
+                self._set_state(ConnectionState.CLOSED, self._error or error)
+                return
+
+    def _reason(self, lost: ConnectionLostError) -> RealtimeError:
+        """Tell why the socket ended: the service may have said it in an error before."""
+        if self._fatal_error is None:
+            return lost
+        return refusal_error(self._fatal_error, lost.code)
+
+    async def _reconnect(self, delays: Iterator[float]) -> bool:
+        """Open a new session; the tries go on where the last loss left them."""
+        self._set_state(ConnectionState.CONNECTING)
+        retry_after = 0.0
+        for delay in delays:
+            await asyncio.sleep(max(delay, retry_after))
+            try:
+                await self._open()
+            except RealtimeError as err:
+                self._error = err
+                if not _is_transient(err):
+                    break
+                if isinstance(err, RateLimitedError):
+                    retry_after = err.retry_after or 0.0
+            else:
+                return True
+        return False
+
+    async def _drop(self, error: RealtimeError) -> None:
+        """Forget the connection; whoever waits for something of it hears ``error``."""
+        connection, self._connection = self._connection, None
+        self._session = {}
+        self._is_initialized = False
+        self._active = None
+        self._buffer_is_fresh = True
+        self._resampler = None
+        self._commands.fail(error)
+        responses, self._responses = self._responses, {}
+        for response in responses.values():
+            response.abandon(error)
+        self._status.reset()
+        if connection is not None:
+            await connection.close()
+
+    def _set_state(
+        self, state: ConnectionState, error: RealtimeError | None = None
+    ) -> None:
+        self._error = error
+        if state is self._state:
+            return
+        self._state = state
+        if state in (ConnectionState.OPEN, ConnectionState.CLOSED):
+            self._settled.set()
+        else:
+            self._settled.clear()
+        self._emitter.emit(
+            "connection_changed",
+            {"type": "connection_changed", "state": state, "error": error},
+        )
+
+    def _require_open(self) -> Connection:
+        if self._connection is None or self._state is not ConnectionState.OPEN:
+            raise NotConnectedError
+        return self._connection
+
+    # --- Commands
+
+    async def _command(
+        self,
+        event: dict[str, Any],
+        *,
+        acknowledged_by: str | set[str],
+        claim: Callable[[Event], Any] = lambda event: True,
+    ) -> Any:
+        """Send an event and return what its acknowledgement is worth to the caller."""
+        connection = self._require_open()
+        return await self._acknowledged(connection, event, acknowledged_by, claim)
+
+    async def _acknowledged(
+        self,
+        connection: Connection,
+        event: dict[str, Any],
+        acknowledged_by: str | set[str],
+        claim: Callable[[Event], Any],
+    ) -> Any:
+        types = (
+            {acknowledged_by} if isinstance(acknowledged_by, str) else acknowledged_by
+        )
+        with self._commands.add(event["type"], types, claim) as pending:
+            event = {"event_id": pending.event_id, **event}
+            await connection.send(orjson.dumps(encode(event, self._dialect)))
+            try:
+                async with asyncio.timeout(self._websocket_options.command_timeout):
+                    return await pending.result
+            except TimeoutError:
+                raise CommandTimeoutError(event["type"]) from None
+
+    async def _send_session_update(self, config: SessionConfig) -> None:
+        # While a session is being opened the connection is there, but not open yet.
+        if self._connection is None:
+            raise NotConnectedError
+        await self._acknowledged(
+            self._connection,
+            {"type": "session.update", "session": config.as_dict()},
+            "session.updated",
+            lambda event: True,
+        )
+
+    async def _create_response(
+        self, event: dict[str, Any], *, is_out_of_band: bool
+    ) -> Response:
+        known = set(self._responses)
+
+        def claim(event: Event) -> Response | None:
+            response = self._responses[
+                event.get("response_id") or event["response"]["id"]
+            ]
+            if response.id in known:
+                return None
+            # response.created names neither the command nor, with every service, the
+            # conversation; where it does, a response out of band has none.
+            if is_out_of_band and response is self._active and response.conversation_id:
+                return None
+            if is_out_of_band and response is self._active:
+                self._active = None
+            response.is_out_of_band = is_out_of_band
+            return response
+
+        response: Response = await self._command(
+            event,
+            # The second makes up for a response.created that never comes.
+            acknowledged_by={"response.created", "response.output_item.added"},
+            claim=claim,
+        )
+        return response
+
+    async def _cancel(self, response: Response) -> bool:
+        if response.is_done:
+            return False
+        event: dict[str, Any] = {"type": "response.cancel"}
+        if response.is_out_of_band:
+            event["response_id"] = response.id
+        try:
+            await self._command(
+                event,
+                acknowledged_by="response.done",
+                claim=lambda event: (
+                    True if event["response"]["id"] == response.id else None
+                ),
+            )
+        except CommandError, CommandTimeoutError:
+            # It ended while the cancel was under way. Should its response.done be lost,
+            # it must not block the conversation.
+            if not response.is_done:
+                self._end_response(response, {"status": "cancelled"})
+            return False
+        return True
+
+    async def _append(self, audio: bytes) -> None:
+        if len(audio) > MAX_APPEND_BYTES:
+            raise InvalidAudioError("One append takes at most 15 MiB of audio")
+        connection = self._connection
+        if connection is None or self._state is not ConnectionState.OPEN:
+            raise NotConnectedError
+        await connection.send(_APPEND_PREFIX + audio + _APPEND_SUFFIX)
+        if self._buffer_is_fresh:
+            self._buffer_is_fresh = False
+            if self._is_manual:
+                self._status.listening()
+
+    # --- Audio formats
+
+    def _convert(
+        self,
+        pcm: bytes,
+        sample_rate: int,
+        encoding: Callable[[bytes], bytes] | None,
+    ) -> bytes:
+        target_rate = SAMPLE_RATE if encoding is None else _G711_SAMPLE_RATE
+        if sample_rate != target_rate:
+            resampler = self._resampler
+            if resampler is None or resampler.source_rate != sample_rate:
+                self._resampler = resampler = Resampler(sample_rate, target_rate)
+            pcm = resampler.process(pcm)
+        return pcm if encoding is None else encoding(pcm)
+
+    async def _flush_resampler(self) -> None:
+        """Send the last ms that the resampler holds back."""
+        resampler, self._resampler = self._resampler, None
+        if resampler is not None and (tail := resampler.flush()):
+            encoding = self._input_encoding
+            tail = tail if encoding is None else encoding(tail)
+            await self._append(b2a_base64(tail, newline=False))
+
+    # --- What the service sends
+
+    def _receive(self, frame: bytes) -> None:
+        try:
+            event = orjson.loads(frame)
+            events = self._decoder.decode(event)
+        except _MALFORMED as err:
+            _LOGGER.debug(
+                "Ignored a frame that is not an event: %s", type(err).__name__
+            )
+            return
+        for event in events:
+            self._dispatch(event)
+
+    def _dispatch(self, event: dict[str, Any]) -> None:
+        event_type = event["type"]
+        try:
+            if event_type.startswith("response."):
+                self._on_response_event(event_type, event)
+            elif handler := self._HANDLERS.get(event_type):
+                handler(self, event)
+            if self._commands:
+                self._commands.acknowledge(event)
+        except _MALFORMED as err:
+            _LOGGER.debug("Malformed %s: %s", event_type, type(err).__name__)
+        self._emitter.emit(event_type, event)
+
+    def _on_session_created(self, event: Event) -> None:
+        dialect = detect(event["session"])
+        if dialect is not None and dialect is not self._dialect:
+            _LOGGER.debug("The service speaks %s", dialect)
+            self._dialect = dialect
+            self._decoder = Decoder(dialect)
+            (event,) = self._decoder.decode(dict(event))
+        self._take_session(event["session"])
+
+    def _on_session_updated(self, event: Event) -> None:
+        self._take_session({**self._session, **event["session"]})
+        self._is_initialized = True
+        if not self._has_been_initialized:
+            self._has_been_initialized = True
+            self._emitter.emit("init", self._session)
+
+    def _take_session(self, session: dict[str, Any]) -> None:
+        self._session = session
+        audio = session.get("audio") or {}
+        audio_input = audio.get("input") or {}
+        self._is_manual = audio_input.get("turn_detection") is None
+        self._input_encoding = _G711_ENCODERS.get(_format_of(audio_input))
+        self._output_format = _format_of(audio.get("output") or {})
+
+    def _on_error(self, event: Event) -> None:
+        error = event.get("error") or {}
+        code = error.get("code")
+        if self.options.api_key and self.options.api_key in (
+            error.get("message") or ""
+        ):
+            error["message"] = error["message"].replace(self.options.api_key, "***")
+        _LOGGER.debug("The service reported an error: %s (%s)", error.get("type"), code)
+        if code in FATAL_CODES or self._state is ConnectionState.CONNECTING:
+            self._fatal_error = error
+        self._commands.refuse(error)
+
+    def _on_speech_started(self, _: Event) -> None:
+        self._status.listening()
+
+    def _on_speech_stopped(self, _: Event) -> None:
+        self._status.thinking()
+
+    def _on_committed(self, _: Event) -> None:
+        self._buffer_is_fresh = True
+        self._status.thinking()
+
+    def _on_cleared(self, _: Event) -> None:
+        self._buffer_is_fresh = True
+        self._status.buffer_cleared()
+
+    def _on_response_event(self, event_type: str, event: Event) -> None:
+        if event_type in ("response.created", "response.done"):
+            described = event["response"]
+            response = self._response(described["id"])
+            if response is None:
+                return
+            if event_type == "response.done":
+                self._end_response(response, described)
+            else:
+                response.describe(described)
+                self._status.response_created(len(self._responses) > 1)
+            return
+        response = self._response(event["response_id"])
+        if response is not None and response.feed(event):
+            self._status.first_audio()
+
+    def _response(self, response_id: str) -> Response | None:
+        """Return the response, new if it is; None for what comes after its end."""
+        response = self._responses.get(response_id)
+        if response is None and response_id not in self._ended_responses:
+            response = Response(response_id, self._cancel, self._output_format)
+            self._responses[response_id] = response
+            if self._active is None:
+                self._active = response
+        return response
+
+    def _end_response(self, response: Response, described: Mapping[str, Any]) -> None:
+        response.finish(described)
+        self._responses.pop(response.id, None)
+        self._ended_responses.append(response.id)
+        if self._active is response:
+            self._active = None
+        self._status.response_done(response, bool(self._responses))
+
+    def _emit_status(self, status: ModelStatus) -> None:
+        self._emitter.emit(
+            "status_changed", {"type": "status_changed", "status": status}
+        )
+
+    _HANDLERS: dict[str, Callable[[RealtimeClient, Event], None]] = {
+        "session.created": _on_session_created,
+        "session.updated": _on_session_updated,
+        "error": _on_error,
+        "input_audio_buffer.speech_started": _on_speech_started,
+        "input_audio_buffer.speech_stopped": _on_speech_stopped,
+        "input_audio_buffer.committed": _on_committed,
+        "input_audio_buffer.cleared": _on_cleared,
+    }

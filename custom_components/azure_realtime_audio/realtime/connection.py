@@ -1,0 +1,145 @@
+"""One websocket to one deployment: open, ping, send, receive, close, retry."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+import random
+
+import aiohttp
+
+from .endpoint import Endpoint, handshake_error
+from .errors import CannotConnectError, ConnectionLostError
+
+# How long the other side may take to answer a close, in seconds.
+_CLOSE_TIMEOUT = 2.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WebSocketOptions:
+    """How the socket behaves. Times are seconds.
+
+    ``max_reconnect_attempts`` counts tries in a row after a socket was lost; 0 never
+    reconnects. The delay doubles from ``reconnect_delay`` to ``max_reconnect_delay``.
+    """
+
+    heartbeat: float = 20.0
+    connect_timeout: float = 10.0
+    command_timeout: float = 10.0
+    max_reconnect_attempts: int = 5
+    reconnect_delay: float = 0.5
+    max_reconnect_delay: float = 8.0
+
+
+def reconnect_delays(options: WebSocketOptions) -> Iterator[float]:
+    """Yield the delay in seconds before each try: doubling, with jitter, bounded."""
+    delay = options.reconnect_delay
+    for _ in range(options.max_reconnect_attempts):
+        yield delay * random.uniform(0.75, 1.0)
+        delay = min(delay * 2, options.max_reconnect_delay)
+
+
+class _Refused(Exception):
+    """The server answered the handshake with a status instead of an upgrade."""
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: str) -> None:
+        super().__init__(status)
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+
+async def _upgrade_or_refuse(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Keep the reason of a refusal, and follow no redirect: it would take the key along."""
+    response = await handler(request)
+    if response.status == 101:
+        return response
+    try:
+        body = await response.content.read(64 * 1024)
+    except aiohttp.ClientError:
+        body = b""
+    response.close()
+    raise _Refused(response.status, response.headers, body.decode(errors="replace"))
+
+
+class Connection:
+    """One websocket, from the handshake to its end."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        endpoint: Endpoint,
+        headers: Mapping[str, str],
+        options: WebSocketOptions,
+    ) -> None:
+        """Remember where to connect; ``headers`` carry the credential."""
+        self._session = session
+        self._endpoint = endpoint
+        self._headers = headers
+        self._options = options
+        self._http: aiohttp.ClientSession | None = None
+        self._socket: aiohttp.ClientWebSocketResponse[bool] | None = None
+
+    async def open(self) -> None:
+        """Upgrade. Raises a ConnectError that says what the server had against it."""
+        # Shares the given session's connections and TLS; only the middleware is its own.
+        self._http = aiohttp.ClientSession(
+            connector=self._session.connector,
+            connector_owner=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            middlewares=(_upgrade_or_refuse,),
+            timeout=aiohttp.ClientTimeout(total=self._options.connect_timeout),
+        )
+        try:
+            self._socket = await self._http.ws_connect(
+                self._endpoint.url,
+                headers=self._headers,
+                timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_TIMEOUT),
+                heartbeat=self._options.heartbeat,
+                # The payload is base64 of PCM: it does not shrink. Retrieved items carry
+                # whole recordings, far over aiohttp's default of 4 MiB.
+                compress=0,
+                max_msg_size=0,
+                decode_text=False,
+            )
+        except _Refused as refused:
+            raise handshake_error(
+                refused.status, refused.headers, refused.body
+            ) from None
+        except (aiohttp.ClientError, TimeoutError, OSError) as err:
+            raise CannotConnectError from err
+        finally:
+            if self._socket is None:
+                self._http.detach()
+
+    async def send(self, event: bytes) -> None:
+        """Send one JSON text. Raises ConnectionLostError."""
+        if self._socket is None or self._socket.closed:
+            raise ConnectionLostError(self.close_code)
+        try:
+            await self._socket.send_frame(event, aiohttp.WSMsgType.TEXT)
+        except (aiohttp.ClientError, OSError) as err:
+            raise ConnectionLostError(self.close_code) from err
+
+    async def receive(self) -> bytes:
+        """Wait for the next frame. Raises ConnectionLostError with the close code."""
+        assert self._socket is not None
+        message = await self._socket.receive()
+        if message.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
+            data: bytes = message.data
+            return data
+        raise ConnectionLostError(self.close_code)
+
+    @property
+    def close_code(self) -> int | None:
+        """The websocket close code; None without a close frame."""
+        return self._socket.close_code if self._socket else None
+
+    async def close(self) -> None:
+        """Close politely (code 1000) and let go of everything."""
+        try:
+            if self._socket is not None:
+                await self._socket.close()
+        finally:
+            if self._http is not None:
+                self._http.detach()
