@@ -1,0 +1,113 @@
+"""Azure Realtime Audio: a native speech-to-speech assistant on Azure OpenAI Realtime."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from homeassistant.const import Platform
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import (
+    ConfigEntryAuthFailed,
+    ConfigEntryError,
+    ConfigEntryNotReady,
+)
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
+from homeassistant.helpers.typing import ConfigType
+
+from .assistant import (
+    Assistant,
+    AzureRealtimeAudioConfigEntry,
+    build_options,
+    translated_error,
+)
+from .const import DOMAIN, SUBENTRY_CONVERSATION
+from .realtime import (
+    CommandError,
+    ConnectError,
+    InvalidAuthError,
+    InvalidConfigError,
+    InvalidHostError,
+    RealtimeClient,
+    RealtimeError,
+)
+from .services import async_setup_services
+
+CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
+PLATFORMS = (Platform.CONVERSATION, Platform.SENSOR)
+
+
+async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
+    """Register the actions, which exist whether or not an entry is loaded."""
+    async_setup_services(hass)
+    return True
+
+
+async def async_setup_entry(
+    hass: HomeAssistant, entry: AzureRealtimeAudioConfigEntry
+) -> bool:
+    """Connect once to see that the deployment answers, then make its assistants."""
+    try:
+        await async_test_connection(hass, entry.data)
+    except RealtimeError as err:
+        raise _setup_error(err) from err
+
+    entry.runtime_data = {
+        subentry.subentry_id: Assistant(hass, entry, subentry)
+        for subentry in entry.subentries.values()
+        if subentry.subentry_type == SUBENTRY_CONVERSATION
+    }
+    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    entry.async_on_unload(entry.add_update_listener(_async_reload))
+    return True
+
+
+async def async_unload_entry(
+    hass: HomeAssistant, entry: AzureRealtimeAudioConfigEntry
+) -> bool:
+    """Take the entities away and end what the assistants hold open."""
+    unloaded = await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+    if unloaded:
+        for assistant in entry.runtime_data.values():
+            await assistant.async_close()
+    return unloaded
+
+
+async def async_test_connection(
+    hass: HomeAssistant, entry_data: Mapping[str, Any]
+) -> None:
+    """Open a session with a config entry's data and close it again.
+
+    Raises RealtimeError, of the class that tells what is wrong.
+    """
+    session = async_get_clientsession(hass)
+    async with RealtimeClient(build_options(entry_data), session=session):
+        pass
+
+
+async def _async_reload(
+    hass: HomeAssistant, entry: AzureRealtimeAudioConfigEntry
+) -> None:
+    """Start again with changed data: the entry's, or an assistant's."""
+    await hass.config_entries.async_reload(entry.entry_id)
+
+
+def _setup_error(
+    err: RealtimeError,
+) -> ConfigEntryAuthFailed | ConfigEntryError | ConfigEntryNotReady:
+    """Say whether a new key, the user's hand or just time can mend the set-up."""
+    failure: type[ConfigEntryAuthFailed | ConfigEntryError | ConfigEntryNotReady]
+    match err:
+        case InvalidAuthError():
+            failure = ConfigEntryAuthFailed
+        case ConnectError(transient=False):
+            failure = ConfigEntryError
+        case CommandError() | InvalidConfigError() | InvalidHostError():
+            failure = ConfigEntryError
+        case _:
+            failure = ConfigEntryNotReady
+    translated = translated_error(err)
+    return failure(
+        translation_domain=translated.translation_domain,
+        translation_key=translated.translation_key,
+        translation_placeholders=translated.translation_placeholders,
+    )

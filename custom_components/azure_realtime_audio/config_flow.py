@@ -1,0 +1,265 @@
+"""The config flow: one deployment of a realtime model."""
+
+from collections.abc import Mapping
+from typing import Any, override
+
+from homeassistant.config_entries import (
+    ConfigEntry,
+    ConfigFlow,
+    ConfigFlowResult,
+    ConfigSubentryFlow,
+)
+from homeassistant.const import CONF_API_KEY, CONF_NAME
+from homeassistant.core import callback
+from homeassistant.data_entry_flow import AbortFlow
+import voluptuous as vol
+
+from . import async_test_connection
+from .assistant import AzureRealtimeAudioConfigEntry
+from .assistant_flow import AssistantSubentryFlow
+from .const import (
+    CONF_API_VERSION,
+    CONF_DEPLOYMENT,
+    CONF_HOST_NAME,
+    DEFAULT_ASSISTANT,
+    DEFAULT_ASSISTANT_NAME,
+    DOMAIN,
+    LOGGER,
+    SUBENTRY_CONVERSATION,
+)
+from .forms import choice_field, collapsed, key_field, text_field, without_sections
+from .realtime import (
+    CannotConnectError,
+    CommandTimeoutError,
+    ConnectionLostError,
+    DeploymentNotFoundError,
+    Endpoint,
+    ForbiddenError,
+    InvalidAuthError,
+    InvalidConfigError,
+    InvalidHostError,
+    NotRealtimeModelError,
+    RateLimitedError,
+    RealtimeError,
+    UnsupportedApiVersionError,
+)
+
+SECTION_ADVANCED = "advanced"
+
+GA = "v1"  # what the form shows for an API version of ""
+API_VERSIONS = [GA, "2025-04-01-preview", "2024-12-17", "2024-10-01-preview"]
+API_VERSION_FIELD = {
+    vol.Required(CONF_API_VERSION, default=GA): choice_field(
+        CONF_API_VERSION, API_VERSIONS, custom_value=True
+    )
+}
+
+USER_SCHEMA = vol.Schema(
+    {
+        vol.Required(CONF_HOST_NAME): text_field(),
+        vol.Required(CONF_DEPLOYMENT): text_field(),
+        vol.Required(CONF_API_KEY): key_field(),
+        vol.Required(SECTION_ADVANCED): collapsed(
+            {**API_VERSION_FIELD, vol.Optional(CONF_NAME, default=""): text_field()}
+        ),
+    }
+)
+RECONFIGURE_SCHEMA = vol.Schema(
+    {
+        vol.Required(CONF_HOST_NAME): text_field(),
+        vol.Required(CONF_DEPLOYMENT): text_field(),
+        vol.Optional(CONF_API_KEY): key_field(),
+        vol.Required(SECTION_ADVANCED): collapsed(API_VERSION_FIELD),
+    }
+)
+REAUTH_SCHEMA = vol.Schema({vol.Required(CONF_API_KEY): key_field()})
+
+# The field to blame, and the translated sentence that says what to do.
+FORM_ERRORS: dict[type[RealtimeError], tuple[str, str]] = {
+    InvalidHostError: (CONF_HOST_NAME, "invalid_host"),
+    CannotConnectError: (CONF_HOST_NAME, "cannot_connect"),
+    InvalidAuthError: (CONF_API_KEY, "invalid_auth"),
+    ForbiddenError: ("base", "forbidden"),
+    DeploymentNotFoundError: (CONF_DEPLOYMENT, "deployment_not_found"),
+    NotRealtimeModelError: (CONF_DEPLOYMENT, "not_realtime_model"),
+    RateLimitedError: ("base", "rate_limited"),
+    UnsupportedApiVersionError: (SECTION_ADVANCED, "unsupported_api_version"),
+    CommandTimeoutError: ("base", "timeout"),
+    ConnectionLostError: ("base", "timeout"),
+}
+
+
+class AzureRealtimeAudioConfigFlow(ConfigFlow, domain=DOMAIN):
+    """Set up one deployment, with a first assistant on it."""
+
+    VERSION = 1
+
+    def __init__(self) -> None:
+        """Start with nothing to complain about."""
+        self._errors: dict[str, str] = {}
+        self._placeholders: dict[str, str] = {}
+
+    @classmethod
+    @callback
+    @override
+    def async_get_supported_subentry_types(
+        cls, config_entry: ConfigEntry
+    ) -> dict[str, type[ConfigSubentryFlow]]:
+        """Return the one kind of subentry: an assistant."""
+        return {SUBENTRY_CONVERSATION: AssistantSubentryFlow}
+
+    @override
+    async def async_step_user(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask for a deployment, and make it together with its first assistant."""
+        if user_input is not None:
+            form = without_sections(user_input)
+            if data := await self._async_connected(form):
+                name = form[CONF_NAME].strip()
+                return self.async_create_entry(
+                    title=name or _default_title(data),
+                    data=data,
+                    subentries=[
+                        {
+                            "subentry_type": SUBENTRY_CONVERSATION,
+                            "title": name or DEFAULT_ASSISTANT_NAME,
+                            "data": dict(DEFAULT_ASSISTANT),
+                            "unique_id": None,
+                        }
+                    ],
+                )
+        return self._async_show("user", USER_SCHEMA, user_input)
+
+    async def async_step_reconfigure(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Change where the deployment is; without a new key the old one stays."""
+        entry = self._get_reconfigure_entry()
+        if user_input is None:
+            suggested = {
+                CONF_HOST_NAME: entry.data[CONF_HOST_NAME],
+                CONF_DEPLOYMENT: entry.data[CONF_DEPLOYMENT],
+                SECTION_ADVANCED: {
+                    CONF_API_VERSION: entry.data[CONF_API_VERSION] or GA
+                },
+            }
+            return self._async_show("reconfigure", RECONFIGURE_SCHEMA, suggested)
+        form = {
+            CONF_API_KEY: entry.data[CONF_API_KEY],
+            **without_sections(user_input),
+        }
+        if data := await self._async_connected(form):
+            return self._async_update(entry, data)
+        return self._async_show("reconfigure", RECONFIGURE_SCHEMA, user_input)
+
+    async def async_step_reauth(
+        self, entry_data: Mapping[str, Any]
+    ) -> ConfigFlowResult:
+        """Begin where the service has refused the key."""
+        return await self.async_step_reauth_confirm()
+
+    async def async_step_reauth_confirm(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask for the new key, and for nothing else."""
+        entry = self._get_reauth_entry()
+        if user_input is not None:
+            if data := await self._async_connected({**entry.data, **user_input}):
+                return self._async_update(entry, data)
+        self._placeholders |= {
+            CONF_HOST_NAME: entry.data[CONF_HOST_NAME],
+            CONF_DEPLOYMENT: entry.data[CONF_DEPLOYMENT],
+        }
+        return self._async_show("reauth_confirm", REAUTH_SCHEMA, user_input)
+
+    async def _async_connected(self, form: Mapping[str, Any]) -> dict[str, str] | None:
+        """Return a filled form's entry data once it has connected, else keep the error."""
+        self._errors, self._placeholders = {}, {}
+        try:
+            data = _entry_data(form)
+            await self._async_claim(data)
+            await async_test_connection(self.hass, data)
+        except AbortFlow:
+            raise
+        except RealtimeError as err:
+            field, error = _form_error(err)
+            self._errors[field] = error
+            self._placeholders["error"] = str(err)
+        except Exception:  # noqa: BLE001  # a bug must not cost the user the form
+            LOGGER.exception("Unexpected error while testing the connection")
+            self._errors["base"] = "unknown"
+        else:
+            return data
+        return None
+
+    async def _async_claim(self, data: Mapping[str, str]) -> None:
+        """Abort where another entry has this host and deployment already.
+
+        Another flow may be open for the same entry, to reauthenticate: no conflict.
+        """
+        unique_id = f"{data[CONF_HOST_NAME]}/{data[CONF_DEPLOYMENT]}"
+        taken = await self.async_set_unique_id(unique_id, raise_on_progress=False)
+        if taken and taken.entry_id != self.context.get("entry_id"):
+            raise AbortFlow("already_configured")
+
+    @callback
+    def _async_update(
+        self, entry: AzureRealtimeAudioConfigEntry, data: dict[str, str]
+    ) -> ConfigFlowResult:
+        """Store changed data and reload; a title that nobody chose follows it."""
+        title = entry.title
+        if title == _default_title(entry.data):
+            title = _default_title(data)
+        # An entry that failed to set up has no listener that would reload it.
+        update = (
+            self.async_update_and_abort
+            if entry.update_listeners
+            else self.async_update_reload_and_abort
+        )
+        return update(entry, unique_id=self.unique_id, title=title, data=data)
+
+    @callback
+    def _async_show(
+        self, step_id: str, schema: vol.Schema, suggested: Mapping[str, Any] | None
+    ) -> ConfigFlowResult:
+        """Show a form with what is known, and what went wrong on the field at fault."""
+        return self.async_show_form(
+            step_id=step_id,
+            data_schema=self.add_suggested_values_to_schema(schema, suggested),
+            errors={
+                field if field in schema.schema else "base": error
+                for field, error in self._errors.items()
+            },
+            description_placeholders=self._placeholders,
+        )
+
+
+def _entry_data(form: Mapping[str, Any]) -> dict[str, str]:
+    """Return the config entry data that a filled form describes.
+
+    Raises InvalidHostError or InvalidConfigError.
+    """
+    endpoint = Endpoint.parse(
+        form[CONF_HOST_NAME], form[CONF_DEPLOYMENT], form[CONF_API_VERSION]
+    )
+    return {
+        CONF_HOST_NAME: endpoint.base,
+        CONF_DEPLOYMENT: endpoint.deployment,
+        CONF_API_KEY: form[CONF_API_KEY].strip(),
+        CONF_API_VERSION: endpoint.api_version or "",
+    }
+
+
+def _default_title(data: Mapping[str, str]) -> str:
+    """Return the title of an entry that nobody named."""
+    return f"{data[CONF_DEPLOYMENT]} ({data[CONF_HOST_NAME]})"
+
+
+def _form_error(err: RealtimeError) -> tuple[str, str]:
+    """Return the field to blame and the translation key of what to do about it."""
+    if isinstance(err, InvalidConfigError):
+        if err.key == CONF_DEPLOYMENT:
+            return CONF_DEPLOYMENT, "invalid_deployment"
+        return SECTION_ADVANCED, "invalid_api_version"
+    return FORM_ERRORS.get(type(err), ("base", "connection_refused"))
