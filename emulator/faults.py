@@ -1,0 +1,237 @@
+"""Faults that can be switched on by name: what a real service does on a bad day.
+
+    NAME[:ARGUMENT][*TIMES]
+
+Without TIMES a fault lasts until it is removed. The table below is what `--help` prints.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from .events import Event
+
+FAULTS = {
+    # The handshake, Azure's way: an HTTP status before the upgrade.
+    "http_400": "handshake: 400 OpperationNotSupported (sic), the model cannot do realtime",
+    "http_400_spelled": "the same, spelled OperationNotSupported",
+    "http_400_api_version": "handshake: 400 API version not supported",
+    "http_401": "handshake: 401 access denied",
+    "http_403": "handshake: 403 network rules",
+    "http_404_deployment": "handshake: 404 DeploymentNotFound",
+    "http_404_resource": "handshake: 404 Resource not found",
+    "http_429": "handshake: 429 with retry-after and retry-after-ms (argument: ms, default 1500)",
+    "http_500": "handshake: 500",
+    "http_503": "handshake: 503",
+    "http_hang": "handshake: never answered",
+    # The handshake, OpenAI's way: upgrade, error, close.
+    "openai_invalid_api_key": "101, error invalid_api_key, close 3000",
+    "openai_invalid_model": "101, error invalid_model, close 4000",
+    "openai_missing_model": "101, error missing_model, close 4000",
+    "openai_beta_disabled": "101, error beta_api_shape_disabled, close 4000",
+    "openai_insufficient_quota": "101, error insufficient_quota, close 4000",
+    # The connection.
+    "no_session_created": "101, then silence: session.created never comes",
+    "drop_before_created": "101, then the socket is cut before session.created",
+    "slow_pong": "pongs come late (argument: seconds, default 1)",
+    "no_pong": "pings are not answered",
+    "session_expires": "error session_expired and close 1001 after (argument: seconds, default 1)",
+    "no_expires_at": "session.created lacks expires_at",
+    # Commands (argument: the client event's type).
+    "no_ack": "a client event of this type is swallowed: not done, not acknowledged",
+    "late_ack": "a client event of this type is handled 300 ms late",
+    "abort_on": "the socket is cut, without a close frame, when this client event arrives",
+    "close_on": "the socket is closed when this client event arrives (TYPE/CODE, default 1011)",
+    "refuse": "a client event of this type is refused with a server_error error event",
+    # The wire.
+    "null_error_codes": "errors have code null and the texts of 2024",
+    "unknown_events": "an event of an unknown type goes before every response.created",
+    "unknown_keys": "every event, session, item and response has a key nobody knows",
+    "truncated_json": "half a JSON frame goes before every response.created",
+    "binary_frame": "a binary frame goes before every response.created",
+    "doubled_events": "every event except audio deltas comes twice",
+    "reordered_events": "audio and transcript .done, and item and output_item .done, change places",
+    "schema_2024": "text.done has `value`, item.truncated has `index`",
+    # Responses.
+    "abort_mid_audio": "the socket is cut after the third audio delta of a response",
+    "close_mid_audio": "the socket is closed after the third audio delta (argument: code, 1011)",
+    "response_failed": "responses end failed with server_error, code null",
+    "response_rate_limited": "responses end failed with rate_limit_exceeded",
+    "response_quota": "responses end failed with insufficient_quota",
+    "response_incomplete": "responses end incomplete, max_output_tokens, after some output",
+    "content_filter": "responses end incomplete, content_filter, after some output",
+    "response_empty": "responses complete without any output",
+    "response_stalls": "responses stop after the third delta and never end",
+    "string_status_details": "status_details is a bare string",
+    "no_usage": "response.done has usage null",
+    "late_cancel": "response.cancel takes effect late (argument: seconds, default 0.5)",
+    "no_rate_limits": "rate_limits.updated never comes",
+    # Transcription of what the user said.
+    "transcription_late": "transcripts come late (argument: seconds, default 1)",
+    "transcription_failed": "transcription fails, as Azure does for a missing deployment",
+    "no_transcription": "transcription events never come",
+}
+
+
+@dataclass
+class _Active:
+    argument: str
+    times: int | None
+
+
+class Faults:
+    """The faults that are switched on."""
+
+    def __init__(self, specs: tuple[str, ...] = ()) -> None:
+        """Switch on what the command line names."""
+        self._active: dict[tuple[str, str], _Active] = {}
+        for spec in specs:
+            self.add(spec)
+
+    def add(self, spec: str, *, times: int | None = None) -> None:
+        """Switch a fault on: `name`, `name:argument`, `name*2`. ValueError: no such fault."""
+        spec, _, count = spec.partition("*")
+        name, _, argument = spec.partition(":")
+        if name not in FAULTS:
+            raise ValueError(f"no fault is called {name}")
+        self._active[(name, argument)] = _Active(
+            argument, int(count) if count else times
+        )
+
+    def remove(self, name: str) -> None:
+        """Switch a fault off, with whatever argument it has."""
+        for key in [key for key in self._active if key[0] == name]:
+            del self._active[key]
+
+    def clear(self) -> None:
+        """Switch all faults off."""
+        self._active.clear()
+
+    def take(self, name: str) -> str | None:
+        """Return the argument of a fault if it is on (and use it up once), else None."""
+        for (active_name, argument), fault in self._active.items():
+            if active_name == name:
+                self._use((active_name, argument), fault)
+                return argument
+        return None
+
+    def hits(self, name: str, argument: str) -> str | None:
+        """Like `take`, for faults that name a client event: `close_on:TYPE/CODE` gives CODE."""
+        for (active_name, target), fault in self._active.items():
+            target_type, _, rest = target.partition("/")
+            if active_name == name and target_type == argument:
+                self._use((active_name, target), fault)
+                return rest
+        return None
+
+    def _use(self, key: tuple[str, str], fault: _Active) -> None:
+        if fault.times is None:
+            return
+        fault.times -= 1
+        if fault.times == 0:
+            del self._active[key]
+
+
+class Wire:
+    """Turns the events of one session into frames, and disturbs them where a fault says so."""
+
+    _HELD_BACK = {
+        "response.output_audio.done": "response.output_audio_transcript.done",
+        "response.audio.done": "response.audio_transcript.done",
+        "conversation.item.done": "response.output_item.done",
+    }
+
+    def __init__(self, faults: Faults) -> None:
+        """Start undisturbed."""
+        self._faults = faults
+        self._held: tuple[str, Event] | None = None
+
+    def events(self, event: Event) -> list[Event | str | bytes]:
+        """Return what to send for an event: events, and raw frames that are not events."""
+        sent: list[Event | str | bytes] = []
+        if event["type"] == "response.created":
+            sent += self._noise()
+        sent += self._reordered(self._bent(event))
+        if (
+            not event["type"].endswith("audio.delta")
+            and self._faults.take("doubled_events") is not None
+        ):
+            sent += sent[-1:]
+        return sent
+
+    def _noise(self) -> list[Event | str | bytes]:
+        noise: list[Event | str | bytes] = []
+        if self._faults.take("unknown_events") is not None:
+            noise.append(
+                {
+                    "type": "response.mood.updated",
+                    "event_id": "event_x",
+                    "mood": "sunny",
+                }
+            )
+        if self._faults.take("truncated_json") is not None:
+            noise.append('{"type": "response.created", "respo')
+        if self._faults.take("binary_frame") is not None:
+            noise.append(b"\x00\x01\x02")
+        return noise
+
+    def _bent(self, event: Event) -> Event:
+        if (
+            event["type"] == "error"
+            and self._faults.take("null_error_codes") is not None
+        ):
+            event = {**event, "error": {**event["error"], "code": None}}
+        if (
+            "response" in event
+            and self._faults.take("string_status_details") is not None
+        ):
+            details = event["response"].get("status_details")
+            if details:
+                text = details.get("reason") or details["error"]["message"]
+                event = {
+                    **event,
+                    "response": {**event["response"], "status_details": text},
+                }
+        if self._faults.take("unknown_keys") is not None:
+            event = {key: _with_unknown_key(value) for key, value in event.items()}
+            event["x_novelty"] = {"nested": [1, None]}
+        if (
+            event["type"].endswith("text.done")
+            and self._faults.take("schema_2024") is not None
+        ):
+            event = {**event, "value": event["text"]}
+            del event["text"]
+        if (
+            event["type"] == "conversation.item.truncated"
+            and self._faults.take("schema_2024") is not None
+        ):
+            event = {**event, "index": event["content_index"]}
+            del event["content_index"]
+        return event
+
+    def _reordered(self, event: Event) -> list[Event]:
+        if self._held and event["type"] == self._held[0]:
+            held, self._held = self._held[1], None
+            return [event, held]
+        later = self._HELD_BACK.get(event["type"])
+        if (
+            later
+            and self._is_output(event)
+            and self._faults.take("reordered_events") is not None
+        ):
+            self._held = (later, event)
+            return []
+        return [event]
+
+    @staticmethod
+    def _is_output(event: Event) -> bool:
+        """Say whether an output_item.done will follow: it does for what the model says."""
+        item = event.get("item")
+        return (
+            item is None
+            or item.get("role") == "assistant"
+            or item["type"] == "function_call"
+        )
+
+
+def _with_unknown_key(value: Any) -> Any:
+    return {**value, "x_novelty": True} if isinstance(value, dict) else value

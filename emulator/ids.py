@@ -1,0 +1,11 @@
+"""Identifiers as the service writes them: a prefix and 21 letters and digits."""
+
+import secrets
+import string
+
+_ALPHABET = string.ascii_letters + string.digits
+
+
+def new_id(prefix: str) -> str:
+    """Return a fresh identifier such as `item_CJzr5TXOz2Nkq3oPFQ8bD`."""
+    return f"{prefix}_{''.join(secrets.choice(_ALPHABET) for _ in range(21))}"
