@@ -53,7 +53,14 @@ from .forms import (
     whole_number_field,
     without_sections,
 )
-from .realtime.session import PREVIEW_VOICES, VOICES
+from .realtime.session import (
+    MAX_OUTPUT_TOKENS_RANGE,
+    PREVIEW_VOICES,
+    SPEED_RANGE,
+    TEMPERATURE_RANGE,
+    THRESHOLD_RANGE,
+    VOICES,
+)
 
 SECTION_LISTENING = "listening"
 SECTION_SPEAKING = "speaking"
@@ -133,11 +140,15 @@ class AssistantSubentryFlow(ConfigSubentryFlow):
 def _schema(hass: HomeAssistant, *, preview: bool) -> vol.Schema:
     """Return the form; the preview API has fewer voices, and a temperature."""
     speaking: dict[vol.Marker, Any] = {
-        _required(CONF_SPEED): slider_field(0.25, 1.5, 0.05),
-        vol.Optional(CONF_MAX_OUTPUT_TOKENS): whole_number_field(1, 4096, "tokens"),
+        _required(CONF_SPEED): slider_field(*SPEED_RANGE, 0.05),
+        vol.Optional(CONF_MAX_OUTPUT_TOKENS): whole_number_field(
+            *MAX_OUTPUT_TOKENS_RANGE, "tokens"
+        ),
     }
     if preview:
-        speaking[vol.Optional(CONF_TEMPERATURE)] = slider_field(0.6, 1.2, 0.05)
+        speaking[vol.Optional(CONF_TEMPERATURE)] = slider_field(
+            *TEMPERATURE_RANGE, 0.05
+        )
     voices = PREVIEW_VOICES if preview else VOICES
     return vol.Schema(
         {
@@ -206,7 +217,7 @@ LISTENING_FIELDS = {
             TURN_DETECTION_NONE,
         ],
     ),
-    _required(CONF_THRESHOLD): slider_field(0, 1, 0.05),
+    _required(CONF_THRESHOLD): slider_field(*THRESHOLD_RANGE, 0.05),
     _required(CONF_PREFIX_PADDING_MS): whole_number_field(0, 5000, "ms"),
     _required(CONF_SILENCE_DURATION_MS): whole_number_field(100, 10000, "ms"),
     _required(CONF_EAGERNESS): choice_field(

@@ -65,4 +65,4 @@ DEFAULT_ASSISTANT: Final = MappingProxyType[str, Any](
 )
 
 MAX_SESSIONS: Final = 32  # open sessions of one assistant
-ACTION_SESSION_IDLE: Final = 300.0  # seconds
+SESSION_IDLE: Final = 300.0  # seconds until an unused session is closed
