@@ -1,0 +1,217 @@
+"""What can go wrong with a Realtime session.
+
+Every message is one plain sentence that can be shown to a person. None contains a key.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+# Error codes after which no new connection will fare better (seen on OpenAI and Azure until
+# 2026-09).
+FATAL_CODES = frozenset(
+    {
+        "account_deactivated",
+        "beta_api_shape_disabled",
+        "billing_hard_limit_reached",
+        "insufficient_quota",
+        "invalid_api_key",
+        "invalid_model",
+        "model_not_found",
+    }
+)
+
+# Error codes that only say that a command came too late: worth a debug line, not a warning.
+BENIGN_CODES = frozenset(
+    {
+        "conversation_already_has_active_response",
+        "input_audio_buffer_commit_empty",
+        "item_delete_invalid_item_id",
+        "item_truncate_invalid_item_id",
+        "response_cancel_not_active",
+    }
+)
+
+# Services of 2024 and early 2025 leave `code` null; the message already had its present wording.
+_CODE_BY_MESSAGE = {
+    "Cancellation failed: no active response": "response_cancel_not_active",
+    "Conversation already has an active response": "conversation_already_has_active_response",
+    "Error committing input audio buffer": "input_audio_buffer_commit_empty",
+    "Error deleting item": "item_delete_invalid_item_id",
+    "Error retrieving item": "item_retrieve_invalid_item_id",
+    "Error truncating item": "item_truncate_invalid_item_id",
+}
+
+
+class RealtimeError(Exception):
+    """The family of everything this library raises."""
+
+
+class InvalidHostError(RealtimeError):
+    """The host name cannot be reduced to a server that may be trusted with the key.
+
+    The host name itself is not kept: it may have a password in it.
+    """
+
+
+class InvalidConfigError(RealtimeError):
+    """A setting is unknown, out of range or of the wrong type. Nothing was sent."""
+
+    def __init__(self, key: str, reason: str) -> None:
+        """`key` is the dotted key as the caller wrote it, `reason` continues the sentence."""
+        super().__init__(f"{key}: {reason}")
+        self.key = key
+        self.reason = reason
+
+
+class InvalidAudioError(RealtimeError):
+    """The audio is not base64, not whole samples, or too much for one event."""
+
+
+class ConnectError(RealtimeError):
+    """The service did not let us in. `transient` tells whether another try makes sense."""
+
+    transient: ClassVar[bool] = False
+    message: ClassVar[str] = "The service refused the connection"
+
+    def __init__(self, message: str | None = None) -> None:
+        """Take the class's own sentence unless a better one is known."""
+        super().__init__(message or self.message)
+
+
+class CannotConnectError(ConnectError):
+    """No server answered, or it answered that it cannot serve now."""
+
+    transient = True
+    message = "The service cannot be reached"
+
+
+class InvalidAuthError(ConnectError):
+    """The key or token is missing, wrong, or lacks the role."""
+
+    message = "The service does not accept the key"
+
+
+class ForbiddenError(ConnectError):
+    """Network rules, a blocked resource or an exhausted account keep us out."""
+
+    message = "The resource does not allow this connection"
+
+
+class DeploymentNotFoundError(ConnectError):
+    """The resource has no deployment of that name, or no Realtime endpoint."""
+
+    message = "The resource has no such deployment"
+
+
+class NotRealtimeModelError(ConnectError):
+    """The deployment's model does not speak the Realtime protocol."""
+
+    message = "The deployed model does not support Realtime"
+
+
+class RateLimitedError(ConnectError):
+    """The quota is used up for now. `retry_after` is in seconds, None when not told."""
+
+    transient = True
+    message = "Too many requests"
+
+    def __init__(self, retry_after: float | None = None) -> None:
+        """Say how long to wait where the service said so."""
+        super().__init__(
+            self.message
+            if retry_after is None
+            else f"{self.message}, retry in {retry_after:g} s"
+        )
+        self.retry_after = retry_after
+
+
+class UnsupportedApiVersionError(ConnectError):
+    """The service does not offer this API version (any more)."""
+
+    message = "The service does not offer this API version"
+
+
+class NotConnectedError(RealtimeError):
+    """A command was given while there is no open session."""
+
+    def __init__(self) -> None:
+        """There is nothing to add."""
+        super().__init__("There is no open session")
+
+
+class ConnectionLostError(RealtimeError):
+    """The socket went away while a command or a response was pending."""
+
+    def __init__(self, code: int | None = None) -> None:
+        """`code` is the WebSocket close code, None when there was no close frame."""
+        super().__init__(
+            "The connection was lost"
+            if code is None
+            else f"The connection was lost (close code {code})"
+        )
+        self.code = code
+
+
+class CommandTimeoutError(RealtimeError):
+    """The service did not acknowledge a command in time."""
+
+    def __init__(self, command: str) -> None:
+        """`command` is the client event's type."""
+        super().__init__(f"The service did not answer {command} in time")
+        self.command = command
+
+
+class CommandError(RealtimeError):
+    """The service refused a command with an `error` event. The session lives on."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        error_type: str | None = None,
+        param: str | None = None,
+        event_id: str | None = None,
+    ) -> None:
+        """Take the fields of the event's `error`; `event_id` is the refused command's."""
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.error_type = error_type
+        self.param = param
+        self.event_id = event_id
+
+    @classmethod
+    def from_event(cls, error: Mapping[str, Any]) -> Self:
+        """Read the `error` object of an `error` event.
+
+        A null code is filled in where the message gives it away.
+        """
+        message = str(error.get("message") or "The service refused the command")
+        return cls(
+            message,
+            code=error.get("code") or _code_of(message),
+            error_type=error.get("type"),
+            param=error.get("param"),
+            event_id=error.get("event_id"),
+        )
+
+
+class ResponseActiveError(RealtimeError):
+    """A response was asked for while one is active in the default conversation."""
+
+    def __init__(self) -> None:
+        """There is nothing to add."""
+        super().__init__("A response is already in progress")
+
+
+def _code_of(message: str) -> str | None:
+    """Return the code that today's service sends with this message, if it is a known one."""
+    return next(
+        (
+            code
+            for prefix, code in _CODE_BY_MESSAGE.items()
+            if message.startswith(prefix)
+        ),
+        None,
+    )
