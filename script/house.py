@@ -5,15 +5,15 @@ second as the frontend does: REST for onboarding and config flows, one websocket
 """
 
 import asyncio
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
 import itertools
 import json
 import os
+from pathlib import Path
 import signal
 import socket
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -74,7 +74,9 @@ def seed(config: Path, port: int) -> None:
     media = config / "media"
     media.mkdir()
     (config / "configuration.yaml").write_text(CONFIGURATION.format(media=media))
-    _store(storage, "onboarding", 4, {"done": ["core_config", "analytics", "integration"]})
+    _store(
+        storage, "onboarding", 4, {"done": ["core_config", "analytics", "integration"]}
+    )
     # An http: section in YAML is only on trial since 2026.8; this is what the UI would store.
     _store(storage, "http", 1, {"server_host": ["127.0.0.1"], "server_port": port})
 
@@ -86,7 +88,9 @@ def _store(storage: Path, key: str, version: int, data: Mapping[str, Any]) -> No
 
 
 @asynccontextmanager
-async def run(*command: str | Path, log: Path) -> AsyncGenerator[asyncio.subprocess.Process]:
+async def run(
+    *command: str | Path, log: Path
+) -> AsyncGenerator[asyncio.subprocess.Process]:
     """Run a command from the repository's root, its output in ``log``; end it and its children."""
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
@@ -114,9 +118,20 @@ def _signal_group(leader: int, number: signal.Signals) -> None:
 
 
 @asynccontextmanager
-async def run_emulator(log: Path, *arguments: str) -> AsyncGenerator[asyncio.subprocess.Process]:
+async def run_emulator(
+    log: Path, *arguments: str
+) -> AsyncGenerator[asyncio.subprocess.Process]:
     """Run the emulator on a port of its choice; ``emulator_url`` tells which."""
-    command = (sys.executable, "-u", "-m", "emulator", "--host", "127.0.0.1", "--port", "0")
+    command = (
+        sys.executable,
+        "-u",
+        "-m",
+        "emulator",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "0",
+    )
     async with run(*command, *arguments, log=log) as process:
         yield process
 
@@ -171,7 +186,10 @@ async def home_assistant(
 
 
 async def _answering(
-    url: str, http: aiohttp.ClientSession, process: asyncio.subprocess.Process, log: Path
+    url: str,
+    http: aiohttp.ClientSession,
+    process: asyncio.subprocess.Process,
+    log: Path,
 ) -> None:
     while process.returncode is None:
         with suppress(aiohttp.ClientError):
@@ -184,11 +202,19 @@ async def _answering(
 
 async def _log_in(url: str, http: aiohttp.ClientSession) -> str:
     """Make the owner as onboarding does; return an access token."""
-    owner = {"name": "Admin", "username": USER_NAME, "password": PASSWORD, "language": "en"}
+    owner = {
+        "name": "Admin",
+        "username": USER_NAME,
+        "password": PASSWORD,
+        "language": "en",
+    }
     client = {"client_id": f"{url}/"}
     async with http.post(f"{url}/api/onboarding/users", json=client | owner) as reply:
         reply.raise_for_status()
-        grant = {"grant_type": "authorization_code", "code": (await reply.json())["auth_code"]}
+        grant = {
+            "grant_type": "authorization_code",
+            "code": (await reply.json())["auth_code"],
+        }
     async with http.post(f"{url}/auth/token", data=client | grant) as reply:
         reply.raise_for_status()
         token: str = (await reply.json())["access_token"]
@@ -212,12 +238,47 @@ class HomeAssistant:
         self._results: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._events: dict[int, asyncio.Queue[dict[str, Any]]] = {}
 
-    async def rest(self, method: str, path: str, payload: Mapping[str, Any] | None = None) -> Any:
+    async def rest(
+        self, method: str, path: str, payload: Mapping[str, Any] | None = None
+    ) -> Any:
         """Make a REST request to /api/``path`` and return the JSON of the answer."""
-        async with self._http.request(method, f"{self.url}/api/{path}", json=payload) as reply:
+        async with self._http.request(
+            method, f"{self.url}/api/{path}", json=payload
+        ) as reply:
             if not reply.ok:
-                raise HouseError(f"{method} {path}: {reply.status} {await reply.text()}")
+                raise HouseError(
+                    f"{method} {path}: {reply.status} {await reply.text()}"
+                )
             return await reply.json()
+
+    async def fill_in(
+        self, path: str, start: Mapping[str, Any], answers: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Go through a one-step config flow at /api/``path`` as the UI does.
+
+        Fields that ``answers`` has nothing for, in sections too, stay as the form suggests.
+        Returns the flow's result.
+        """
+        form = await self.rest("POST", path, start)
+        result: dict[str, Any] = await self.rest(
+            "POST",
+            f"{path}/{form['flow_id']}",
+            _filled(form["data_schema"], answers),
+        )
+        if result["type"] == "form":
+            raise HouseError(f"The form {form['step_id']!r} says {result['errors']}")
+        return result
+
+    async def entry_loaded(self, entry_id: str) -> None:
+        """Wait until a config entry is set up."""
+        while True:
+            answer = await self.command("config_entries/get_single", entry_id=entry_id)
+            match answer["config_entry"]:
+                case {"state": "loaded"}:
+                    return
+                case {"state": "setup_error" | "setup_retry", "reason": reason}:
+                    raise HouseError(f"The config entry does not load: {reason}")
+            await asyncio.sleep(0.05)
 
     async def fetch(self, path: str) -> AsyncGenerator[bytes]:
         """Yield what a media player would get from ``path``, as it comes."""
@@ -231,7 +292,9 @@ class HomeAssistant:
         """Send a websocket command and return its result."""
         return await self._send(next(self._ids), command, fields)
 
-    async def events(self, command: str, **fields: Any) -> AsyncIterator[dict[str, Any]]:
+    async def events(
+        self, command: str, **fields: Any
+    ) -> AsyncGenerator[dict[str, Any]]:
         """Send a websocket command that subscribes; return its events, the first included."""
         number = next(self._ids)
         queue = self._events[number] = asyncio.Queue()
@@ -280,6 +343,25 @@ class HomeAssistant:
             waiting.set_exception(HouseError("Home Assistant hung up"))
 
 
-async def _drain(queue: asyncio.Queue[dict[str, Any]]) -> AsyncGenerator[dict[str, Any]]:
+def _filled(
+    fields: Iterable[Mapping[str, Any]], answers: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Fill in a form that came over REST."""
+    filled: dict[str, Any] = {}
+    for field in fields:
+        name = field["name"]
+        suggested = field.get("description", {}).get("suggested_value")
+        if field.get("type") == "expandable":
+            filled[name] = _filled(field["schema"], answers)
+        elif name in answers:
+            filled[name] = answers[name]
+        elif suggested is not None:
+            filled[name] = suggested
+    return filled
+
+
+async def _drain(
+    queue: asyncio.Queue[dict[str, Any]],
+) -> AsyncGenerator[dict[str, Any]]:
     while True:
         yield await queue.get()

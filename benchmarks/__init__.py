@@ -1,0 +1,1 @@
+"""What the client library costs, measured against the bare socket."""
