@@ -17,7 +17,7 @@ import orjson
 from .audio import SAMPLE_RATE, Resampler, alaw_encode, decode_base64, ulaw_encode
 from .commands import PendingCommands
 from .connection import Connection, WebSocketOptions, reconnect_delays
-from .dialect import Decoder, Dialect, detect, encode
+from .dialect import Decoder, Dialect, encode
 from .emitter import Emitter, Event, Listener
 from .endpoint import Endpoint, is_transient_close, refusal_error
 from .errors import (
@@ -153,8 +153,7 @@ class RealtimeClient:
         self._error: RealtimeError | None = None
         self._connection: Connection | None = None
         self._runner: asyncio.Task[None] | None = None
-        self._dialect = self.endpoint.dialect
-        self._decoder = Decoder(self._dialect)
+        self._decoder = Decoder(self.endpoint.dialect)
         self._fatal_error: Mapping[str, Any] | None = None
 
         self._session: dict[str, Any] = {}
@@ -205,7 +204,7 @@ class RealtimeClient:
     @property
     def dialect(self) -> Dialect:
         """The protocol the service speaks: what was asked for, until it shows its own."""
-        return self._dialect
+        return self._decoder.dialect
 
     @property
     def session(self) -> dict[str, Any]:
@@ -427,8 +426,7 @@ class RealtimeClient:
 
     async def _open(self) -> None:
         """Open a socket and configure its session. Raises RealtimeError."""
-        self._dialect = self.endpoint.dialect
-        self._decoder = Decoder(self._dialect)
+        self._decoder = Decoder(self.endpoint.dialect)
         self._fatal_error = None
         self._connection = connection = Connection(
             self._http,
@@ -587,7 +585,7 @@ class RealtimeClient:
         )
         with self._commands.add(event["type"], types, claim) as pending:
             event = {"event_id": pending.event_id, **event}
-            await connection.send(orjson.dumps(encode(event, self._dialect)))
+            await connection.send(orjson.dumps(encode(event, self.dialect)))
             try:
                 async with asyncio.timeout(self._websocket_options.command_timeout):
                     return await pending.result
@@ -719,12 +717,6 @@ class RealtimeClient:
         self._emitter.emit(event_type, event)
 
     def _on_session_created(self, event: Event) -> None:
-        dialect = detect(event["session"])
-        if dialect is not None and dialect is not self._dialect:
-            _LOGGER.debug("The service speaks %s", dialect)
-            self._dialect = dialect
-            self._decoder = Decoder(dialect)
-            (event,) = self._decoder.decode(dict(event))
         self._take_session(event["session"])
 
     def _on_session_updated(self, event: Event) -> None:

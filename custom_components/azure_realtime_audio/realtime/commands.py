@@ -99,5 +99,6 @@ class PendingCommands:
         for beginning, command in _COMMAND_BY_MESSAGE.items():
             if message.startswith(beginning):
                 return next((p for p in waiting if p.command == command), None)
-        # With one command under way there is only one that can be meant.
-        return waiting[0] if len(waiting) == 1 else None
+        # Of one command under way an invalid request can only be that command.
+        is_request = error.get("type") == "invalid_request_error"
+        return waiting[0] if is_request and len(waiting) == 1 else None

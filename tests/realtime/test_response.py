@@ -1,0 +1,175 @@
+"""A response puts itself together from events, also when some are missing."""
+
+import asyncio
+from base64 import b64encode
+from typing import Any
+
+import pytest
+
+from custom_components.azure_realtime_audio.realtime import (
+    ConnectionLostError,
+    Response,
+)
+
+
+async def _no_cancel(response: Response) -> bool:
+    return False
+
+
+@pytest.fixture
+def response() -> Response:
+    """Return a response in progress."""
+    return Response("resp_1", _no_cancel)
+
+
+def audio_delta(audio: bytes, item_id: str = "item_1") -> dict[str, Any]:
+    """Return a piece of audio."""
+    return {
+        "type": "response.output_audio.delta",
+        "item_id": item_id,
+        "content_index": 0,
+        "delta": b64encode(audio).decode(),
+    }
+
+
+def transcript_delta(text: str, item_id: str = "item_1") -> dict[str, Any]:
+    """Return a piece of transcript."""
+    return {
+        "type": "response.output_audio_transcript.delta",
+        "item_id": item_id,
+        "content_index": 0,
+        "delta": text,
+    }
+
+
+def spoken_item(transcript: str, item_id: str = "item_1") -> dict[str, Any]:
+    """Return a finished message item."""
+    return {
+        "id": item_id,
+        "type": "message",
+        "status": "completed",
+        "content": [{"type": "output_audio", "transcript": transcript}],
+    }
+
+
+def call_item(call_id: str, status: str = "completed") -> dict[str, Any]:
+    """Return a finished function call item."""
+    return {
+        "id": f"item_{call_id}",
+        "type": "function_call",
+        "status": status,
+        "call_id": call_id,
+        "name": "HassTurnOn",
+        "arguments": '{"name":"Kitchen Light"}',
+    }
+
+
+async def test_pieces_reach_every_reader(response: Response) -> None:
+    """An early and a late reader get the same pieces, in order, from the first one on."""
+
+    async def read() -> list[str | bytes]:
+        return [delta.text or delta.audio async for delta in response]
+
+    early = asyncio.Task(read(), eager_start=True)  # waits for the first piece already
+    assert response.feed(audio_delta(b"\1\0" * 240)) is True
+    assert response.feed(transcript_delta("Hello ")) is False
+    assert response.feed(audio_delta(b"\2\0" * 240)) is False
+    response.feed(transcript_delta("there."))
+    assert response.audio_ms == 20
+    response.finish({"status": "completed", "usage": {"total_tokens": 7}})
+    expected = [b"\1\0" * 240, "Hello ", b"\2\0" * 240, "there."]
+    assert await early == expected
+    assert await read() == expected
+    assert response.transcript == "Hello there."
+    assert response.audio == b"\1\0" * 240 + b"\2\0" * 240
+    assert response.usage == {"total_tokens": 7}
+
+
+async def test_what_was_missed_is_made_up_for(response: Response) -> None:
+    """The closing events bring the text whose deltas never came, and nothing twice."""
+    response.feed(transcript_delta("One "))
+    response.feed(
+        {
+            "type": "response.output_audio_transcript.done",
+            "item_id": "item_1",
+            "content_index": 0,
+            "transcript": "One two.",
+        }
+    )
+    response.finish(
+        {"output": [spoken_item("One two."), spoken_item("Three.", "item_2")]}
+    )
+    assert [delta.text async for delta in response] == ["One ", "two.", "Three."]
+    assert response.transcript == "One two.\nThree."
+    assert response.status == "completed"
+    assert response.item_ids == ["item_1", "item_2"]
+
+
+async def test_each_tool_call_is_told_once(response: Response) -> None:
+    """A call is in its item's done event and in the response's; a cut-off one is not one."""
+    response.feed({"type": "response.output_item.added", "item": call_item("call_1")})
+    assert response.tool_calls == []
+    response.feed({"type": "response.output_item.done", "item": call_item("call_1")})
+    response.finish(
+        {"output": [call_item("call_1"), call_item("call_2", status="incomplete")]}
+    )
+    assert [(call.call_id, call.name) for call in response.tool_calls] == [
+        ("call_1", "HassTurnOn")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("details", "error"),
+    [
+        (
+            {"type": "failed", "error": {"code": None, "message": "overloaded"}},
+            {"code": None, "message": "overloaded"},
+        ),
+        ({"type": "failed", "error": "overloaded"}, None),
+        ("failed", None),
+        (None, None),
+    ],
+)
+async def test_failure_is_told(response: Response, details: Any, error: Any) -> None:
+    """Some services send a bare word as status_details."""
+    response.finish({"status": "failed", "status_details": details})
+    assert (await response.done()).status == "failed"
+    assert response.error == error
+
+
+async def test_broken_audio_is_left_out(response: Response) -> None:
+    """One piece that is not base64 does not cost the reply."""
+    event = audio_delta(b"")
+    event["delta"] = "A"
+    assert response.feed(event) is False
+    response.feed(audio_delta(b"\1\0"))
+    assert response.audio == b"\1\0"
+
+
+async def test_waiting_is_bounded(response: Response) -> None:
+    """A response that never ends times out, and can still be read later."""
+    with pytest.raises(TimeoutError):
+        await response.done(timeout=0.01)
+    response.finish({"status": "completed"})
+    assert await response.done() is response
+
+
+async def test_lost_connection_ends_every_reader(response: Response) -> None:
+    """Readers get what had arrived, then the reason."""
+    response.feed(transcript_delta("Half a "))
+    response.abandon(ConnectionLostError(1006))
+    response.abandon(ConnectionLostError(1001))
+    heard: list[str] = []
+    with pytest.raises(ConnectionLostError) as raised:
+        async for delta in response:
+            heard.append(delta.text)
+    assert heard == ["Half a "]
+    assert raised.value.code == 1006
+    with pytest.raises(ConnectionLostError):
+        await response.done()
+
+
+async def test_repr_says_nothing_that_was_said(response: Response) -> None:
+    """What people talk about does not reach a log by accident."""
+    response.feed(transcript_delta("secret"))
+    assert repr(response) == "<Response resp_1 in_progress>"
