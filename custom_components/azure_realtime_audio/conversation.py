@@ -1,0 +1,260 @@
+"""The conversation entity: typed turns on the session of their conversation."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Final, Literal, override
+
+from homeassistant.components.conversation import (
+    AssistantContent,
+    AssistantContentDeltaDict,
+    ChatLog,
+    ConversationEntity,
+    ConversationEntityFeature,
+    ConversationInput,
+    ConversationResult,
+    ConverseError,
+    SystemContent,
+    ToolResultContentDeltaDict,
+    async_get_result_from_chat_log,
+)
+from homeassistant.const import CONF_LLM_HASS_API, MATCH_ALL
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import intent, llm
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.translation import async_get_translations
+
+from .assistant import (
+    Assistant,
+    AssistantSession,
+    AzureRealtimeAudioConfigEntry,
+    translated,
+    translated_error,
+)
+from .const import CONF_INSTRUCTIONS, DOMAIN, LOGGER
+from .entity import AssistantEntity
+from .realtime import CommandTimeoutError, RealtimeError, Response
+from .tools import InvalidToolCallError, error_result, function_tools, tool_input
+
+PARALLEL_UPDATES = 0
+
+MAX_TOOL_ROUNDS: Final = 10
+# Seconds without a word, after which a response is taken for dead.
+RESPONSE_STALL: Final = 30.0
+
+_RATE_LIMIT_CODES = frozenset({"inference_rate_limit_exceeded", "rate_limit_exceeded"})
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: AzureRealtimeAudioConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add a conversation entity for each assistant."""
+    for subentry_id, assistant in entry.runtime_data.items():
+        async_add_entities(
+            [AssistantConversation(assistant)], config_subentry_id=subentry_id
+        )
+
+
+class AssistantConversation(AssistantEntity, ConversationEntity):
+    """An assistant to talk to, in any language."""
+
+    _attr_name = None
+    _attr_supports_streaming = True
+
+    def __init__(self, assistant: Assistant) -> None:
+        """Offer control of the house if the assistant was given an LLM API."""
+        super().__init__(assistant)
+        self._attr_unique_id = assistant.subentry.subentry_id
+        if assistant.subentry.data.get(CONF_LLM_HASS_API):
+            self._attr_supported_features = ConversationEntityFeature.CONTROL
+
+    @property
+    @override
+    def supported_languages(self) -> list[str] | Literal["*"]:
+        """Every language."""
+        return MATCH_ALL
+
+    @override
+    async def _async_handle_message(
+        self, user_input: ConversationInput, chat_log: ChatLog
+    ) -> ConversationResult:
+        """Answer, or say in a sentence why not; whatever happens stays in the chat log."""
+        try:
+            await self._async_answer(user_input, chat_log)
+            return async_get_result_from_chat_log(user_input, chat_log)
+        except RealtimeError as err:
+            error = translated_error(err)
+        except ConverseError:  # the chat log has logged why
+            error = translated("prompt_failed")
+        except HomeAssistantError as err:
+            error = err
+        except Exception:  # noqa: BLE001  # a tool's bug: a person waits for an answer
+            LOGGER.exception("%s could not answer", self.assistant.name)
+            error = translated("unexpected")
+        return await self._async_apologize(user_input, chat_log, error)
+
+    async def _async_answer(
+        self, user_input: ConversationInput, chat_log: ChatLog
+    ) -> None:
+        """Let the model answer, and use its tools, until it has no more to say."""
+        data = self.assistant.subentry.data
+        await chat_log.async_provide_llm_data(
+            user_input.as_llm_context(DOMAIN),
+            data.get(CONF_LLM_HASS_API),
+            data.get(CONF_INSTRUCTIONS),
+            user_input.extra_system_prompt,
+        )
+        session = await self.assistant.async_conversation_session(
+            chat_log.conversation_id
+        )
+        async with session.turn():
+            for _ in range(MAX_TOOL_ROUNDS):
+                await self._async_respond(session, chat_log)
+                if not chat_log.unresponded_tool_results:
+                    return
+        raise translated("too_many_tool_rounds", rounds=str(MAX_TOOL_ROUNDS))
+
+    async def _async_respond(
+        self, session: AssistantSession, chat_log: ChatLog
+    ) -> None:
+        """Have one response, its tools run, in the chat log. Raises if there is none."""
+        client = session.client
+        await client.connect()  # should the connection have been lost in between
+        system = chat_log.content[0]
+        assert isinstance(system, SystemContent)
+        await session.async_tell(system.content, function_tools(chat_log.llm_api))
+        await session.history.async_sync(client, chat_log.content)
+        async with session.response({"output_modalities": ["text"]}) as response:
+            async for content in chat_log.async_add_delta_content_stream(
+                self.entity_id, _deltas(response, chat_log.llm_api)
+            ):
+                if isinstance(content, AssistantContent):
+                    session.history.hold(content, response.item_ids)
+            if not response.is_done:
+                raise CommandTimeoutError("response.create")
+            await response.done()
+        _trace_usage(chat_log, response)
+        if failure := _failure(response):
+            raise failure
+
+    async def _async_apologize(
+        self,
+        user_input: ConversationInput,
+        chat_log: ChatLog,
+        error: HomeAssistantError,
+    ) -> ConversationResult:
+        """Say what went wrong, in the user's language."""
+        if self.assistant.available:
+            LOGGER.warning("%s could not answer: %s", self.assistant.name, error)
+        sentence = await self._async_sentence(error, user_input.language)
+
+        async def apology() -> AsyncGenerator[AssistantContentDeltaDict]:
+            yield {"role": "assistant", "content": sentence}
+
+        # Streamed, so that it is heard even when the beginning of an answer was.
+        async for _ in chat_log.async_add_delta_content_stream(
+            self.entity_id, apology()
+        ):
+            pass
+        response = intent.IntentResponse(language=user_input.language)
+        response.async_set_error(
+            intent.IntentResponseErrorCode.FAILED_TO_HANDLE, sentence
+        )
+        return ConversationResult(response, chat_log.conversation_id)
+
+    async def _async_sentence(self, error: HomeAssistantError, language: str) -> str:
+        """Return the error's sentence; English where there is no translation."""
+        sentences = await async_get_translations(
+            self.hass, language, "exceptions", {DOMAIN}
+        )
+        prefix = f"component.{DOMAIN}.exceptions"
+        sentence = sentences.get(
+            f"{prefix}.{error.translation_key}.message",
+            sentences[f"{prefix}.unexpected.message"],
+        )
+        return sentence.format_map(error.translation_placeholders or {})
+
+
+async def _deltas(
+    response: Response, llm_api: llm.APIInstance | None
+) -> AsyncGenerator[AssistantContentDeltaDict | ToolResultContentDeltaDict]:
+    """Yield a response as the chat log takes it; ends early where the response does."""
+    yield {"role": "assistant"}
+    stream = aiter(response)
+    item_id = None
+    try:
+        while True:
+            async with asyncio.timeout(RESPONSE_STALL):
+                delta = await anext(stream)
+            if delta.kind != "text":
+                continue
+            if item_id not in (None, delta.item_id):
+                yield {"content": "\n"}  # the next of several messages
+            item_id = delta.item_id
+            yield {"content": delta.text}
+    except StopAsyncIteration:
+        pass
+    except RealtimeError, TimeoutError:
+        return  # what was said stays; the response tells how it ended
+    if response.status == "completed":
+        async for content in _tool_deltas(response, llm_api):
+            yield content
+
+
+async def _tool_deltas(
+    response: Response, llm_api: llm.APIInstance | None
+) -> AsyncGenerator[AssistantContentDeltaDict | ToolResultContentDeltaDict]:
+    """Yield the calls, which the chat log runs, and the results of those nobody can run."""
+    calls: list[llm.ToolInput] = []
+    failed: list[ToolResultContentDeltaDict] = []
+    for call in response.tool_calls:
+        try:
+            calls.append(tool_input(llm_api, call))
+        except InvalidToolCallError as err:
+            calls.append(llm.ToolInput(call.name, {}, call.call_id, external=True))
+            failed.append(
+                {
+                    "role": "tool_result",
+                    "tool_call_id": call.call_id,
+                    "tool_name": call.name,
+                    "result": error_result(err),
+                }
+            )
+    if calls:
+        yield {"tool_calls": calls}
+    for result in failed:
+        yield result
+
+
+def _trace_usage(chat_log: ChatLog, response: Response) -> None:
+    if usage := response.usage:
+        cached = (usage.get("input_token_details") or {}).get("cached_tokens", 0)
+        chat_log.async_trace(
+            {
+                "stats": {
+                    "input_tokens": usage.get("input_tokens", 0),
+                    "cached_input_tokens": cached,
+                    "output_tokens": usage.get("output_tokens", 0),
+                }
+            }
+        )
+
+
+def _failure(response: Response) -> HomeAssistantError | None:
+    """Return why a response is no answer, if it is none."""
+    reason = (response.status_details or {}).get("reason")
+    error = response.error or {}
+    if error.get("code") in _RATE_LIMIT_CODES:
+        return translated("rate_limited")
+    if reason == "content_filter":
+        return translated("content_filter")
+    if response.status == "cancelled":
+        return translated("response_cancelled")
+    if response.status == "failed":
+        message = error.get("message") or "no reason was given"
+        return translated("response_failed", error=message)
+    if not response.text and not response.tool_calls:
+        return translated("no_answer")
+    return None
