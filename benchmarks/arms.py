@@ -5,7 +5,7 @@ one spoken response as PCM. Only how it does so differs.
 """
 
 from base64 import b64decode, b64encode
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 import json
 from typing import Any, Protocol, override
@@ -162,5 +162,5 @@ def _event(kind: str, **fields: Any) -> str:
     return json.dumps({"type": kind, **fields})
 
 
-def _ignore(event: dict[str, Any]) -> None:
+def _ignore(event: Mapping[str, Any]) -> None:
     """Listen, as an application does."""

@@ -64,9 +64,9 @@ HOME_ASSISTANT_LOG = OUTPUT / "home-assistant.log"
 START = time.monotonic()
 
 
-def say(text: str) -> None:
+def say(text: str, end: str = "\n") -> None:
     """Print a line behind the seconds since the start."""
-    print(f"[{time.monotonic() - START:6.2f} s] {text}", flush=True)
+    print(f"[{time.monotonic() - START:6.2f} s] {text}", end=end, flush=True)
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,11 @@ async def set_up(house: HomeAssistant, url: str) -> Assistant:
             "handler": [entry_id, subentry["subentry_type"]],
             "subentry_id": subentry["subentry_id"],
         },
-        {"transcription_deployment": "gpt-4o-transcribe", "fire_events": True},
+        {
+            "transcription_deployment": "gpt-4o-transcribe",
+            "fire_events": True,
+            "max_output_tokens": 4096,
+        },
     )
     await house.entry_loaded(entry_id)
     entities = {
@@ -144,7 +148,8 @@ async def set_up(house: HomeAssistant, url: str) -> Assistant:
 
 
 async def prepare_kitchen(house: HomeAssistant) -> None:
-    """Put the light in the kitchen and let assistants see it."""
+    """Put the light in the kitchen, switched off, and let assistants see it."""
+    await house.action("light.turn_off", LIGHT, answers=False)
     await house.command(
         "config/entity_registry/update", entity_id=LIGHT, area_id="kitchen"
     )
@@ -190,8 +195,10 @@ async def typed_turn(house: HomeAssistant, pipeline: str) -> None:
         match event["type"]:
             case "intent-progress":
                 if text := data.get("chat_log_delta", {}).get("content"):
+                    if not pieces:
+                        say("  answered: ", end="")
+                    print(text, end="", flush=True)
                     pieces += 1
-                    say(f"  + {text}")
             case "intent-end":
                 response = data["intent_output"]["response"]
                 if response["response_type"] == "error":
@@ -203,7 +210,8 @@ async def typed_turn(house: HomeAssistant, pipeline: str) -> None:
                 break
     if pieces < 2:
         raise HouseError("The answer to the typed question was not streamed.")
-    say(f"  answered in {pieces} pieces")
+    print(flush=True)
+    say(f"  complete, in {pieces} pieces")
 
 
 async def spoken_turn(house: HomeAssistant, assistant: Assistant) -> Turn:
