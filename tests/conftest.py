@@ -1,11 +1,30 @@
 """What every test stands on."""
 
+from collections.abc import AsyncIterator
+
+from homeassistant.config_entries import ConfigSubentryDataWithId
+from homeassistant.const import CONF_API_KEY
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 # The test tools ship a custom_components package of their own, which would hide ours.
 import custom_components  # noqa: F401  # imported for its effect
+from custom_components.azure_realtime_audio.const import (
+    CONF_API_VERSION,
+    CONF_DEPLOYMENT,
+    CONF_HOST_NAME,
+    DEFAULT_ASSISTANT,
+    DEFAULT_ASSISTANT_NAME,
+    DOMAIN,
+    SUBENTRY_CONVERSATION,
+)
+from emulator import Emulator
+
+API_KEY = "0123456789abcdef"
+DEPLOYMENT = "gpt-realtime"
+SUBENTRY_ID = "assistant"
 
 
 @pytest.fixture
@@ -19,3 +38,49 @@ def _home(request: pytest.FixtureRequest) -> None:
     """Prepare the Home Assistant of a test that asks for one, and of no other."""
     if "hass" in request.fixturenames:
         request.getfixturevalue("custom_home")
+
+
+@pytest.fixture
+async def emulator(socket_enabled: None) -> AsyncIterator[Emulator]:
+    """Run a realtime service with a cheap voice, as fast as it can speak."""
+    async with Emulator(
+        api_key=API_KEY, deployment=DEPLOYMENT, speed=0, first_audio_ms=0
+    ) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def config_entry(hass: HomeAssistant, emulator: Emulator) -> MockConfigEntry:
+    """Add a config entry for the emulator, with one assistant that has the defaults."""
+    entry = MockConfigEntry(
+        domain=DOMAIN,
+        title=f"{DEPLOYMENT} ({emulator.url})",
+        unique_id=f"{emulator.url}/{DEPLOYMENT}",
+        data={
+            CONF_HOST_NAME: emulator.url,
+            CONF_DEPLOYMENT: DEPLOYMENT,
+            CONF_API_KEY: API_KEY,
+            CONF_API_VERSION: "",
+        },
+        subentries_data=[
+            ConfigSubentryDataWithId(
+                data=DEFAULT_ASSISTANT,
+                subentry_id=SUBENTRY_ID,
+                subentry_type=SUBENTRY_CONVERSATION,
+                title=DEFAULT_ASSISTANT_NAME,
+                unique_id=None,
+            )
+        ],
+    )
+    entry.add_to_hass(hass)
+    return entry
+
+
+@pytest.fixture
+async def init_integration(
+    hass: HomeAssistant, config_entry: MockConfigEntry
+) -> MockConfigEntry:
+    """Set up the integration with that entry."""
+    assert await hass.config_entries.async_setup(config_entry.entry_id)
+    await hass.async_block_till_done()
+    return config_entry
