@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import contextlib
 import signal
 import sys
 
@@ -50,7 +49,12 @@ def _arguments() -> argparse.Namespace:
         metavar="NAME[:ARGUMENT][*TIMES]",
         help="switch a fault on; may be given several times",
     )
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    try:
+        arguments.faults = Faults(tuple(arguments.fault))
+    except ValueError as err:
+        parser.error(str(err))
+    return arguments
 
 
 async def _serve(arguments: argparse.Namespace) -> None:
@@ -66,7 +70,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
         speed=arguments.speed,
         voice=arguments.voice,
         ears=arguments.ears,
-        faults=Faults(tuple(arguments.fault)),
+        faults=arguments.faults,
     )
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -80,12 +84,8 @@ async def _serve(arguments: argparse.Namespace) -> None:
 
 def main() -> None:
     """Serve until interrupted."""
-    arguments = _arguments()
-    try:
-        asyncio.run(_serve(arguments))
-    except ValueError as err:
-        sys.exit(f"error: {err}")
+    asyncio.run(_serve(_arguments()))
 
 
-with contextlib.suppress(KeyboardInterrupt):
+if __name__ == "__main__":
     main()

@@ -20,7 +20,7 @@ def decode(data: bytes, kind: str) -> bytes:
     if kind == "audio/pcm":
         return data
     narrow: NDArray[np.int16] = _g711_samples(kind)[np.frombuffer(data, np.uint8)]
-    return np.repeat(narrow, _G711_RATIO).tobytes()
+    return bytes(np.repeat(narrow, _G711_RATIO))
 
 
 def encode(pcm: bytes, kind: str) -> bytes:
@@ -30,7 +30,7 @@ def encode(pcm: bytes, kind: str) -> bytes:
     samples = np.frombuffer(pcm, "<i2")
     whole = samples[: len(samples) // _G711_RATIO * _G711_RATIO]
     narrow = whole.reshape(-1, _G711_RATIO).mean(axis=1).astype(np.int16)
-    return _g711_bytes(kind)[narrow.astype(np.int32) + 32768].tobytes()
+    return bytes(_g711_bytes(kind)[narrow.astype(np.int32) + 32768])
 
 
 def level(pcm: bytes | bytearray) -> float:

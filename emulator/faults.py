@@ -30,6 +30,7 @@ FAULTS = {
     "openai_beta_disabled": "101, error beta_api_shape_disabled, close 4000",
     "openai_insufficient_quota": "101, error insufficient_quota, close 4000",
     # The connection.
+    "wrong_dialect": "the session speaks preview on the GA path, and GA on the preview path",
     "no_session_created": "101, then silence: session.created never comes",
     "drop_before_created": "101, then the socket is cut before session.created",
     "slow_pong": "pongs come late (argument: seconds, default 1)",

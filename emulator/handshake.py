@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from .dialect import Dialect, Ga, Preview
+from .faults import Faults
 from .ids import new_id
 
 if TYPE_CHECKING:
@@ -75,10 +76,13 @@ _API_VERSION = re.compile(r"202[4-9]-\d\d-\d\d(-preview)?")
 _FIRST_API_VERSION = "2024-10-01-preview"
 
 
-def chosen_dialect(request: web.Request) -> Dialect:
+def chosen_dialect(request: web.Request, faults: Faults) -> Dialect:
     """Return the dialect of a request that was let in."""
     version = request.query.get("api-version")
-    return Ga() if version is None else Preview(version)
+    is_ga = version is None
+    if faults.take("wrong_dialect") is not None:
+        is_ga = not is_ga
+    return Ga() if is_ga else Preview(version or "2025-04-01-preview")
 
 
 def refusal(

@@ -7,12 +7,12 @@ from typing import Literal, Self
 
 from aiohttp import web
 
-from .ears import Ears, ScriptedEars
+from .ears import Ears, ScriptedEars, SphinxEars
 from .faults import Faults
 from .handshake import chosen_dialect, refusal, turned_away
 from .reply import Reply
 from .session import Session
-from .voice import ToneVoice, Voice
+from .voice import EspeakVoice, ToneVoice, Voice
 
 _TRANSCRIBERS = ("gpt-4o-transcribe", "gpt-4o-mini-transcribe", "whisper-1", "whisper")
 
@@ -64,10 +64,15 @@ class Emulator:
 
     def __post_init__(self) -> None:
         """Choose voice and ears."""
-        self.voice_of_model: Voice = ToneVoice()
-        self.ears_of_model: Ears = ScriptedEars(self.hears)
+        self.voice_of_model: Voice = (
+            ToneVoice() if self.voice == "tone" else EspeakVoice()
+        )
+        self.ears_of_model: Ears = (
+            ScriptedEars(self.hears) if self.ears == "script" else SphinxEars()
+        )
         self._runner: web.AppRunner | None = None
         self._arrival = asyncio.Event()
+        self._stopping = asyncio.Event()
         self._handed_out = 0
 
     @property
@@ -98,6 +103,7 @@ class Emulator:
 
     async def stop(self) -> None:
         """Close every session (1001) and stop listening."""
+        self._stopping.set()
         live = [session for session in self.sessions if not session.closed]
         await asyncio.gather(
             *(session.close(1001, "server shutting down") for session in live)
@@ -130,11 +136,11 @@ class Emulator:
 
     async def _serve(self, request: web.Request, *, ga: bool) -> web.StreamResponse:
         if self.faults.take("http_hang") is not None:
-            await asyncio.Event().wait()
+            await self._stopping.wait()
         if refused := refusal(self, request, ga=ga):
             self._note(request, refused.status)
             return refused
-        session = Session(self, chosen_dialect(request), request)
+        session = Session(self, chosen_dialect(request, self.faults), request)
         await session.socket.prepare(request)
         self._note(request, 101)
         if not await turned_away(self, session.socket):

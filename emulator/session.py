@@ -139,7 +139,7 @@ class Session:
                 self.closed = True
                 self.received.end()
                 await writer
-                self.close_code = self.socket.close_code
+                self.close_code = self.close_code or self.socket.close_code
                 self.sent.end()
 
     # What the parts of a session use.
@@ -263,6 +263,7 @@ class Session:
                     if not frame.done():
                         frame.set_result(None)
                 case _Close():
+                    self.close_code = frame.code
                     await self.socket.close(
                         code=frame.code, message=frame.reason.encode()
                     )

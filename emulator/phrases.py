@@ -1,0 +1,219 @@
+"""What people say to a house: one notation for the ears (JSGF) and for the mind (regex).
+
+`(a | b)` is a choice, `[a]` may be left out. `<target>` is a device or an area the session's
+instructions name, `<area>` an area, `<number>` a number.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+import re
+
+_BELOW_TWENTY = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+NUMBERS = [
+    *_BELOW_TWENTY,
+    *(
+        f"{ten} {unit}".removesuffix(" zero")
+        for ten in _TENS
+        for unit in _BELOW_TWENTY[:10]
+    ),
+    "hundred",
+]
+
+# By a tool's name without its namespace and without `Hass`.
+SKILLS: dict[str, tuple[str, ...]] = {
+    "TurnOn": (
+        "(turn | switch) on [all] [the] <target>",
+        "(turn | switch) [all] [the] <target> on",
+        "open [the] <target>",
+        "lock [the] <target>",
+    ),
+    "TurnOff": (
+        "(turn | switch) off [all] [the] <target>",
+        "(turn | switch) [all] [the] <target> off",
+        "close [the] <target>",
+        "unlock [the] <target>",
+    ),
+    "LightSet": (
+        "(set | dim | turn) [the] <target> (to | down to | up to) <number> [percent]",
+    ),
+    "ClimateSetTemperature": (
+        "set [the] temperature [in [the] <area>] to <number> [degrees]",
+        "set [the] <target> to <number> degrees",
+    ),
+    "SetPosition": ("(set | move) [the] <target> to <number> [percent]",),
+    "SetVolume": ("set [the] volume [of [the] <target>] to <number> [percent]",),
+    "MediaPause": ("pause [the] (<target> | music)",),
+    "MediaUnpause": ("(resume | continue) [the] (<target> | music)",),
+    "VacuumStart": ("start [the] (<target> | vacuum)",),
+    "VacuumReturnToBase": ("(dock | return) [the] (<target> | vacuum)",),
+    "GetLiveContext": (
+        "(is | are) [the] <target> (on | off | open | closed | locked | unlocked)",
+        "what is [the] (state | status | temperature) (of | in) [the] <target>",
+    ),
+    "GetDateTime": ("what time is it", "what day is it", "what is the (time | date)"),
+}
+
+SMALL_TALK: dict[str, str] = {
+    "greeting": "(hello | hi | hey | good morning | good evening) [there]",
+    "name": "(what is | tell me) your name",
+    "own_name": "what is my name",
+    "count": "count [up] to <number>",
+    "story": "tell me a [long] story",
+    "joke": "tell me a joke",
+    "first_words": "what did i say first",
+    "words": "what did i [just] say",
+    "own_words": "what did you [just] say",
+    "thanks": "(thank you | thanks)",
+    "goodbye": "(goodbye | bye | good night)",
+}
+
+
+@dataclass(frozen=True)
+class House:
+    """The names that a session's instructions give to devices and areas."""
+
+    names: tuple[str, ...]
+    areas: tuple[str, ...]
+
+    @classmethod
+    def described_in(cls, instructions: str) -> House:
+        """Read `names: Kitchen Light, Spots` and `areas: Kitchen` lines, as Assist writes them."""
+        found = {
+            key: re.findall(rf"^[\s-]*{key}: *(.+)$", instructions, re.MULTILINE)
+            for key in ("names", "areas")
+        }
+        listed = {
+            key: dict.fromkeys(
+                name.strip().strip("'\"") for line in lines for name in line.split(",")
+            )
+            for key, lines in found.items()
+        }
+        return cls(
+            tuple(filter(None, listed["names"])), tuple(filter(None, listed["areas"]))
+        )
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Return everything that can be switched by name, the lights of an area included."""
+        lights = (
+            f"{area} {word}" for area in self.areas for word in ("light", "lights")
+        )
+        return (*self.names, *lights, *self.areas)
+
+
+@dataclass(frozen=True)
+class Match:
+    """A phrase found in what was said: where, and what its places held."""
+
+    start: int
+    end: int
+    places: dict[str, str]
+
+
+def plain(text: str) -> str:
+    """Return lower-case words without punctuation, as the ears write them."""
+    words = re.sub(r"[^\w%' ]", " ", text.lower().replace("’", "'"))
+    return " ".join(words.replace("'s ", " is ").split())
+
+
+def number(words: str) -> int:
+    """Return the value of `<number>`."""
+    return int(words) if words.isdecimal() else NUMBERS.index(words)
+
+
+def bare_name(tool_name: str) -> str:
+    """Return a tool's name without its namespace and without `Hass`."""
+    return tool_name.rpartition("__")[2].removeprefix("Hass")
+
+
+def find(phrase: str, words: str, house: House) -> Iterator[Match]:
+    """Yield where a phrase occurs in plain words."""
+    for match in re.finditer(_pattern(phrase, house), words):
+        places = {key: value for key, value in match.groupdict().items() if value}
+        yield Match(match.start(), match.end(), places)
+
+
+def sayable(tool_names: list[str]) -> list[str]:
+    """Return the phrases that make sense with these tools."""
+    ways = [way for name in tool_names for way in SKILLS.get(bare_name(name), ())]
+    return [*ways, *SMALL_TALK.values()]
+
+
+def grammar(phrases: list[str], house: House, is_known: Callable[[str], bool]) -> str:
+    """Return the JSGF of one phrase or two; names with an unknown word are left out."""
+    names, areas = _known(house.names, is_known), _known(house.areas, is_known)
+    targets = _known(house.targets, is_known)
+    # "Kitchen lights" is too much like a device called kitchen light.
+    targets = [
+        target
+        for target in targets
+        if target.removesuffix("s") not in names or target in names
+    ]
+    if not targets:
+        phrases = [phrase for phrase in phrases if "<target>" not in phrase]
+    if not areas:
+        phrases = [phrase.replace("[in [the] <area>]", "") for phrase in phrases]
+    rules = {"target": targets, "area": areas, "number": NUMBERS, "said": phrases}
+    lines = [f"<{name}> = {' | '.join(ways)};" for name, ways in rules.items() if ways]
+    sentence = "public <sentence> = [please] <said> [and <said>] [please];"
+    return "\n".join(["#JSGF V1.0;", "grammar house;", *lines, sentence])
+
+
+def is_sentence(words: str, phrases: list[str], house: House) -> bool:
+    """Say whether words are one whole phrase or two: a decoder may stop in the middle of one."""
+    said = "|".join(_pattern(phrase, house) for phrase in phrases)
+    said = re.sub(r"\?P<\w+>", "?:", f"(?:{said})")
+    return bool(re.fullmatch(rf"(?:please )?{said}(?:and {said})?(?:please)?", words))
+
+
+def _known(names: tuple[str, ...], is_known: Callable[[str], bool]) -> list[str]:
+    spoken = dict.fromkeys(plain(name) for name in names)
+    return [
+        name for name in spoken if name and all(is_known(word) for word in name.split())
+    ]
+
+
+_BRACKETS = {"[": "(?:", "]": r")?\s*", "(": "(?:", ")": r")\s*", "|": "|"}
+
+
+def _pattern(phrase: str, house: House) -> str:
+    places = {
+        "<target>": _any_of(house.targets),
+        "<area>": _any_of(house.areas),
+        "<number>": rf"\d+|{_any_of(tuple(NUMBERS))}",
+    }
+    pattern = ""
+    for token in re.findall(r"[\[\]()|]|<\w+>|[^\s\[\]()|<>]+", phrase):
+        if token in places:
+            pattern += rf"\b(?P{token}{places[token]})\b%?\s*"
+        else:
+            pattern += _BRACKETS.get(token, rf"\b{token}\b\s*")
+    return pattern
+
+
+def _any_of(names: tuple[str, ...]) -> str:
+    """Return a pattern for any of the names, longest first; without names, one that never fits."""
+    ways = sorted({re.escape(plain(name)) for name in names}, key=len, reverse=True)
+    return "|".join(ways) or r"(?!)"
