@@ -22,6 +22,8 @@ _UNKNOWN_SIZE = 0xFFFFFFFF
 # aliases stay below -80 dB up to 7/8 of the band, for 2 ms of delay at 16 kHz.
 _HALF_TAPS = 32
 _KAISER_BETA = 8.0
+# 11025 to 16000 Hz is the longest that usual rates need: 441 samples in, 640 out.
+_MAX_PERIOD = 640
 
 
 def pcm_duration_ms(byte_count: int, audio_format: str = "audio/pcm") -> int:
@@ -40,11 +42,11 @@ def pcm_chunks(pcm: bytes, ms: int = 100) -> Iterator[bytes]:
         yield pcm[start : start + size]
 
 
-def decode_base64(audio: str) -> bytes:
+def decode_base64(audio: str, audio_format: str = "audio/pcm") -> bytes:
     """Decode the base64 audio of one append, strictly.
 
-    Raises InvalidAudioError for anything but base64, for PCM16 that is not whole samples, and for
-    more than the 15 MiB that the service takes in one event.
+    Raises InvalidAudioError for anything but base64, for PCM16 that is not whole
+    samples, and for more than the 15 MiB that the service takes in one event.
     """
     if len(audio) > MAX_BASE64_LENGTH:
         raise InvalidAudioError("The audio is longer than 15 MiB of base64")
@@ -52,8 +54,8 @@ def decode_base64(audio: str) -> bytes:
         pcm = b64decode(audio, validate=True)
     except (binascii.Error, ValueError) as err:
         raise InvalidAudioError("The audio is not base64") from err
-    if len(pcm) % 2:
-        raise InvalidAudioError("The audio is not PCM16: it has an odd number of bytes")
+    if audio_format == "audio/pcm":
+        _require_whole_samples(pcm)
     return pcm
 
 
@@ -94,20 +96,20 @@ class Resampler:
     """
 
     def __init__(self, source_rate: int, target_rate: int) -> None:
-        """Take rates in Hz, multiples of 25 from 4000 to 192000.
+        """Take rates in Hz: all that recorders know, from 4000 to 192000.
 
-        Raises InvalidConfigError for others: the filter would grow beyond all measure.
+        Raises InvalidConfigError for others, whose filter would be huge.
         """
-        for key, rate in (("source_rate", source_rate), ("target_rate", target_rate)):
-            if not 4_000 <= rate <= 192_000 or rate % 25:
-                raise InvalidConfigError(
-                    key, "must be a multiple of 25 from 4000 to 192000 Hz"
-                )
+        slower, faster = sorted((source_rate, target_rate))
+        if slower < 4_000 or faster > 192_000:
+            raise InvalidConfigError("sample_rate", "must be from 4000 to 192000 Hz")
+        divisor = gcd(source_rate, target_rate)
         self.source_rate = source_rate
         self.target_rate = target_rate
-        divisor = gcd(source_rate, target_rate)
         self._up = target_rate // divisor
         self._down = source_rate // divisor
+        if max(self._up, self._down) > _MAX_PERIOD:
+            raise InvalidConfigError("sample_rate", "must be a usual one, in Hz")
         self._reach = -(-_HALF_TAPS * max(source_rate, target_rate) // target_rate)
         self._filter = _filter_bank(self._up, self._down, self._reach)
         self._reset()
@@ -148,9 +150,12 @@ class Resampler:
         if not periods:
             self._waiting = waiting
             return b""
-        windows = np.lib.stride_tricks.sliding_window_view(waiting, width)
+        step = waiting.itemsize
+        windows: NDArray[np.float32] = np.ndarray(
+            (periods, width), waiting.dtype, waiting, 0, (self._down * step, step)
+        )
         # A copy: matrix products of overlapping windows miss the fast path.
-        blocks = np.ascontiguousarray(windows[:: self._down])
+        blocks = np.ascontiguousarray(windows)
         self._waiting = waiting[periods * self._down :]
         self._produced += periods * self._up
         result: NDArray[np.float32] = np.rint(blocks @ self._filter)
@@ -196,9 +201,13 @@ def alaw_decode(audio: bytes) -> bytes:
 
 
 def _samples(pcm: bytes) -> NDArray[np.int16]:
+    _require_whole_samples(pcm)
+    return np.frombuffer(pcm, "<i2")
+
+
+def _require_whole_samples(pcm: bytes) -> None:
     if len(pcm) % 2:
         raise InvalidAudioError("The audio is not PCM16: it has an odd number of bytes")
-    return np.frombuffer(pcm, "<i2")
 
 
 def _ulaw_tables() -> tuple[NDArray[np.uint8], NDArray[np.int16]]:

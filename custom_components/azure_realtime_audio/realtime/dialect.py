@@ -61,7 +61,7 @@ _ALIASES = {
 
 _ASSISTANT_PARTS = {"text": "output_text", "audio": "output_audio"}
 
-# What only the older keys of a session or response say; the first two suffice to know preview.
+# Of these every session of the preview dialect has one.
 _PREVIEW_MARKS = ("modalities", "input_audio_format", "output_audio_format")
 
 # Preview refuses a whole update for one key it does not know.
@@ -211,8 +211,8 @@ class Decoder:
 
     def _output_item_added(self, event: Event) -> list[Event]:
         item = event["item"]
-        if item.get("type") == "function_call":
-            self._function_names[item["id"]] = item["name"]
+        if name := item.get("name"):
+            self._function_names[item["id"]] = name
         return self._item(event)
 
     def _output_item_done(self, event: Event) -> list[Event]:
@@ -259,25 +259,20 @@ def _truncated(event: Event) -> list[Event]:
 
 
 def _response(event: Event) -> list[Event]:
-    response = event["response"]
-    if any(key in response for key in _PREVIEW_MARKS):
-        response = flat_to_ga(response)
-    changes: dict[str, Any] = {}
+    response = flat_to_ga(event["response"])
+    # Has been seen as a bare string (livekit/agents#5994).
     if isinstance(details := response.get("status_details"), str):
-        changes["status_details"] = {"type": details}
+        response["status_details"] = {"type": details}
     if output := response.get("output"):
-        changes["output"] = [_item_to_ga(item) for item in output]
-    return [{**event, "response": {**response, **changes}}]
+        response["output"] = [_item_to_ga(item) for item in output]
+    return [{**event, "response": response}]
 
 
 def _item_to_ga(item: dict[str, Any]) -> dict[str, Any]:
     """Name the parts of an assistant's message as GA does; some GA services do not either."""
-    if item.get("role") != "assistant":
+    if item.get("role") != "assistant" or not item.get("content"):
         return item
-    return {
-        **item,
-        "content": _rename_parts(item.get("content") or [], _ASSISTANT_PARTS),
-    }
+    return {**item, "content": _rename_parts(item["content"], _ASSISTANT_PARTS)}
 
 
 def _rename_parts(

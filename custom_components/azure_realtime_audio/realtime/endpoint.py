@@ -142,7 +142,7 @@ def handshake_error(status: int, headers: Mapping[str, str], body: str) -> Conne
     on the WebSocket (2026-06-10, 2026-09-24).
     """
     code, message = _body_error(body)
-    if "api version" in message or "apiversion" in code:
+    if status in {400, 404} and ("api version" in message or "apiversion" in code):
         return UnsupportedApiVersionError()
     retry_after = _retry_after(headers)
     if known := _error_by_code(code, retry_after):

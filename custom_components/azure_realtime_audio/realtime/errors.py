@@ -100,7 +100,7 @@ class ForbiddenError(ConnectError):
 class DeploymentNotFoundError(ConnectError):
     """The resource has no deployment of that name, or no Realtime endpoint."""
 
-    message = "The resource has no such deployment"
+    message = "The resource has no such deployment, or no Realtime endpoint"
 
 
 class NotRealtimeModelError(ConnectError):

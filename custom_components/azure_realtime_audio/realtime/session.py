@@ -5,7 +5,7 @@ they are kept by their path in GA's form. Limits are those of the official SDK (
 3.54) and of Azure's documentation (2026-03-19).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 import re
 from typing import Any
@@ -57,7 +57,7 @@ class SessionConfig:
         of the wrong type, or given twice with different values.
         """
         given = data.as_dict() if isinstance(data, SessionConfig) else data or {}
-        self._settings = _read(given, _SESSION)
+        self._settings = _read(_mapping(given, "session"), _SESSION)
         self._settings.pop("type", None)
 
     def as_dict(self) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def validate_response_config(config: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises InvalidConfigError naming the key as it was written.
     """
-    return nest(deepcopy(_read(config, _RESPONSE)))
+    return nest(_read(_mapping(config, "response"), _RESPONSE))
 
 
 def validate_item(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -224,20 +224,15 @@ def _object(
     required: Mapping[str, Check], optional: Mapping[str, Check] | None = None
 ) -> Check:
     """Expect these keys and no others; an optional one that is null counts as absent."""
-    optional = optional or {}
+    checks = {**required, **(optional or {})}
 
     def check(value: Any, key: str) -> dict[str, Any]:
-        value = _mapping(value, key)
-        for name in required:
-            if name not in value:
-                raise InvalidConfigError(f"{key}.{name}", "is missing")
         checked: dict[str, Any] = {}
-        for name, entry in value.items():
-            entry_check = required.get(name) or optional.get(name)
-            if entry_check is None:
+        for name, entry in _with_keys(required, value, key).items():
+            if name not in checks:
                 raise InvalidConfigError(f"{key}.{name}", "is not a known setting")
             if entry is not None or name in required:
-                checked[name] = entry_check(entry, f"{key}.{name}")
+                checked[name] = checks[name](entry, f"{key}.{name}")
         return checked
 
     return check
@@ -247,16 +242,19 @@ def _open_object(required: Mapping[str, Check]) -> Check:
     """Expect these keys, and let any others pass."""
 
     def check(value: Any, key: str) -> dict[str, Any]:
-        value = _mapping(value, key)
         return {
-            **value,
-            **{
-                name: check(value.get(name), f"{key}.{name}")
-                for name, check in required.items()
-            },
+            name: required.get(name, _any)(entry, f"{key}.{name}")
+            for name, entry in _with_keys(required, value, key).items()
         }
 
     return check
+
+
+def _with_keys(names: Iterable[str], value: Any, key: str) -> Mapping[str, Any]:
+    for name in names:
+        if name not in _mapping(value, key):
+            raise InvalidConfigError(f"{key}.{name}", "is missing")
+    return _mapping(value, key)
 
 
 def _by_tag(tag: str, shapes: Mapping[str, Check]) -> Check:
@@ -403,7 +401,7 @@ def _headers(value: Any, key: str) -> dict[str, str]:
 
 
 def _object_value(value: Any, key: str) -> dict[str, Any]:
-    return dict(_mapping(value, key))
+    return deepcopy(dict(_mapping(value, key)))
 
 
 def _text_part(kind: str) -> Check:
