@@ -71,6 +71,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
         voice=arguments.voice,
         ears=arguments.ears,
         faults=arguments.faults,
+        keep_events=False,
     )
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()

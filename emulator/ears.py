@@ -20,6 +20,9 @@ _ENGLISH = "_default"  # pocketsphinx's name for the language model it starts wi
 class Ears(Protocol):
     """Turn speech into text."""
 
+    async def load(self) -> None:
+        """Prepare, so that the first turn is not slower than the others."""
+
     async def hear(self, pcm: bytes, session: dict[str, Any]) -> str:
         """Return what was said. The session's tools and instructions say what is likely."""
 
@@ -31,6 +34,9 @@ class ScriptedEars:
         """Share the script with who fills it."""
         self._script = script
 
+    async def load(self) -> None:
+        """Need nothing."""
+
     async def hear(self, pcm: bytes, session: dict[str, Any]) -> str:
         """Return the next line of the script."""
         return self._script.popleft() if self._script else "hello"
@@ -38,6 +44,10 @@ class ScriptedEars:
 
 class SphinxEars:
     """Hear with pocketsphinx, in a thread."""
+
+    async def load(self) -> None:
+        """Load the model."""
+        await asyncio.to_thread(_sphinx)
 
     async def hear(self, pcm: bytes, session: dict[str, Any]) -> str:
         """Return a sentence of the house if it is one, else the nearest English."""

@@ -9,16 +9,18 @@ type Event = dict[str, Any]
 class EventLog(list[Event]):
     """Events in order. Tests read it as a list and await what has not come yet."""
 
-    def __init__(self) -> None:
-        """Start empty."""
+    def __init__(self, *, keep: bool = True) -> None:
+        """Start empty; without `keep`, stay so."""
         super().__init__()
+        self._keep = keep
         self._changed = asyncio.Event()
         self._ended = False
 
     def record(self, event: Event) -> None:
         """Append an event and wake who waits."""
-        self.append(event)
-        self._wake()
+        if self._keep:
+            self.append(event)
+            self._wake()
 
     def end(self) -> None:
         """Say that nothing more will come: who still waits gets a ConnectionError."""

@@ -42,9 +42,9 @@ FAULTS = {
     "late_ack": "a client event of this type is handled 300 ms late",
     "abort_on": "the socket is cut, without a close frame, when this client event arrives",
     "close_on": "the socket is closed when this client event arrives (TYPE/CODE, default 1011)",
-    "refuse": "a client event of this type is refused with a server_error error event",
+    "refuse": "a client event of this type is refused: error, type server_error",
     # The wire.
-    "null_error_codes": "errors have code null and the texts of 2024",
+    "null_error_codes": "errors have code null, as in 2024",
     "unknown_events": "an event of an unknown type goes before every response.created",
     "unknown_keys": "every event, session, item and response has a key nobody knows",
     "truncated_json": "half a JSON frame goes before every response.created",
@@ -133,35 +133,34 @@ class Faults:
 
 
 class Wire:
-    """Turns the events of one session into frames, and disturbs them where a fault says so."""
+    """Disturbs the events of one session on their way out, where a fault says so."""
 
-    _HELD_BACK = {
-        "response.output_audio.done": "response.output_audio_transcript.done",
-        "response.audio.done": "response.audio_transcript.done",
-        "conversation.item.done": "response.output_item.done",
-    }
+    _CHANGE_PLACES = (
+        ("audio.done", "audio_transcript.done"),
+        ("conversation.item.done", "response.output_item.done"),
+    )
 
     def __init__(self, faults: Faults) -> None:
         """Start undisturbed."""
         self._faults = faults
         self._held: tuple[str, Event] | None = None
 
-    def events(self, event: Event) -> list[Event | str | bytes]:
-        """Return what to send for an event: events, and raw frames that are not events."""
-        sent: list[Event | str | bytes] = []
+    def frames(self, event: Event) -> list[Event | str | bytes]:
+        """Return what to send for an event: events, and frames that are not events."""
+        frames: list[Event | str | bytes] = []
         if event["type"] == "response.created":
-            sent += self._noise()
-        sent += self._reordered(self._bent(event))
-        if (
-            not event["type"].endswith("audio.delta")
-            and self._faults.take("doubled_events") is not None
-        ):
-            sent += sent[-1:]
-        return sent
+            frames += self._noise()
+        frames += self._reordered(self._bent(event))
+        if not event["type"].endswith("audio.delta") and self._is_on("doubled_events"):
+            frames += frames[-1:]
+        return frames
+
+    def _is_on(self, name: str) -> bool:
+        return self._faults.take(name) is not None
 
     def _noise(self) -> list[Event | str | bytes]:
         noise: list[Event | str | bytes] = []
-        if self._faults.take("unknown_events") is not None:
+        if self._is_on("unknown_events"):
             noise.append(
                 {
                     "type": "response.mood.updated",
@@ -169,69 +168,53 @@ class Wire:
                     "mood": "sunny",
                 }
             )
-        if self._faults.take("truncated_json") is not None:
+        if self._is_on("truncated_json"):
             noise.append('{"type": "response.created", "respo')
-        if self._faults.take("binary_frame") is not None:
+        if self._is_on("binary_frame"):
             noise.append(b"\x00\x01\x02")
         return noise
 
     def _bent(self, event: Event) -> Event:
-        if (
-            event["type"] == "error"
-            and self._faults.take("null_error_codes") is not None
-        ):
+        if event["type"] == "error" and self._is_on("null_error_codes"):
             event = {**event, "error": {**event["error"], "code": None}}
-        if (
-            "response" in event
-            and self._faults.take("string_status_details") is not None
+        details = event.get("response", {}).get("status_details")
+        if details and self._is_on("string_status_details"):
+            text = details.get("reason") or details["error"]["message"]
+            event = {**event, "response": {**event["response"], "status_details": text}}
+        if event["type"].endswith("text.done") and self._is_on("schema_2024"):
+            event = _renamed(event, "text", "value")
+        if event["type"] == "conversation.item.truncated" and self._is_on(
+            "schema_2024"
         ):
-            details = event["response"].get("status_details")
-            if details:
-                text = details.get("reason") or details["error"]["message"]
-                event = {
-                    **event,
-                    "response": {**event["response"], "status_details": text},
-                }
-        if self._faults.take("unknown_keys") is not None:
+            event = _renamed(event, "content_index", "index")
+        if self._is_on("unknown_keys"):
             event = {key: _with_unknown_key(value) for key, value in event.items()}
             event["x_novelty"] = {"nested": [1, None]}
-        if (
-            event["type"].endswith("text.done")
-            and self._faults.take("schema_2024") is not None
-        ):
-            event = {**event, "value": event["text"]}
-            del event["text"]
-        if (
-            event["type"] == "conversation.item.truncated"
-            and self._faults.take("schema_2024") is not None
-        ):
-            event = {**event, "index": event["content_index"]}
-            del event["content_index"]
         return event
 
     def _reordered(self, event: Event) -> list[Event]:
-        if self._held and event["type"] == self._held[0]:
+        if self._held and event["type"].endswith(self._held[0]):
             held, self._held = self._held[1], None
             return [event, held]
-        later = self._HELD_BACK.get(event["type"])
-        if (
-            later
-            and self._is_output(event)
-            and self._faults.take("reordered_events") is not None
-        ):
-            self._held = (later, event)
-            return []
+        for first, second in self._CHANGE_PLACES:
+            ends_output = event["type"].endswith(first) and _is_output(event)
+            if ends_output and self._is_on("reordered_events"):
+                self._held = (second, event)
+                return []
         return [event]
 
-    @staticmethod
-    def _is_output(event: Event) -> bool:
-        """Say whether an output_item.done will follow: it does for what the model says."""
-        item = event.get("item")
-        return (
-            item is None
-            or item.get("role") == "assistant"
-            or item["type"] == "function_call"
-        )
+
+def _is_output(event: Event) -> bool:
+    """Say whether an item is the model's: only then its output_item.done follows."""
+    item = event.get("item")
+    if item is None:
+        return True
+    generated: bool = item.get("role") == "assistant" or item["type"] == "function_call"
+    return generated and item["status"] != "in_progress"
+
+
+def _renamed(event: Event, key: str, name: str) -> Event:
+    return {name if each == key else each: value for each, value in event.items()}
 
 
 def _with_unknown_key(value: Any) -> Any:

@@ -96,11 +96,18 @@ def refusal(
     return _answer(reason) if reason else None
 
 
+async def not_found(request: web.Request) -> web.Response:
+    """Answer a request for any other path."""
+    return _answer("http_404_resource")
+
+
 def _what_is_wrong(emulator: Emulator, request: web.Request, *, ga: bool) -> str | None:
     version = request.query.get("api-version")
+    if not _has_key(request, emulator.api_key):
+        return "http_401"
     if ga and emulator.preview_only:
         return "http_404_resource"
-    if not _has_key(request, emulator.api_key) or (ga and version is not None):
+    if ga and version is not None:
         return "http_401"
     if not ga:
         if version is None:

@@ -7,7 +7,7 @@ from .audio import PCM_BYTES_PER_MS, decode, duration_ms
 from .conversation import Item
 from .errors import InvalidRequest
 from .ids import new_id
-from .turn_detection import SpeechStarted, SpeechStopped, TurnDetector
+from .turn_detection import ONSET_MS, SpeechStarted, SpeechStopped, TurnDetector
 
 if TYPE_CHECKING:
     from .session import Session
@@ -72,9 +72,8 @@ class InputAudio:
                 case SpeechStopped(ms):
                     self._speech_stopped(ms)
         if not self._detector.speaking:
-            self._forget_before(
-                self._position_ms - self._turn_detection["prefix_padding_ms"]
-            )
+            padding_ms = self._turn_detection["prefix_padding_ms"] + 2 * ONSET_MS
+            self._forget_before(self._position_ms - padding_ms)
 
     def commit(self) -> None:
         """Make the buffer a user item because the client says so. Never starts a response."""

@@ -28,6 +28,8 @@ class Reply:
 
     def messages(self) -> list[str]:
         """Return the text of each message item."""
+        if self.pcm is not None and not self.text:
+            return [""]
         words = self.text.split(" ")
         size = -(-len(words) // self.items)
         texts = [" ".join(words[at : at + size]) for at in range(0, len(words), size)]

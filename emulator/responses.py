@@ -204,6 +204,10 @@ class Response:
                 delta=base64.b64encode(encoded).decode(),
             )
             await self._delta_sent(is_audio=True)
+        for word in words[said:]:
+            self._delta(
+                opened, "response.output_audio_transcript.delta", word, "transcript"
+            )
 
     async def _write(self, opened: _OpenItem, text: str) -> None:
         for word in _words(text):
@@ -368,4 +372,4 @@ class Response:
 def _words(text: str) -> list[str]:
     """Split into the pieces that deltas carry: a word with the space before it."""
     first, *rest = text.split(" ")
-    return [first, *(f" {word}" for word in rest)]
+    return [piece for piece in (first, *(f" {word}" for word in rest)) if piece]

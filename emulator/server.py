@@ -9,7 +9,7 @@ from aiohttp import web
 
 from .ears import Ears, ScriptedEars, SphinxEars
 from .faults import Faults
-from .handshake import chosen_dialect, refusal, turned_away
+from .handshake import chosen_dialect, not_found, refusal, turned_away
 from .reply import Reply
 from .session import Session
 from .voice import EspeakVoice, ToneVoice, Voice
@@ -35,6 +35,7 @@ class Emulator:
     many times faster than real time audio is made (0: at once). `first_audio_ms` is the time
     from `response.created` to the first output. `clock_rate` makes idle timeouts and the
     session's life pass faster. `voice` and `ears` are cheap and scripted unless chosen real.
+    `keep_events` is for tests; a server that runs for hours would drown in audio.
     """
 
     api_key: str = field(repr=False)
@@ -56,6 +57,7 @@ class Emulator:
     clock_rate: float = 1.0
     voice: Literal["tone", "espeak"] = "tone"
     ears: Literal["script", "sphinx"] = "script"
+    keep_events: bool = True
     faults: Faults = field(default_factory=Faults)
     replies: deque[Reply] = field(default_factory=deque)
     hears: deque[str] = field(default_factory=deque)
@@ -91,10 +93,12 @@ class Emulator:
         return self.model.startswith("gpt-realtime-2")
 
     async def start(self) -> None:
-        """Listen; `port` is then the real one."""
+        """Load the ears and listen; `port` is then the real one."""
+        await self.ears_of_model.load()
         app = web.Application()
         app.router.add_get(f"{self.base_path}/openai/v1/realtime", self._ga)
         app.router.add_get(f"{self.base_path}/openai/realtime", self._preview)
+        app.router.add_route("*", "/{path:.*}", not_found)
         self._runner = web.AppRunner(app, shutdown_timeout=1, access_log=None)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.host, self.port)

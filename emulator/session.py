@@ -72,8 +72,8 @@ class Session:
         self.id = new_id("sess")
         self.config = schema.default_session(emulator.model)
         self.conversation = Conversation()
-        self.received = EventLog()
-        self.sent = EventLog()
+        self.received = EventLog(keep=emulator.keep_events)
+        self.sent = EventLog(keep=emulator.keep_events)
         self.closed = False
         self.close_code: int | None = None
         self.socket = web.WebSocketResponse(
@@ -148,7 +148,7 @@ class Session:
         """Send an event, in the session's dialect and with the faults that are on."""
         event = {"type": event_type, "event_id": new_id("event"), **fields}
         for worded in self._dialect.events(event):
-            for frame in self._wire.events(worded):
+            for frame in self._wire.frames(worded):
                 if isinstance(frame, dict):
                     self.sent.record(frame)
                     frame = json.dumps(frame)
@@ -374,7 +374,7 @@ class Session:
 
     def _update(self, raw: Any) -> None:
         patch = self._dialect.session_patch(raw)
-        self._check_model_can(patch)
+        self._check_model_can(patch, "session")
         config = _merged(self.config, patch)
         self._check_voice(config)
         detection_changes = (
@@ -395,7 +395,7 @@ class Session:
 
     def _create_response(self, raw: dict[str, Any]) -> None:
         patch = self._dialect.response_patch(raw)
-        self._check_model_can(patch)
+        self._check_model_can(patch, "response")
         in_conversation = patch.get("conversation") != "none"
         if in_conversation and self._active:
             raise InvalidRequest(
@@ -408,7 +408,8 @@ class Session:
         config = _merged(
             {**self.config, "conversation": "auto", "metadata": None}, patch
         )
-        self._check_voice(config)
+        if in_conversation:
+            self._check_voice(config)
         config["own_instructions"] = patch.get("instructions")
         items = None if given is None else [self._given_item(item) for item in given]
         response = Response(self, config, items)
@@ -443,8 +444,7 @@ class Session:
 
     # Checks that need the session.
 
-    def _check_model_can(self, patch: dict[str, Any]) -> None:
-        where = "session"
+    def _check_model_can(self, patch: dict[str, Any], where: str) -> None:
         if patch.get("reasoning") and not self.emulator.reasons:
             raise InvalidRequest(
                 f"Unsupported option for this model: '{where}.reasoning'.",

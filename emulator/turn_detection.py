@@ -8,7 +8,7 @@ from .audio import PCM_BYTES_PER_MS, level
 
 _FRAME_MS = 20
 _FRAME_BYTES = _FRAME_MS * PCM_BYTES_PER_MS
-_ONSET_MS = 60  # shorter sounds are clicks
+ONSET_MS = 60  # shorter sounds are clicks
 _FULL_THRESHOLD = 1200  # root mean square of PCM16 that threshold 1.0 asks for
 _FLOOR = 60
 _HYSTERESIS = 0.5  # speech goes on down to this part of the level that starts it
@@ -56,7 +56,7 @@ class TurnDetector:
 
     def _onset(self, loudness: float) -> Iterator[SpeechStarted]:
         self._loud_ms = self._loud_ms + _FRAME_MS if loudness >= self._on else 0
-        if self._loud_ms >= _ONSET_MS:
+        if self._loud_ms >= ONSET_MS:
             self.speaking = True
             self._quiet_ms = 0
             yield SpeechStarted(self._position_ms - self._loud_ms)
