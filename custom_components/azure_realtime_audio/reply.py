@@ -1,0 +1,315 @@
+"""The model's reply to an action: its rounds of tool calls, and its sound as it comes."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import aclosing, suppress
+import json
+import secrets
+from typing import Any, Final
+
+from homeassistant.components.media_source import generate_media_source_id
+from homeassistant.helpers import llm
+from homeassistant.util.hass_dict import HassKey
+from homeassistant.util.json import JsonObjectType, JsonValueType
+
+from .assistant import AssistantSession, translated
+from .const import DOMAIN
+from .realtime import RealtimeError, Response, ResponseActiveError
+from .realtime.audio import SAMPLE_RATE, alaw_decode, ulaw_decode, wav_header
+from .tools import async_run_tool_call
+
+MAX_TOOL_ROUNDS: Final = 10
+KEPT_REPLIES: Final = 8
+KEPT_SECONDS: Final = 600.0
+REPLY_URL: Final = "/api/azure_realtime_audio/reply/{token}.wav"
+
+_G711_DECODERS = {"audio/pcmu": ulaw_decode, "audio/pcma": alaw_decode}
+_G711_RATE = 8000
+# A player that hears nothing for some seconds gives up: a gap is filled before that.
+_GAP_SECONDS = 1.0
+_SILENCE_SECONDS = 0.5
+
+
+class Reply:
+    """One reply: a response, and those that continue it after its tool calls.
+
+    ``llm_api`` runs the tool calls; None leaves them to the caller. An out-of-band response
+    leaves them too: its calls are not in the conversation, where their output would go.
+    ``timeout`` bounds the whole reply, in seconds.
+    """
+
+    def __init__(
+        self,
+        session: AssistantSession,
+        config: Mapping[str, Any],
+        llm_api: llm.APIInstance | None,
+        timeout: float,
+    ) -> None:
+        """Ask for nothing yet; ``async_begin`` does."""
+        loop = asyncio.get_running_loop()
+        self.session = session
+        self.token = secrets.token_urlsafe(32)
+        self.expires = loop.time() + timeout + KEPT_SECONDS
+        self.is_out_of_band = config.get("conversation") == "none"
+        self.is_done = False
+        self._config = config
+        self._llm_api = None if self.is_out_of_band else llm_api
+        self._timeout = timeout
+        self._deadline = loop.time() + timeout
+        self._responses: list[Response] = []
+        self._tool_outputs: dict[str, str] = {}
+        self._is_stopped = False
+        self._progress = asyncio.Event()
+
+    async def async_begin(self) -> None:
+        """Have the first response created. Raises RealtimeError."""
+        await self._async_next_response()
+
+    async def async_finish(self) -> None:
+        """Run tool calls and what continues them, until the model has no more to say.
+
+        Raises RealtimeError, and HomeAssistantError if the model failed, took too long or
+        would not stop calling tools. Whatever happens, nothing is left running.
+        """
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                await self._async_rounds()
+        except TimeoutError:
+            raise translated("response_timeout", seconds=f"{self._timeout:g}") from None
+        finally:
+            with suppress(RealtimeError):
+                await self._responses[-1].cancel()
+            self._end()
+
+    async def _async_rounds(self) -> None:
+        rounds = 0
+        while await self._async_is_waiting_for_tools():
+            if rounds == MAX_TOOL_ROUNDS:
+                raise translated("too_many_tool_rounds", rounds=str(MAX_TOOL_ROUNDS))
+            rounds += 1
+            await self._async_run_tools(self._responses[-1])
+            if self._is_stopped:
+                return
+            await self._async_next_response()
+
+    async def _async_is_waiting_for_tools(self) -> bool:
+        response = await self._responses[-1].done()
+        if response.status == "failed":
+            raise translated("response_failed", error=_reason(response))
+        return (
+            response.status == "completed"
+            and self._llm_api is not None
+            and bool(response.tool_calls)
+        )
+
+    async def _async_run_tools(self, response: Response) -> None:
+        assert self._llm_api is not None
+        for call in response.tool_calls:
+            output = await async_run_tool_call(self._llm_api, call)
+            self._tool_outputs[call.call_id] = output
+            await self.session.client.create_conversation_item(
+                {
+                    "type": "function_call_output",
+                    "call_id": call.call_id,
+                    "output": output,
+                }
+            )
+
+    async def _async_next_response(self) -> None:
+        response = await self.session.client.create_response(self._config)
+        self._responses.append(response)
+        self._wake_readers()
+        if self._is_stopped:
+            await response.cancel()
+
+    def stop(self) -> None:
+        """Let no further response follow; the one in progress is the caller's to cancel."""
+        self._is_stopped = True
+
+    def _end(self) -> None:
+        self.is_done = True
+        self._wake_readers()
+
+    def _wake_readers(self) -> None:
+        self._progress.set()
+        self._progress = asyncio.Event()
+
+    @property
+    def has_audio(self) -> bool:
+        """Whether the reply is spoken."""
+        modalities = self._config.get("output_modalities")
+        return "audio" in (
+            modalities or self.session.client.session.get("output_modalities", ())
+        )
+
+    def as_dict(self) -> JsonObjectType:
+        """Tell the reply as an action's response data."""
+        responses = self._responses
+        last = responses[-1]
+        is_cut_off = self._is_stopped and bool(last.tool_calls)
+        return {
+            "status": "cancelled" if is_cut_off else last.status,
+            "text": _paragraph(response.text for response in responses),
+            "transcript": _paragraph(response.transcript for response in responses),
+            "item_ids": [id_ for response in responses for id_ in response.item_ids],
+            "usage": _total(response.usage or {} for response in responses),
+            "tool_calls": [
+                call for response in responses for call in self._told_calls(response)
+            ],
+            "media_content_id": (
+                generate_media_source_id(DOMAIN, self.token) if self.has_audio else None
+            ),
+            "url": REPLY_URL.format(token=self.token) if self.has_audio else None,
+        }
+
+    def _told_calls(self, response: Response) -> list[JsonValueType]:
+        return [
+            {
+                "call_id": call.call_id,
+                "name": call.name,
+                "arguments": _parsed(call.arguments),
+                "output": _parsed(self._tool_outputs.get(call.call_id, "null")),
+            }
+            for call in response.tool_calls
+        ]
+
+    @property
+    def wav(self) -> bytes:
+        """The whole reply as a WAV file, PCM16 mono, once it is done."""
+        pcm = b"".join(_pcm(response, response.audio) for response in self._responses)
+        return wav_header(self._sample_rate, data_bytes=len(pcm)) + pcm
+
+    async def async_wav_stream(self) -> AsyncGenerator[bytes]:
+        """Yield the reply as a WAV of unknown length while it is being made.
+
+        Starts at the beginning for every caller. Where the model makes a player wait, as
+        while a tool runs, silence fills the gap. Ends early with the socket.
+        """
+        yield wav_header(self._sample_rate)
+        loop = asyncio.get_running_loop()
+        silence = bytes(2 * int(self._sample_rate * _SILENCE_SECONDS))
+        played_until = loop.time()
+        async with aclosing(self._async_pcm()) as audio:
+            chunk = asyncio.ensure_future(anext(audio, b""))
+            try:
+                while True:
+                    patience = played_until + _GAP_SECONDS - loop.time()
+                    await asyncio.wait([chunk], timeout=max(patience, 0))
+                    if not chunk.done():
+                        pcm = silence
+                    elif pcm := chunk.result():
+                        chunk = asyncio.ensure_future(anext(audio, b""))
+                    else:
+                        return
+                    played_until = max(played_until, loop.time())
+                    played_until += len(pcm) / (2 * self._sample_rate)
+                    yield pcm
+            finally:
+                chunk.cancel()
+                await asyncio.wait([chunk])
+
+    async def _async_pcm(self) -> AsyncGenerator[bytes]:
+        position = 0
+        while True:
+            while position < len(self._responses):
+                response = self._responses[position]
+                with suppress(RealtimeError):
+                    async for delta in response:
+                        if delta.audio:
+                            yield _pcm(response, delta.audio)
+                position += 1
+            if self.is_done:
+                return
+            await self._progress.wait()
+
+    @property
+    def _sample_rate(self) -> int:
+        is_g711 = self._responses[0].audio_format in _G711_DECODERS
+        return _G711_RATE if is_g711 else SAMPLE_RATE
+
+
+class Replies:
+    """The newest replies, kept for some minutes so that they can be played.
+
+    Their audio is in memory only, and under a token that cannot be guessed.
+    """
+
+    def __init__(self) -> None:
+        """Keep none yet."""
+        self._replies: dict[str, Reply] = {}
+
+    async def async_begin(self, reply: Reply) -> None:
+        """Begin a reply, and keep it if that succeeds. Raises RealtimeError.
+
+        That is ResponseActiveError if its conversation has one in the making, tool calls
+        included.
+        """
+        if not reply.is_out_of_band and self.in_progress(reply.session):
+            raise ResponseActiveError
+        self._forget()
+        self._replies[reply.token] = reply
+        try:
+            await reply.async_begin()
+        except BaseException:
+            del self._replies[reply.token]
+            raise
+
+    def get(self, token: str) -> Reply | None:
+        """Return the reply of a token, if it is still kept."""
+        self._forget()
+        return self._replies.get(token)
+
+    def in_progress(self, session: AssistantSession) -> Reply | None:
+        """Return the reply that a session's conversation is making."""
+        for reply in self._replies.values():
+            is_its = reply.session is session and not reply.is_out_of_band
+            if is_its and not reply.is_done:
+                return reply
+        return None
+
+    def _forget(self) -> None:
+        now = asyncio.get_running_loop().time()
+        done = [reply for reply in self._replies.values() if reply.is_done]
+        newest = done[-KEPT_REPLIES:]
+        for reply in done:
+            if reply not in newest or reply.expires < now:
+                del self._replies[reply.token]
+
+
+DATA_REPLIES: HassKey[Replies] = HassKey(f"{DOMAIN}_replies")
+
+
+def _pcm(response: Response, audio: bytes) -> bytes:
+    decode = _G711_DECODERS.get(response.audio_format)
+    return decode(audio) if decode else audio
+
+
+def _reason(response: Response) -> str:
+    details = response.error or response.status_details or {}
+    return str(details.get("message") or details.get("type") or "unknown")
+
+
+def _paragraph(texts: Iterable[str]) -> str:
+    return " ".join(text for text in texts if text)
+
+
+def _parsed(text: str) -> JsonValueType:
+    """Return the value of a JSON text; a text that is none stays as it is."""
+    try:
+        value: JsonValueType = json.loads(text)
+    except ValueError:
+        return text
+    return value
+
+
+def _total(usages: Iterable[Mapping[str, Any]]) -> JsonObjectType:
+    """Add up the tokens of several responses, details included."""
+    total: JsonObjectType = {}
+    for usage in usages:
+        for key, value in usage.items():
+            known = total.get(key)
+            if isinstance(value, Mapping):
+                total[key] = _total([known if isinstance(known, dict) else {}, value])
+            elif isinstance(value, int):
+                total[key] = value + (known if isinstance(known, int) else 0)
+    return total
