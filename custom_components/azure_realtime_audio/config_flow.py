@@ -31,7 +31,6 @@ from .forms import choice_field, collapsed, key_field, text_field, without_secti
 from .realtime import (
     CannotConnectError,
     CommandTimeoutError,
-    ConnectionLostError,
     DeploymentNotFoundError,
     Endpoint,
     ForbiddenError,
@@ -85,7 +84,6 @@ FORM_ERRORS: dict[type[RealtimeError], tuple[str, str]] = {
     RateLimitedError: ("base", "rate_limited"),
     UnsupportedApiVersionError: (SECTION_ADVANCED, "unsupported_api_version"),
     CommandTimeoutError: ("base", "timeout"),
-    ConnectionLostError: ("base", "timeout"),
 }
 
 
