@@ -261,36 +261,27 @@ class RealtimeClient:
         Waits for a connection that is under way. Raises the ConnectError family,
         CommandError when the session config is refused, and CommandTimeoutError.
         """
-        if self._state is ConnectionState.OPEN:
-            return
-        if self._state is not ConnectionState.CLOSED:
-            await self._settled.wait()
-            if self._state is not ConnectionState.OPEN:
-                raise self._error or NotConnectedError()
-            return
-        self._set_state(ConnectionState.CONNECTING)
-        try:
-            await self._open()
-        except BaseException as err:
-            self._set_state(
-                ConnectionState.CLOSED, err if isinstance(err, RealtimeError) else None
+        if self._runner is None:
+            self._set_state(ConnectionState.CONNECTING)
+            self._runner = asyncio.get_running_loop().create_task(
+                self._run(), name=f"realtime {self.endpoint.deployment}"
             )
+        try:
+            await self._settled.wait()
+        except asyncio.CancelledError:
+            if self._state is ConnectionState.CONNECTING:
+                await self.close()
             raise
-        self._runner = asyncio.get_running_loop().create_task(
-            self._run(), name=f"realtime {self.endpoint.deployment}"
-        )
+        if self._state is not ConnectionState.OPEN:
+            raise self._error or NotConnectedError()
 
     async def close(self) -> None:
         """Close the socket and end everything that waits for it."""
-        if self._state is ConnectionState.CLOSED and self._runner is None:
+        if (runner := self._runner) is None:
             return
         self._set_state(ConnectionState.CLOSING)
-        runner, self._runner = self._runner, None
-        if runner is not None:
-            runner.cancel()
-            await asyncio.wait((runner,))
-        await self._drop(ConnectionLostError(_NORMAL_CLOSURE))
-        self._set_state(ConnectionState.CLOSED)
+        runner.cancel()
+        await asyncio.wait((runner,))
 
     # --- Audio
 
@@ -417,12 +408,24 @@ class RealtimeClient:
     async def update_session(self, config: SessionConfig | Mapping[str, Any]) -> None:
         """Change the keys that are given; a refused update changes nothing."""
         config = SessionConfig(config)
-        self._require_open()
         async with self._update_lock:
-            await self._send_session_update(config)
+            await self._send_session_update(self._require_open(), config)
         self._config = self._config.merge(config)
 
     # --- Opening, running, losing the connection
+
+    async def _run(self) -> None:
+        """Be connected until that is asked to end or cannot be helped."""
+        error: RealtimeError | None = None
+        try:
+            await self._open()
+            await self._stay_connected()
+        except RealtimeError as err:
+            error = err
+        finally:
+            await self._drop(error or ConnectionLostError(_NORMAL_CLOSURE))
+            self._runner = None
+            self._set_state(ConnectionState.CLOSED, error)
 
     async def _open(self) -> None:
         """Open a socket and configure its session. Raises RealtimeError."""
@@ -439,16 +442,7 @@ class RealtimeClient:
             await self._await_created(connection)
             await self._configure(connection)
         except ConnectionLostError as lost:
-            error = refusal_error(self._fatal_error, lost.code)
-            await self._drop(error)
-            raise error from lost
-        except BaseException as err:
-            await self._drop(
-                err
-                if isinstance(err, RealtimeError)
-                else ConnectionLostError(_NORMAL_CLOSURE)
-            )
-            raise
+            raise refusal_error(self._fatal_error, lost.code) from lost
         self._set_state(ConnectionState.OPEN)
 
     async def _credentials(self) -> dict[str, str]:
@@ -464,7 +458,9 @@ class RealtimeClient:
 
     async def _configure(self, connection: Connection) -> None:
         """Send the session config, and read until the service has accepted it."""
-        update = asyncio.ensure_future(self._send_session_update(self._config))
+        update = asyncio.ensure_future(
+            self._send_session_update(connection, self._config)
+        )
         reading = asyncio.ensure_future(self._read(connection))
         try:
             await asyncio.wait((update, reading), return_when=asyncio.FIRST_COMPLETED)
@@ -480,8 +476,8 @@ class RealtimeClient:
         while True:
             self._receive(await connection.receive())
 
-    async def _run(self) -> None:
-        """Read until the connection is lost for good."""
+    async def _stay_connected(self) -> None:
+        """Read, and connect again after a loss. Raises what cannot be helped."""
         loop = asyncio.get_running_loop()
         delays = reconnect_delays(self._websocket_options)
         while True:
@@ -491,13 +487,12 @@ class RealtimeClient:
                 await self._read(self._connection)
             except ConnectionLostError as lost:
                 error = self._reason(lost)
+            if not _is_transient(error):
+                raise error
+            await self._drop(error)
             if loop.time() - opened > self._websocket_options.max_reconnect_delay:
                 delays = reconnect_delays(self._websocket_options)
-            await self._drop(error)
-            if not _is_transient(error) or not await self._reconnect(delays):
-                self._runner = None
-                self._set_state(ConnectionState.CLOSED, self._error or error)
-                return
+            await self._reconnect(delays, error)
 
     def _reason(self, lost: ConnectionLostError) -> RealtimeError:
         """Tell why the socket ended: the service may have said it in an error before."""
@@ -505,23 +500,22 @@ class RealtimeClient:
             return lost
         return refusal_error(self._fatal_error, lost.code)
 
-    async def _reconnect(self, delays: Iterator[float]) -> bool:
+    async def _reconnect(self, delays: Iterator[float], error: RealtimeError) -> None:
         """Open a new session; the tries go on where the last loss left them."""
         self._set_state(ConnectionState.CONNECTING)
-        retry_after = 0.0
         for delay in delays:
-            await asyncio.sleep(max(delay, retry_after))
+            retry_after = (
+                error.retry_after if isinstance(error, RateLimitedError) else 0
+            )
+            await asyncio.sleep(max(delay, retry_after or 0))
             try:
-                await self._open()
+                return await self._open()
             except RealtimeError as err:
-                self._error = err
+                await self._drop(err)
                 if not _is_transient(err):
-                    break
-                if isinstance(err, RateLimitedError):
-                    retry_after = err.retry_after or 0.0
-            else:
-                return True
-        return False
+                    raise
+                error = err
+        raise error
 
     async def _drop(self, error: RealtimeError) -> None:
         """Forget the connection; whoever waits for something of it hears ``error``."""
@@ -592,12 +586,11 @@ class RealtimeClient:
             except TimeoutError:
                 raise CommandTimeoutError(event["type"]) from None
 
-    async def _send_session_update(self, config: SessionConfig) -> None:
-        # While a session is being opened the connection is there, but not open yet.
-        if self._connection is None:
-            raise NotConnectedError
+    async def _send_session_update(
+        self, connection: Connection, config: SessionConfig
+    ) -> None:
         await self._acknowledged(
-            self._connection,
+            connection,
             {"type": "session.update", "session": config.as_dict()},
             "session.updated",
             lambda event: True,

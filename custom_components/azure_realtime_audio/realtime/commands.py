@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from .emitter import Event
-from .errors import CommandError, RealtimeError
+from .errors import FATAL_CODES, CommandError, RealtimeError
 
 # Old services give no code and some gateways no event_id: then the beginning of the
 # message tells which command was refused (wordings logged from 2024 to 2026).
@@ -101,4 +101,7 @@ class PendingCommands:
                 return next((p for p in waiting if p.command == command), None)
         # Of one command under way an invalid request can only be that command.
         is_request = error.get("type") == "invalid_request_error"
-        return waiting[0] if is_request and len(waiting) == 1 else None
+        is_session = error.get("code") in {*FATAL_CODES, "session_expired"}
+        return (
+            waiting[0] if is_request and not is_session and len(waiting) == 1 else None
+        )

@@ -55,7 +55,7 @@ async def _upgrade_or_refuse(
     if response.status == 101:
         return response
     try:
-        body = await response.content.read(64 * 1024)
+        body = await response.read()
     except aiohttp.ClientError:
         body = b""
     response.close()
@@ -114,8 +114,7 @@ class Connection:
 
     async def send(self, event: bytes) -> None:
         """Send one JSON text. Raises ConnectionLostError."""
-        if self._socket is None or self._socket.closed:
-            raise ConnectionLostError(self.close_code)
+        assert self._socket is not None
         try:
             await self._socket.send_frame(event, aiohttp.WSMsgType.TEXT)
         except (aiohttp.ClientError, OSError) as err:

@@ -1,0 +1,408 @@
+"""The socket: refused, lost, silent; and how the client comes back."""
+
+import asyncio
+import logging
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+import pytest
+
+from custom_components.azure_realtime_audio.realtime import (
+    CannotConnectError,
+    CommandError,
+    CommandTimeoutError,
+    ConnectError,
+    ConnectionLostError,
+    ConnectionState,
+    DeploymentNotFoundError,
+    ForbiddenError,
+    InvalidAuthError,
+    ModelStatus,
+    NotConnectedError,
+    NotRealtimeModelError,
+    RateLimitedError,
+    RealtimeClient,
+    UnsupportedApiVersionError,
+    WebSocketOptions,
+)
+from custom_components.azure_realtime_audio.realtime.connection import Connection
+from emulator import Emulator, Reply
+
+from .conftest import KEY, PREVIEW, MakeClient
+from .test_client import next_event, record, user_text
+
+
+async def state(client: RealtimeClient, wanted: ConnectionState) -> dict[str, Any]:
+    """Wait for a state of the connection."""
+    return await next_event(client, "connection_changed", state=wanted)
+
+
+# --- Refused
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ("http_400", NotRealtimeModelError),
+        ("http_400_spelled", NotRealtimeModelError),
+        ("http_400_api_version", UnsupportedApiVersionError),
+        ("http_401", InvalidAuthError),
+        ("http_403", ForbiddenError),
+        ("http_404_deployment", DeploymentNotFoundError),
+        ("http_404_resource", DeploymentNotFoundError),
+        ("http_429", RateLimitedError),
+        ("http_500", CannotConnectError),
+        ("http_503", CannotConnectError),
+        ("openai_invalid_api_key", InvalidAuthError),
+        ("openai_invalid_model", NotRealtimeModelError),
+        ("openai_missing_model", DeploymentNotFoundError),
+        ("openai_beta_disabled", UnsupportedApiVersionError),
+        ("openai_insufficient_quota", ForbiddenError),
+        ("drop_before_created", CannotConnectError),
+        ("abort_on:session.update", CannotConnectError),
+        ("refuse:session.update", CommandError),
+        ("no_ack:session.update", CommandTimeoutError),
+        ("http_hang", CannotConnectError),
+    ],
+)
+async def test_refusal_is_told_apart(
+    emulator: Emulator, make_client: MakeClient, fault: str, error: type[Exception]
+) -> None:
+    """Azure refuses with a status, OpenAI with an event; then the next try works."""
+    client = make_client({"connect_timeout": 0.5, "command_timeout": 0.1})
+    states = record(client, "connection_changed")
+    emulator.faults.add(fault)
+    with pytest.raises(error) as raised:
+        await client.connect()
+    assert client.state is ConnectionState.CLOSED
+    assert states[-1]["error"] is raised.value
+    assert KEY not in str(raised.value) + repr(raised.value)
+    emulator.faults.clear()
+    await client.connect()
+    assert client.is_initialized
+
+
+async def test_rate_limit_says_how_long_to_wait(
+    emulator: Emulator, make_client: MakeClient
+) -> None:
+    """In seconds."""
+    emulator.faults.add("http_429:2500")
+    with pytest.raises(RateLimitedError) as raised:
+        await make_client().connect()
+    assert raised.value.retry_after == 2.5
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"api_key": "wrong"}, InvalidAuthError),
+        ({"deployment": "nobody"}, DeploymentNotFoundError),
+        ({"deployment": "gpt-4o"}, NotRealtimeModelError),
+        ({"api_version": "2023-01-01"}, UnsupportedApiVersionError),
+        ({"host_name": "ws://127.0.0.1:1"}, CannotConnectError),
+    ],
+)
+async def test_wrong_options(
+    make_client: MakeClient, options: dict[str, str], error: type[ConnectError]
+) -> None:
+    """What the user typed wrong has its own error."""
+    with pytest.raises(error):
+        await make_client(**options).connect()
+
+
+async def test_redirect_is_not_followed(
+    emulator: Emulator, make_client: MakeClient
+) -> None:
+    """It would take the key to whoever the redirect names."""
+    asked: list[web.Request] = []
+
+    async def redirect(request: web.Request) -> web.Response:
+        asked.append(request)
+        raise web.HTTPTemporaryRedirect(
+            emulator.url.replace("ws:", "http:") + request.path_qs
+        )
+
+    app = web.Application()
+    app.router.add_get("/openai/v1/realtime", redirect)
+    async with TestServer(app, host="127.0.0.1") as server:
+        with pytest.raises(CannotConnectError):
+            await make_client(host_name=f"ws://127.0.0.1:{server.port}").connect()
+    assert len(asked) == 1
+    assert emulator.handshakes == []
+
+
+async def test_cut_off_refusal_is_one(
+    emulator: Emulator, make_client: MakeClient
+) -> None:
+    """A refusal whose body breaks off is told by its status."""
+
+    async def refuse(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(status=401, headers={"Content-Length": "100"})
+        await response.prepare(request)
+        await response.write(b"{")
+        assert request.transport
+        request.transport.close()
+        return response
+
+    app = web.Application()
+    app.router.add_get("/openai/v1/realtime", refuse)
+    async with TestServer(app, host="127.0.0.1") as server:
+        with pytest.raises(InvalidAuthError):
+            await make_client(host_name=f"ws://127.0.0.1:{server.port}").connect()
+
+
+async def test_session_without_created_is_configured_anyway(
+    emulator: Emulator, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some gateways begin with silence."""
+    monkeypatch.setattr(
+        "custom_components.azure_realtime_audio.realtime.client._CREATED_TIMEOUT", 0.05
+    )
+    emulator.faults.add("no_session_created")
+    client = make_client()
+    await client.connect()
+    assert client.is_initialized
+
+
+# --- Lost
+
+
+@pytest.mark.parametrize("code", [None, 1000, 1001, 1011, 1012, 1013])
+async def test_lost_connection_comes_back(
+    emulator: Emulator,
+    make_client: MakeClient,
+    api_version: str | None,
+    code: int | None,
+) -> None:
+    """After a transient loss there is a new session, configured as the last one was."""
+    client = make_client(api_version=api_version)
+    await client.connect()
+    await client.update_session({"instructions": "Be brief"})
+    first = client.session_id
+    states = record(client, "connection_changed")
+    inits = record(client, "init")
+    opened = asyncio.create_task(state(client, ConnectionState.OPEN))
+    if code is None:
+        emulator.sessions[0].abort()
+    else:
+        await emulator.sessions[0].close(code)
+    await opened
+    assert client.session_id not in (None, first)
+    assert client.session["instructions"] == "Be brief"
+    assert client.session["audio"]["input"]["turn_detection"] is None
+    assert [event["state"] for event in states] == ["connecting", "open"]
+    assert inits == []
+    await client.create_conversation_item(user_text("hello"))
+
+
+async def test_loss_ends_what_waits(
+    emulator: Emulator, make_client: MakeClient
+) -> None:
+    """A response that was coming and a command under way raise; the status is idle."""
+    client = make_client()
+    await client.connect()
+    emulator.replies.append(Reply(text="A long story", hold=asyncio.Event()))
+    emulator.faults.add("no_ack:conversation.item.create")
+    response = await client.create_response()
+    create = asyncio.create_task(client.create_conversation_item(user_text("hello")))
+    await emulator.sessions[0].wait_for("conversation.item.create")
+    emulator.sessions[0].abort()
+    with pytest.raises(ConnectionLostError):
+        await create
+    with pytest.raises(ConnectionLostError):
+        await response.done()
+    assert client.status is ModelStatus.IDLE
+    assert client.active_response is None
+    assert not client.is_initialized
+    with pytest.raises(NotConnectedError):
+        await client.append_pcm(bytes(480))
+    await client.connect()  # waits for the connection that is being made
+    assert client.is_initialized
+
+
+@pytest.mark.parametrize(
+    ("code", "fault", "error"),
+    [
+        (3000, None, ConnectionLostError),
+        (4000, None, ConnectionLostError),
+        (1008, None, ConnectionLostError),
+        (1011, "http_401", InvalidAuthError),
+        (1011, "http_404_deployment", DeploymentNotFoundError),
+        (1011, "refuse:session.update", CommandError),
+    ],
+)
+async def test_fatal_loss_stops(
+    emulator: Emulator,
+    make_client: MakeClient,
+    code: int,
+    fault: str | None,
+    error: type[Exception],
+) -> None:
+    """Where trying again cannot help, the client stops and says why."""
+    client = make_client()
+    await client.connect()
+    if fault:
+        emulator.faults.add(fault)
+    closed = asyncio.create_task(state(client, ConnectionState.CLOSED))
+    await emulator.sessions[0].close(code)
+    assert isinstance((await closed)["error"], error)
+    assert len(emulator.handshakes) == (2 if fault else 1)
+    with pytest.raises(NotConnectedError):
+        await client.commit_audio()
+    emulator.faults.clear()
+    await client.connect()
+    assert client.state is ConnectionState.OPEN
+
+
+async def test_error_before_a_close_is_its_reason(
+    emulator: Emulator, make_client: MakeClient
+) -> None:
+    """An exhausted quota is not helped by a new connection, whatever the close code."""
+    client = make_client()
+    await client.connect()
+    closed = asyncio.create_task(state(client, ConnectionState.CLOSED))
+    session = emulator.sessions[0]
+    await session.send(
+        {
+            "type": "error",
+            "error": {"code": "insufficient_quota", "message": "No quota"},
+        }
+    )
+    await session.close(1011)
+    assert isinstance((await closed)["error"], ForbiddenError)
+    assert len(emulator.handshakes) == 1
+
+
+async def test_tries_are_bounded(emulator: Emulator, make_client: MakeClient) -> None:
+    """After so many tries the client gives up; who waits for it hears why."""
+    client = make_client({"max_reconnect_attempts": 2})
+    await client.connect()
+    emulator.faults.add("http_429:20")
+    connecting = asyncio.create_task(state(client, ConnectionState.CONNECTING))
+    emulator.sessions[0].abort()
+    await connecting
+    with pytest.raises(RateLimitedError):
+        await client.connect()
+    assert client.state is ConnectionState.CLOSED
+    assert len(emulator.handshakes) == 3
+
+
+async def test_tries_go_on_where_the_last_loss_left_them(
+    emulator: Emulator, make_client: MakeClient
+) -> None:
+    """A service that drops every session at once is not asked for ever."""
+    client = make_client({"max_reconnect_attempts": 3})
+    await client.connect()
+    emulator.faults.add("session_expires:0.01")
+    closed = asyncio.create_task(state(client, ConnectionState.CLOSED))
+    emulator.sessions[0].abort()
+    await closed
+    assert len(emulator.handshakes) == 4
+
+
+async def test_new_tries_after_a_long_connection(
+    emulator: Emulator, make_client: MakeClient
+) -> None:
+    """A session that lasted does not count against the next loss."""
+    client = make_client({"max_reconnect_attempts": 1, "max_reconnect_delay": 0.0})
+    await client.connect()
+    for number in range(3):
+        opened = asyncio.create_task(state(client, ConnectionState.OPEN))
+        emulator.sessions[number].abort()
+        await opened
+
+
+async def test_silent_connection_is_noticed(
+    emulator: Emulator, make_client: MakeClient
+) -> None:
+    """No answer to a websocket ping is a loss."""
+    client = make_client({"heartbeat": 0.1})
+    await client.connect()
+    emulator.faults.add("no_pong", times=1)
+    await state(client, ConnectionState.OPEN)
+    assert len(emulator.sessions) == 2
+
+
+async def test_sending_on_a_dead_socket(
+    emulator: Emulator, make_client: MakeClient
+) -> None:
+    """The sender hears of the loss, whoever notices first."""
+    client = make_client()
+    async with aiohttp.ClientSession() as session:
+        connection = Connection(
+            session, client.endpoint, {"api-key": KEY}, WebSocketOptions()
+        )
+        await connection.open()
+        while b"conversation.created" not in await connection.receive():
+            pass
+        emulator.sessions[0].abort()
+        with pytest.raises(ConnectionLostError):
+            await connection.receive()
+        with pytest.raises(ConnectionLostError):
+            await connection.send(b"{}")
+        await connection.close()
+
+
+async def test_closing_twice(emulator: Emulator, make_client: MakeClient) -> None:
+    """Two who close at once both wait until it is closed."""
+    client = make_client()
+    await client.connect()
+    await asyncio.gather(client.close(), client.close())
+    assert client.state is ConnectionState.CLOSED
+
+
+async def test_close_while_connecting(
+    emulator: Emulator, make_client: MakeClient
+) -> None:
+    """Closing ends a connection that is only being made, and who waits for it."""
+    emulator.faults.add("no_ack:session.update")
+    client = make_client()
+    first = asyncio.create_task(client.connect())
+    session = await emulator.next_session()
+    await session.wait_for("session.update")
+    second = asyncio.Task(client.connect(), eager_start=True)
+    await client.close()
+    results = await asyncio.gather(first, second, return_exceptions=True)
+    assert all(isinstance(result, Exception) for result in results)
+    assert client.state is ConnectionState.CLOSED
+
+
+async def test_cancelled_connect_leaves_nothing(
+    emulator: Emulator, make_client: MakeClient
+) -> None:
+    """A caller that gives up closes the socket."""
+    emulator.faults.add("no_ack:session.update")
+    client = make_client()
+    connect = asyncio.create_task(client.connect())
+    session = await emulator.next_session()
+    await session.wait_for("session.update")
+    connect.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await connect
+    assert client.state is ConnectionState.CLOSED
+    with pytest.raises(ConnectionError):
+        await session.wait_for("never")
+
+
+async def test_logs_hold_no_key_and_no_words(
+    emulator: Emulator, make_client: MakeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At debug level too."""
+    caplog.set_level(logging.DEBUG)
+    client = make_client(api_version=PREVIEW)
+    await client.connect()
+    await client.create_conversation_item(user_text("my secret"))
+    await (await client.create_response()).done()
+    emulator.faults.add("http_401")
+    closed = asyncio.create_task(state(client, ConnectionState.CLOSED))
+    emulator.sessions[0].abort()
+    await closed
+    ours = "".join(
+        record.getMessage()
+        for record in caplog.records
+        if record.name.startswith("custom_components")
+    )
+    assert KEY not in caplog.text
+    assert "my secret" not in ours
