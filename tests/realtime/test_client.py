@@ -196,10 +196,11 @@ async def test_typed_question_spoken_answer(client: RealtimeClient) -> None:
     item_id = await client.create_conversation_item(user_text("hello"))
     assert item_id
     response = await client.create_response()
-    assert client.active_response is response
+    active = client.active_response
+    assert active is response
     kinds = {delta.kind async for delta in response}
     assert kinds == {"audio", "transcript"}
-    assert client.active_response is None
+    assert client.active_response is not active
     assert response.status == "completed"
     assert response.transcript
     assert response.audio_ms > 100
