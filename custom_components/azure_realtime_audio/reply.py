@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing, suppress
 import json
 import secrets
+import time
 from typing import Any, Final
 
 from homeassistant.components.media_source import generate_media_source_id
@@ -49,7 +50,7 @@ class Reply:
         loop = asyncio.get_running_loop()
         self.session = session
         self.token = secrets.token_urlsafe(32)
-        self.expires = loop.time() + timeout + KEPT_SECONDS
+        self.expires = time.monotonic() + timeout + KEPT_SECONDS
         self.is_out_of_band = config.get("conversation") == "none"
         self.is_done = False
         self._config = config
@@ -268,7 +269,7 @@ class Replies:
         return None
 
     def _forget(self) -> None:
-        now = asyncio.get_running_loop().time()
+        now = time.monotonic()
         done = [reply for reply in self._replies.values() if reply.is_done]
         newest = done[-KEPT_REPLIES:]
         for reply in done:
