@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Self
 
@@ -22,8 +23,8 @@ class Handshake:
     """A request for a session, and the HTTP status it got."""
 
     path: str
-    query: dict[str, str]
-    headers: dict[str, str]
+    query: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     status: int
 
 
@@ -61,8 +62,8 @@ class Emulator:
     faults: Faults = field(default_factory=Faults)
     replies: deque[Reply] = field(default_factory=deque)
     hears: deque[str] = field(default_factory=deque)
-    sessions: list[Session] = field(default_factory=list)
-    handshakes: list[Handshake] = field(default_factory=list)
+    sessions: list[Session] = field(default_factory=list, repr=False)
+    handshakes: list[Handshake] = field(default_factory=list, repr=False)
 
     def __post_init__(self) -> None:
         """Choose voice and ears."""
@@ -156,5 +157,5 @@ class Emulator:
 
     def _note(self, request: web.Request, status: int) -> None:
         self.handshakes.append(
-            Handshake(request.path, dict(request.query), dict(request.headers), status)
+            Handshake(request.path, request.query, request.headers, status)
         )
