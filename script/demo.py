@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
+import shutil
 import signal
 import sys
 import tempfile
@@ -42,7 +43,7 @@ DOMAIN = "azure_realtime_audio"
 DEPLOYMENT = "gpt-realtime"
 API_KEY = "demo-key"
 LIGHT = "light.kitchen_light"
-QUESTION = "Tell me a long story"
+QUESTION = "Tell me a joke"
 SENTENCE = "turn on the kitchen light"
 
 STATUSES = ["idle", "listening", "thinking", "speaking", "idle"]
@@ -58,8 +59,6 @@ OUTPUT = ROOT / "demo-output"
 SENTENCE_FILE = "turn-on-the-kitchen-light.wav"
 SENTENCE_MEDIA = f"media-source://media_source/local/{SENTENCE_FILE}"
 REPLY = OUTPUT / "reply.wav"
-EMULATOR_LOG = OUTPUT / "emulator.log"
-HOME_ASSISTANT_LOG = OUTPUT / "home-assistant.log"
 
 START = time.monotonic()
 
@@ -238,6 +237,7 @@ async def say_sentence(house: HomeAssistant, assistant: Assistant) -> bytes:
             f"{DOMAIN}.{action}", assistant.conversation, answers=answers, **data
         )
 
+    await act("update_session", answers=False, session={})
     await act("append_audio", answers=False, media_content_id=SENTENCE_MEDIA)
     item = await act("commit_audio")
     say(f"  sent and committed as {item['item_id']}")
@@ -348,24 +348,30 @@ async def running_house() -> AsyncGenerator[tuple[HomeAssistant, str]]:
     """Run both sides in a temporary folder; yield the house and the emulator's URL."""
     port = free_port()
     async with AsyncExitStack() as stack:
-        folder = tempfile.TemporaryDirectory(prefix="azure-realtime-audio-")
-        config = Path(stack.enter_context(folder))
+        folder = Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="azure-realtime-"))
+        )
+        config, logs = folder / "config", folder / "logs"
+        logs.mkdir()
+        stack.callback(shutil.copytree, logs, OUTPUT, dirs_exist_ok=True)
         seed(config, port)
         say(f"Starting Home Assistant {home_assistant_version} and the emulator")
-        process = await stack.enter_async_context(
-            run_home_assistant(config, HOME_ASSISTANT_LOG)
+        starting = await stack.enter_async_context(
+            run_home_assistant(config, logs / "home-assistant.log")
         )
         emulator = await stack.enter_async_context(
-            run_emulator(EMULATOR_LOG, "--api-key", API_KEY, "--deployment", DEPLOYMENT)
+            run_emulator(
+                logs / "emulator.log", "--api-key", API_KEY, "--deployment", DEPLOYMENT
+            )
         )
         async with within(START_LIMIT, "The start"):
-            sentence = await EspeakVoice().say(SENTENCE, voice="echo", speed=1.0)
+            sentence = await EspeakVoice().say(SENTENCE, voice="alloy", speed=1.0)
             write_wav(config / "media" / SENTENCE_FILE, sentence)
             write_wav(OUTPUT / SENTENCE_FILE, sentence)
-            url = await emulator_url(emulator, EMULATOR_LOG)
+            url = await emulator_url(emulator)
             say(f"The emulator listens on {url}")
             house = await stack.enter_async_context(
-                home_assistant(f"http://127.0.0.1:{port}", process, HOME_ASSISTANT_LOG)
+                home_assistant(f"http://127.0.0.1:{port}", starting)
             )
         say(f"Home Assistant answers on {house.url}")
         yield house, url

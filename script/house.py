@@ -7,6 +7,7 @@ second as the frontend does: REST for onboarding and config flows, one websocket
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 import itertools
 import json
 import os
@@ -87,11 +88,23 @@ def _store(storage: Path, key: str, version: int, data: Mapping[str, Any]) -> No
     )
 
 
+@dataclass(frozen=True)
+class Running:
+    """A process, with a log of what it says."""
+
+    process: asyncio.subprocess.Process
+    log: Path
+
+    def expect_alive(self) -> None:
+        """Raise HouseError with the end of the log if the process has ended."""
+        if self.process.returncode is not None:
+            lines = self.log.read_text(errors="replace").splitlines()
+            raise HouseError("\n".join(["It did not start:", *lines[-20:]]))
+
+
 @asynccontextmanager
-async def run(
-    *command: str | Path, log: Path
-) -> AsyncGenerator[asyncio.subprocess.Process]:
-    """Run a command from the repository's root, its output in ``log``; end it and its children."""
+async def run(*command: str | Path, log: Path) -> AsyncGenerator[Running]:
+    """Run a command in the repository; end it and its children with the context."""
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *command,
@@ -102,14 +115,16 @@ async def run(
             start_new_session=True,
         )
     try:
-        yield process
+        yield Running(process, log)
     finally:
         _signal_group(process.pid, signal.SIGTERM)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(10):
-                await process.wait()
-        _signal_group(process.pid, signal.SIGKILL)
-        await process.wait()
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(10):
+                    await process.wait()
+        finally:
+            _signal_group(process.pid, signal.SIGKILL)
+            await process.wait()
 
 
 def _signal_group(leader: int, number: signal.Signals) -> None:
@@ -118,55 +133,36 @@ def _signal_group(leader: int, number: signal.Signals) -> None:
 
 
 @asynccontextmanager
-async def run_emulator(
-    log: Path, *arguments: str
-) -> AsyncGenerator[asyncio.subprocess.Process]:
+async def run_emulator(log: Path, *arguments: str) -> AsyncGenerator[Running]:
     """Run the emulator on a port of its choice; ``emulator_url`` tells which."""
-    command = (
-        sys.executable,
-        "-u",
-        "-m",
-        "emulator",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        "0",
-    )
-    async with run(*command, *arguments, log=log) as process:
-        yield process
+    emulator = (sys.executable, "-m", "emulator", "--host", "127.0.0.1", "--port", "0")
+    async with run(*emulator, *arguments, log=log) as running:
+        yield running
 
 
-async def emulator_url(process: asyncio.subprocess.Process, log: Path) -> str:
-    """Wait for the emulator's announcement and return its URL, such as ws://127.0.0.1:40123."""
-    while process.returncode is None:
-        for line in log.read_text().splitlines():
+async def emulator_url(emulator: Running) -> str:
+    """Wait until the emulator listens; return its URL, such as ws://127.0.0.1:40123."""
+    while True:
+        for line in emulator.log.read_text().splitlines():
             if line.startswith("listening on "):
                 return line.removeprefix("listening on ")
+        emulator.expect_alive()
         await asyncio.sleep(0.05)
-    raise HouseError(f"The emulator did not start:\n{_tail(log)}")
 
 
 @asynccontextmanager
-async def run_home_assistant(
-    config: Path, log: Path
-) -> AsyncGenerator[asyncio.subprocess.Process]:
-    """Run Home Assistant; everything it needs is installed, so it is told not to look for more."""
+async def run_home_assistant(config: Path, log: Path) -> AsyncGenerator[Running]:
+    """Run Home Assistant; all it needs is installed, so it is told not to look for more."""
     hass = Path(sys.executable).parent / "hass"
-    async with run(hass, "--config", config, "--skip-pip", log=log) as process:
-        yield process
-
-
-def _tail(log: Path, lines: int = 20) -> str:
-    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+    async with run(hass, "--config", config, "--skip-pip", log=log) as running:
+        yield running
 
 
 @asynccontextmanager
-async def home_assistant(
-    url: str, process: asyncio.subprocess.Process, log: Path
-) -> AsyncGenerator[HomeAssistant]:
+async def home_assistant(url: str, starting: Running) -> AsyncGenerator[HomeAssistant]:
     """Wait until Home Assistant answers at ``url``, become its owner and connect to it."""
     async with aiohttp.ClientSession() as http:
-        await _answering(url, http, process, log)
+        await _answering(url, http, starting)
         token = await _log_in(url, http)
     async with (
         aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}) as http,
@@ -185,19 +181,14 @@ async def home_assistant(
             await asyncio.gather(reader, return_exceptions=True)
 
 
-async def _answering(
-    url: str,
-    http: aiohttp.ClientSession,
-    process: asyncio.subprocess.Process,
-    log: Path,
-) -> None:
-    while process.returncode is None:
+async def _answering(url: str, http: aiohttp.ClientSession, starting: Running) -> None:
+    while True:
         with suppress(aiohttp.ClientError):
             async with http.get(f"{url}/api/onboarding") as reply:
                 if reply.ok:
                     return
+        starting.expect_alive()
         await asyncio.sleep(0.1)
-    raise HouseError(f"Home Assistant did not start:\n{_tail(log)}")
 
 
 async def _log_in(url: str, http: aiohttp.ClientSession) -> str:
