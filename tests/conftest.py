@@ -1,6 +1,7 @@
 """What every test stands on."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 from homeassistant.config_entries import ConfigSubentryDataWithId
 from homeassistant.const import CONF_API_KEY
@@ -19,6 +20,10 @@ from custom_components.azure_realtime_audio.const import (
     DEFAULT_ASSISTANT_NAME,
     DOMAIN,
     SUBENTRY_CONVERSATION,
+)
+from custom_components.azure_realtime_audio.realtime import (
+    RealtimeClient,
+    WebSocketOptions,
 )
 from emulator import Emulator
 
@@ -84,3 +89,14 @@ async def init_integration(
     assert await hass.config_entries.async_setup(config_entry.entry_id)
     await hass.async_block_till_done()
     return config_entry
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the connection test give up early."""
+
+    def client(*args: Any, **kwargs: Any) -> RealtimeClient:
+        options = WebSocketOptions(connect_timeout=0.3, command_timeout=0.3)
+        return RealtimeClient(*args, websocket_options=options, **kwargs)
+
+    monkeypatch.setattr(f"custom_components.{DOMAIN}.RealtimeClient", client)

@@ -39,10 +39,7 @@ from custom_components.azure_realtime_audio.const import (
     DOMAIN,
     SUBENTRY_CONVERSATION,
 )
-from custom_components.azure_realtime_audio.realtime import (
-    RealtimeClient,
-    WebSocketOptions,
-)
+from custom_components.azure_realtime_audio.realtime import RealtimeClient
 from emulator import Emulator
 
 from .conftest import API_KEY, DEPLOYMENT, SUBENTRY_ID
@@ -60,17 +57,6 @@ async def second_emulator(socket_enabled: None) -> AsyncIterator[Emulator]:
     """Run another resource, with another key and another deployment."""
     async with Emulator(api_key="another-key", deployment="second") as emulator:
         yield emulator
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the connection test give up early."""
-
-    def client(*args: Any, **kwargs: Any) -> RealtimeClient:
-        options = WebSocketOptions(connect_timeout=0.3, command_timeout=0.3)
-        return RealtimeClient(*args, websocket_options=options, **kwargs)
-
-    monkeypatch.setattr(f"custom_components.{DOMAIN}.RealtimeClient", client)
 
 
 def connection(

@@ -20,7 +20,7 @@ from .assistant import (
     build_options,
     translated_error,
 )
-from .const import DOMAIN, SUBENTRY_CONVERSATION
+from .const import DOMAIN
 from .realtime import (
     CommandError,
     ConnectError,
@@ -52,9 +52,8 @@ async def async_setup_entry(
         raise _setup_error(err) from err
 
     entry.runtime_data = {
-        subentry.subentry_id: Assistant(hass, entry, subentry)
-        for subentry in entry.subentries.values()
-        if subentry.subentry_type == SUBENTRY_CONVERSATION
+        subentry_id: Assistant(hass, entry, subentry)
+        for subentry_id, subentry in entry.subentries.items()
     }
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_on_unload(entry.add_update_listener(_async_reload))
