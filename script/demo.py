@@ -237,6 +237,8 @@ async def say_sentence(house: HomeAssistant, assistant: Assistant) -> bytes:
             f"{DOMAIN}.{action}", assistant.conversation, answers=answers, **data
         )
 
+    # The service listens when it answers. The emulator listens when audio is committed:
+    # by then it has to know the house, which this tells it.
     await act("update_session", answers=False, session={})
     await act("append_audio", answers=False, media_content_id=SENTENCE_MEDIA)
     item = await act("commit_audio")
