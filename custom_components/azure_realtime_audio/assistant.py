@@ -75,6 +75,8 @@ from .realtime import (
     UnsupportedApiVersionError,
 )
 
+# Seconds that a turn waits for its connection.
+CONNECT_WAIT: Final = 20.0
 # Seconds that a second turn of the same conversation waits for the first.
 TURN_WAIT: Final = 10.0
 # Seconds between tries to reach a service that went away.
@@ -268,7 +270,7 @@ class Assistant:
         self._sessions[session.key] = self._sessions.pop(session.key)
         session.async_used()
         try:
-            await session.client.connect()
+            await session.async_connect()
         except RealtimeError:
             self.async_end_session(session)
             raise
@@ -401,6 +403,17 @@ class AssistantSession:
             self._idle_timer = async_call_later(
                 self.assistant.hass, SESSION_IDLE, self._on_idle
             )
+
+    async def async_connect(self) -> None:
+        """Be connected, or wait for a reconnection that is under way, for a while.
+
+        Raises RealtimeError.
+        """
+        try:
+            async with asyncio.timeout(CONNECT_WAIT):
+                await self.client.connect()
+        except TimeoutError:
+            raise CannotConnectError from None
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:

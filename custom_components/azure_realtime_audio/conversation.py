@@ -33,7 +33,13 @@ from .assistant import (
 )
 from .const import CONF_INSTRUCTIONS, DOMAIN, LOGGER
 from .entity import AssistantEntity
-from .realtime import CommandTimeoutError, RealtimeError, Response
+from .realtime import (
+    CommandTimeoutError,
+    ConnectionLostError,
+    NotConnectedError,
+    RealtimeError,
+    Response,
+)
 from .tools import InvalidToolCallError, error_result, function_tools, tool_input
 
 PARALLEL_UPDATES = 0
@@ -120,12 +126,12 @@ class AssistantConversation(AssistantEntity, ConversationEntity):
         self, session: AssistantSession, chat_log: ChatLog
     ) -> None:
         """Have one response, its tools run, in the chat log. Raises if there is none."""
-        client = session.client
-        await client.connect()  # should the connection have been lost in between
-        system = chat_log.content[0]
-        assert isinstance(system, SystemContent)
-        await session.async_tell(system.content, function_tools(chat_log.llm_api))
-        await session.history.async_sync(client, chat_log.content)
+        try:
+            await _async_catch_up(session, chat_log)
+        except ConnectionLostError, NotConnectedError:
+            # Lost while nobody looked: a new connection takes the whole chat log.
+            await session.client.close()
+            await _async_catch_up(session, chat_log)
         async with session.response({"output_modalities": ["text"]}) as response:
             async for content in chat_log.async_add_delta_content_stream(
                 self.entity_id, _deltas(response, chat_log.llm_api)
@@ -175,6 +181,15 @@ class AssistantConversation(AssistantEntity, ConversationEntity):
             sentences[f"{prefix}.unexpected.message"],
         )
         return sentence.format_map(error.translation_placeholders or {})
+
+
+async def _async_catch_up(session: AssistantSession, chat_log: ChatLog) -> None:
+    """Bring the service up to date with the chat log."""
+    system = chat_log.content[0]
+    assert isinstance(system, SystemContent)
+    await session.async_connect()
+    await session.async_tell(system.content, function_tools(chat_log.llm_api))
+    await session.history.async_sync(session.client, chat_log.content)
 
 
 async def _deltas(

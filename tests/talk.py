@@ -1,0 +1,107 @@
+"""What tests use to talk to the assistant."""
+
+import asyncio
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from homeassistant.components import conversation
+from homeassistant.core import Context, HomeAssistant, callback
+from homeassistant.helpers import llm
+from homeassistant.helpers.event import async_track_state_change_event
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.azure_realtime_audio.const import DOMAIN
+from custom_components.azure_realtime_audio.realtime import WebSocketOptions
+from emulator import Session
+
+from .conftest import SUBENTRY_ID
+
+AGENT = "conversation.azure_realtime"
+STATUS = "sensor.azure_realtime_status"
+
+
+async def say(
+    hass: HomeAssistant, text: str, conversation_id: str | None = None, **kwargs: str
+) -> conversation.ConversationResult:
+    """Say something to the assistant."""
+    kwargs.setdefault("agent_id", AGENT)
+    return await conversation.async_converse(
+        hass, text, conversation_id, Context(), **kwargs
+    )
+
+
+def speech(result: conversation.ConversationResult) -> str:
+    """Return what a result says."""
+    text: str = result.response.speech["plain"]["speech"]
+    return text
+
+
+async def change_assistant(
+    hass: HomeAssistant, entry: MockConfigEntry, **changes: Any
+) -> None:
+    """Change the assistant's settings, which reloads the entry."""
+    subentry = entry.subentries[SUBENTRY_ID]
+    hass.config_entries.async_update_subentry(
+        entry, subentry, data={**subentry.data, **changes}
+    )
+    await hass.async_block_till_done()
+
+
+async def becomes(hass: HomeAssistant, entity_id: str, value: str) -> None:
+    """Wait until an entity has this state."""
+    changed = asyncio.Event()
+    unsubscribe = async_track_state_change_event(
+        hass, entity_id, callback(lambda _: changed.set())
+    )
+    try:
+        async with asyncio.timeout(10):
+            while (state := hass.states.get(entity_id)) is None or state.state != value:
+                changed.clear()
+                await changed.wait()
+    finally:
+        unsubscribe()
+
+
+async def tool_called(hass: HomeAssistant, name: str) -> str:
+    """Return how this Home Assistant calls a tool of the Assist API."""
+    context = llm.LLMContext(DOMAIN, Context(), "en", conversation.DOMAIN, None)
+    api = await llm.async_get_api(hass, "assist", context)
+    return next(tool.name for tool in api.tools if tool.name.endswith(name))
+
+
+def said(session: Session) -> list[str]:
+    """Return the conversation of the service as lines: who, and what."""
+    return [_line(item.wire()) for item in session.conversation]
+
+
+def _line(item: Mapping[str, Any]) -> str:
+    match item["type"]:
+        case "function_call":
+            return f"call {item['name']}"
+        case "function_call_output":
+            return "output"
+        case _:
+            text = "".join(part.get("text", "") for part in item["content"])
+            return f"{item['role']}: {text}"
+
+
+async def gone(session: Session) -> None:
+    """Wait until the emulator has seen the end of a session."""
+    with pytest.raises(ConnectionError):
+        await session.received.wait_for("nothing of the kind")
+
+
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the client less patience than it has with a real service."""
+    monkeypatch.setattr(
+        "custom_components.azure_realtime_audio.realtime.client.WebSocketOptions",
+        partial(
+            WebSocketOptions,
+            connect_timeout=1.0,
+            command_timeout=0.3,
+            reconnect_delay=0.01,
+            max_reconnect_delay=0.02,
+        ),
+    )

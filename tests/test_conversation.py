@@ -1,0 +1,708 @@
+"""Typed turns: from a sentence to the service and the house, and back."""
+
+import asyncio
+import json
+from typing import Any
+
+from homeassistant.components import conversation
+from homeassistant.components.conversation.trace import async_get_traces
+from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
+from homeassistant.const import CONF_LLM_HASS_API
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import llm
+from homeassistant.helpers.intent import IntentResponseErrorCode, IntentResponseType
+from homeassistant.helpers.translation import async_get_translations
+from homeassistant.setup import async_setup_component
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import (
+    MockHAClientWebSocket,
+    WebSocketGenerator,
+)
+
+from custom_components.azure_realtime_audio.const import (
+    CONF_API_VERSION,
+    CONF_INSTRUCTIONS,
+    DOMAIN,
+)
+from emulator import Emulator, Reply
+
+from .talk import (
+    AGENT,
+    STATUS,
+    becomes,
+    change_assistant,
+    gone,
+    hurry,
+    said,
+    say,
+    speech,
+    tool_called,
+)
+
+LIGHT = "light.kitchen_light"
+PREVIEW = "2025-04-01-preview"
+
+
+@pytest.fixture
+async def kitchen_light(hass: HomeAssistant) -> str:
+    """Have an exposed light that is off."""
+    light = {"name": "Kitchen Light", "turn_on": [], "turn_off": []}
+    assert await async_setup_component(hass, "template", {"template": {"light": light}})
+    await hass.async_block_till_done()
+    async_expose_entity(hass, conversation.DOMAIN, LIGHT, True)
+    await hass.services.async_call("light", "turn_off", {"entity_id": LIGHT}, True)
+    assert is_off(hass)
+    return LIGHT
+
+
+def is_off(hass: HomeAssistant) -> bool:
+    """Whether the light is off."""
+    state = hass.states.get(LIGHT)
+    assert state is not None
+    return state.state == "off"
+
+
+class Assist:
+    """A websocket that runs the intent stage of a pipeline."""
+
+    def __init__(self, socket: MockHAClientWebSocket) -> None:
+        """Use a socket that has logged in."""
+        self._socket = socket
+        self._pipeline = ""
+        self._run = 0
+
+    async def create_pipeline(self) -> None:
+        """Make a pipeline with the assistant as its agent."""
+        unused = ["stt_engine", "stt_language", "tts_engine", "tts_language"]
+        unused += ["tts_voice", "wake_word_entity", "wake_word_id"]
+        await self._socket.send_json_auto_id(
+            {
+                "type": "assist_pipeline/pipeline/create",
+                "conversation_engine": AGENT,
+                "conversation_language": "en",
+                "language": "en",
+                "name": "Test",
+            }
+            | dict.fromkeys(unused)
+        )
+        self._pipeline = (await self._socket.receive_json())["result"]["id"]
+
+    async def run(self, text: str, conversation_id: str | None = None) -> None:
+        """Begin a run."""
+        await self._socket.send_json_auto_id(
+            {
+                "type": "assist_pipeline/run",
+                "pipeline": self._pipeline,
+                "conversation_id": conversation_id,
+                "start_stage": "intent",
+                "end_stage": "intent",
+                "input": {"text": text},
+            }
+        )
+        self._run = (await self._socket.receive_json())["id"]
+
+    async def next_piece(self) -> str | None:
+        """Return the next piece of the answer; None at its end."""
+        while True:
+            event = (await self._socket.receive_json())["event"]
+            if event["type"] == "intent-end":
+                return None
+            if event["type"] == "intent-progress":
+                piece: str = event["data"]["chat_log_delta"].get("content")
+                if piece:
+                    return piece
+
+    async def abort(self) -> None:
+        """Abort the run, as closing the dialog does."""
+        await self._socket.send_json_auto_id(
+            {"type": "unsubscribe_events", "subscription": self._run}
+        )
+
+
+async def sentence(
+    hass: HomeAssistant, key: str, language: str = "en", **placeholders: str
+) -> str:
+    """Return the translated sentence of an error."""
+    sentences = await async_get_translations(hass, language, "exceptions", {DOMAIN})
+    found = sentences[f"component.{DOMAIN}.exceptions.{key}.message"]
+    return found.format(**placeholders)
+
+
+async def assert_apology(
+    hass: HomeAssistant,
+    result: conversation.ConversationResult,
+    key: str,
+    **placeholders: str,
+) -> None:
+    """Check that a result is the error sentence of this key."""
+    assert result.response.response_type is IntentResponseType.ERROR
+    assert result.response.error_code is IntentResponseErrorCode.FAILED_TO_HANDLE
+    assert speech(result) == await sentence(hass, key, **placeholders)
+    assert not result.continue_conversation
+
+
+@pytest.mark.parametrize("api_version", ["", PREVIEW])
+async def test_turn_on_the_light(
+    hass: HomeAssistant,
+    config_entry: MockConfigEntry,
+    emulator: Emulator,
+    kitchen_light: str,
+    api_version: str,
+) -> None:
+    """The model's tool call turns on an exposed light, and the model tells so."""
+    data = {**config_entry.data, CONF_API_VERSION: api_version}
+    hass.config_entries.async_update_entry(config_entry, data=data)
+    assert await hass.config_entries.async_setup(config_entry.entry_id)
+
+    response = await hass.services.async_call(
+        "conversation",
+        "process",
+        {"text": "turn on the kitchen light", "agent_id": AGENT},
+        blocking=True,
+        return_response=True,
+    )
+
+    assert not is_off(hass)
+    assert response is not None
+    told: Any = response["response"]
+    assert "kitchen light" in told["speech"]["plain"]["speech"].lower()
+    session = emulator.sessions[-1]
+    # No audio is asked for, and none is made.
+    assert not [event for event in session.sent if "audio.delta" in event["type"]]
+    output = session.received.of("conversation.item.create")[-1]["item"]["output"]
+    assert json.loads(output)["data"]["success"][0]["id"] == kitchen_light
+
+
+async def test_questions_go_on(
+    hass: HomeAssistant, init_integration: MockConfigEntry, emulator: Emulator
+) -> None:
+    """A question keeps the conversation open, a statement ends it."""
+    emulator.replies += [Reply(text="Which room?"), Reply(text="Very well.")]
+    result = await say(hass, "turn on a light")
+    assert result.continue_conversation
+    result = await say(hass, "never mind", result.conversation_id)
+    assert not result.continue_conversation
+
+
+async def test_follow_up_uses_the_session(
+    hass: HomeAssistant, init_integration: MockConfigEntry, emulator: Emulator
+) -> None:
+    """A conversation has one session, which is told its instructions once."""
+    emulator.replies += [Reply(text="Hello."), Reply(text="Fine.")]
+    result = await say(hass, "hello")
+    await say(hass, "how are you", result.conversation_id)
+
+    _, session = emulator.sessions
+    assert said(session) == [
+        "user: hello",
+        "assistant: Hello.",
+        "user: how are you",
+        "assistant: Fine.",
+    ]
+    updates = session.received.of("session.update")
+    assert [u for u in updates if "instructions" in u["session"]] == updates[1:]
+    assert len(updates) == 2
+
+
+async def test_conversations_do_not_mix(
+    hass: HomeAssistant, init_integration: MockConfigEntry, emulator: Emulator
+) -> None:
+    """Two conversations at the same time have a session each."""
+    hold = asyncio.Event()
+    emulator.replies += [Reply(text="one two three", hold=hold), Reply(text="four")]
+    first = asyncio.create_task(say(hass, "count"))
+    await emulator.next_session()
+    session = await emulator.next_session()
+    await session.sent.wait_for("response.output_text.delta")
+    second = await say(hass, "go on")
+    hold.set()
+    assert speech(await first) == "one two three"
+    assert speech(second) == "four"
+    assert [said(session) for session in emulator.sessions[1:]] == [
+        ["user: count", "assistant: one two three"],
+        ["user: go on", "assistant: four"],
+    ]
+
+
+@pytest.fixture
+async def assist(
+    hass: HomeAssistant,
+    init_integration: MockConfigEntry,
+    hass_ws_client: WebSocketGenerator,
+) -> Assist:
+    """Return Assist as the user interface sees it, with our assistant in its pipeline."""
+    assert await async_setup_component(hass, "assist_pipeline", {})
+    assist = Assist(await hass_ws_client(hass))
+    await assist.create_pipeline()
+    return assist
+
+
+async def test_streams_into_the_pipeline(assist: Assist, emulator: Emulator) -> None:
+    """Assist sees the answer in pieces, before it is complete."""
+    hold = asyncio.Event()
+    emulator.replies.append(Reply(text="It is a fine day.", hold=hold))
+    await assist.run("how is the weather")
+    pieces = [await assist.next_piece() or ""]
+    hold.set()
+    while piece := await assist.next_piece():
+        pieces.append(piece)
+    assert "".join(pieces) == "It is a fine day."
+    assert len(pieces) > 1
+
+
+async def test_several_messages(
+    hass: HomeAssistant, init_integration: MockConfigEntry, emulator: Emulator
+) -> None:
+    """Messages of one response do not run into each other."""
+    emulator.replies.append(Reply(text="Let me see. It rains.", items=2))
+    assert speech(await say(hass, "weather")) == "Let me see.\nIt rains."
+
+
+async def test_usage_is_traced(
+    hass: HomeAssistant, init_integration: MockConfigEntry, emulator: Emulator
+) -> None:
+    """The debug view shows the tokens used."""
+    await say(hass, "hello")
+    events = async_get_traces()[-1].as_dict()["events"]
+    stats = [e["data"]["stats"] for e in events if "stats" in (e["data"] or {})]
+    usage = emulator.sessions[-1].sent.of("response.done")[-1]["response"]["usage"]
+    assert stats == [
+        {
+            "input_tokens": usage["input_tokens"],
+            "cached_input_tokens": usage["input_token_details"]["cached_tokens"],
+            "output_tokens": usage["output_tokens"],
+        }
+    ]
+
+
+async def test_no_usage(
+    hass: HomeAssistant, init_integration: MockConfigEntry, emulator: Emulator
+) -> None:
+    """A service that does not count is answered from all the same."""
+    emulator.faults.add("no_usage")
+    emulator.replies.append(Reply(text="Hello."))
+    assert speech(await say(hass, "hello")) == "Hello."
+
+
+async def test_extra_system_prompt(
+    hass: HomeAssistant, init_integration: MockConfigEntry, emulator: Emulator
+) -> None:
+    """What an automation adds to the prompt is told to the model, and is kept."""
+    result = await say(hass, "hello", extra_system_prompt="The door bell rang.")
+    instructions = emulator.sessions[-1].config["instructions"]
+    assert instructions.endswith("The door bell rang.")
+    await say(hass, "who is it", result.conversation_id)
+    assert emulator.sessions[-1].config["instructions"] == instructions
+
+
+async def test_without_control(
+    hass: HomeAssistant, init_integration: MockConfigEntry, emulator: Emulator
+) -> None:
+    """An assistant without an LLM API says that it cannot control, and has no tools."""
+    state = hass.states.get(AGENT)
+    assert state is not None
+    assert state.attributes["supported_features"] == 1
+    await change_assistant(hass, init_integration, **{CONF_LLM_HASS_API: []})
+    state = hass.states.get(AGENT)
+    assert state is not None
+    assert state.attributes["supported_features"] == 0
+
+    emulator.replies.append(Reply(tool_calls=[("HassTurnOn", {"name": "x"})]))
+    emulator.replies.append(Reply(text="I can't."))
+    assert speech(await say(hass, "turn on the light")) == "I can't."
+    assert emulator.sessions[-1].config["tools"] == []
+
+
+# --- The chat log is the truth
+
+
+async def test_history_after_a_lost_connection(
+    hass: HomeAssistant,
+    init_integration: MockConfigEntry,
+    emulator: Emulator,
+    kitchen_light: str,
+) -> None:
+    """A new connection is told the conversation so far, tool calls included."""
+    name = await tool_called(hass, "HassTurnOn")
+    emulator.replies += [
+        Reply(text="On it.", tool_calls=[(name, {"name": "Kitchen Light"})]),
+        Reply(text="It is on."),
+        Reply(text="The kitchen light."),
+    ]
+    result = await say(hass, "turn on the kitchen light")
+    lost = emulator.sessions[-1]
+    call_id = lost.sent.of("response.function_call_arguments.done")[-1]["call_id"]
+    lost.abort()
+    await gone(lost)
+
+    result = await say(hass, "what did I turn on", result.conversation_id)
+
+    assert speech(result) == "The kitchen light."
+    session = emulator.sessions[-1]
+    assert session is not lost
+    assert said(session) == [
+        "user: turn on the kitchen light",
+        "assistant: On it.",
+        f"call {name}",
+        "output",
+        "assistant: It is on.",
+        "user: what did I turn on",
+        "assistant: The kitchen light.",
+    ]
+    created = session.received.of("conversation.item.create")
+    items = [event["item"] for event in created]
+    assert {item["call_id"] for item in items if "call_id" in item} == {call_id}
+
+
+async def test_others_answer_in_between(
+    hass: HomeAssistant,
+    init_integration: MockConfigEntry,
+    emulator: Emulator,
+    kitchen_light: str,
+) -> None:
+    """What Home Assistant answered itself is told before the next turn."""
+    result = await say(hass, "hello")
+    local = await say(
+        hass,
+        "turn on the kitchen light",
+        result.conversation_id,
+        agent_id=conversation.HOME_ASSISTANT_AGENT,
+    )
+    assert not is_off(hass)
+    emulator.replies.append(Reply(text="The kitchen light is."))
+    await say(hass, "what is on", result.conversation_id)
+    assert said(emulator.sessions[-1])[2:] == [
+        "user: turn on the kitchen light",
+        "call HassTurnOn",
+        "output",
+        f"assistant: {speech(local)}",
+        "user: what is on",
+        "assistant: The kitchen light is.",
+    ]
+
+
+# --- Tools
+
+
+async def rounds_without_end(
+    hass: HomeAssistant, emulator: Emulator, count: int
+) -> None:
+    """Have the model call a tool this many times in a row."""
+    name = await tool_called(hass, "GetDateTime")
+    emulator.replies.extend(Reply(tool_calls=[(name, {})]) for _ in range(count))
+
+
+async def test_ten_rounds(
+    hass: HomeAssistant, init_integration: MockConfigEntry, emulator: Emulator
+) -> None:
+    """Nine rounds of tools and an answer are fine."""
+    await rounds_without_end(hass, emulator, 9)
+    emulator.replies.append(Reply(text="Noon."))
+    assert speech(await say(hass, "what time is it")) == "Noon."
+
+
+async def test_too_many_rounds(
+    hass: HomeAssistant, init_integration: MockConfigEntry, emulator: Emulator
+) -> None:
+    """A model that never stops calling tools is stopped, and the next turn works."""
+    await rounds_without_end(hass, emulator, 11)
+    result = await say(hass, "what time is it")
+    await assert_apology(hass, result, "too_many_tool_rounds", rounds="10")
+    assert len(emulator.sessions[-1].received.of("response.create")) == 10
+    emulator.replies.clear()
+    emulator.replies.append(Reply(text="Hello."))
+    assert speech(await say(hass, "hello", result.conversation_id)) == "Hello."
+    # Every call has its output, and the apology closes the turn.
+    assert said(emulator.sessions[-1])[-4:-2] == [
+        "output",
+        f"assistant: {speech(result)}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ('{"name": "Kitchen', "The arguments are not JSON"),
+        ('["Kitchen Light"]', "The arguments are not a JSON object"),
+    ],
+)
+async def test_broken_arguments(
+    hass: HomeAssistant,
+    init_integration: MockConfigEntry,
+    emulator: Emulator,
+    kitchen_light: str,
+    arguments: str,
+    complaint: str,
+) -> None:
+    """Arguments nobody can read are refused; a call beside them is carried out."""
+    name = await tool_called(hass, "HassTurnOn")
+    emulator.replies += [
+        Reply(tool_calls=[(name, arguments), (name, {"name": "Kitchen Light"})]),
+        Reply(text="It is on."),
+    ]
+    assert speech(await say(hass, "turn on the kitchen light")) == "It is on."
+    assert not is_off(hass)
+    created = emulator.sessions[-1].received.of("conversation.item.create")
+    outputs = [
+        json.loads(e["item"]["output"]) for e in created if "output" in e["item"]
+    ]
+    assert len(outputs) == 2
+    (refused,) = (output for output in outputs if "error" in output)
+    assert refused["error_text"].startswith(complaint)
+
+
+async def test_unknown_function(
+    hass: HomeAssistant, init_integration: MockConfigEntry, emulator: Emulator
+) -> None:
+    """A function that is not there is answered with an error the model can read."""
+    emulator.replies += [Reply(tool_calls=[("open_sesame", {})]), Reply(text="Sorry.")]
+    assert speech(await say(hass, "open")) == "Sorry."
+    output = emulator.sessions[-1].received.of("conversation.item.create")[-1]["item"]
+    assert json.loads(output["output"]) == {
+        "error": "InvalidToolCallError",
+        "error_text": "There is no function open_sesame",
+    }
+
+
+class BrokenTool(llm.Tool):
+    """A tool with a bug."""
+
+    name = "broken tool"
+    integration = "test"
+
+    async def async_call(
+        self,
+        hass: HomeAssistant,
+        tool_input: llm.ToolInput,
+        llm_context: llm.LLMContext,
+    ) -> llm.ToolResult:
+        """Fail as no tool should."""
+        raise ZeroDivisionError("secret detail")
+
+
+class BrokenApi(llm.API):
+    """An API with a broken tool."""
+
+    async def async_get_api_instance(
+        self, llm_context: llm.LLMContext
+    ) -> llm.APIInstance:
+        """Return the API."""
+        return llm.APIInstance(self, "Break things.", llm_context, [BrokenTool()])
+
+
+async def test_tool_with_a_bug(
+    hass: HomeAssistant,
+    init_integration: MockConfigEntry,
+    emulator: Emulator,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A tool's bug is a sentence for the person, and a traceback in the log."""
+    llm.async_register_api(hass, BrokenApi(hass=hass, id="broken", name="Broken"))
+    await change_assistant(hass, init_integration, **{CONF_LLM_HASS_API: ["broken"]})
+    emulator.replies += [Reply(tool_calls=[("broken_tool", {})]), Reply(text="Hello.")]
+    result = await say(hass, "break it")
+    await assert_apology(hass, result, "unexpected")
+    assert "ZeroDivisionError: secret detail" in caplog.text
+    assert speech(await say(hass, "hello", result.conversation_id)) == "Hello."
+
+
+# --- Errors
+
+
+@pytest.mark.parametrize(
+    ("fault", "key"),
+    [
+        ("http_401", "invalid_auth"),
+        ("openai_invalid_api_key", "invalid_auth"),
+        ("http_403", "forbidden"),
+        ("http_404_deployment", "deployment_not_found"),
+        ("http_400", "not_realtime_model"),
+        ("http_400_api_version", "unsupported_api_version"),
+        ("http_429", "rate_limited"),
+        ("http_503", "cannot_connect"),
+        ("drop_before_created", "cannot_connect"),
+    ],
+)
+async def test_cannot_connect(
+    hass: HomeAssistant,
+    init_integration: MockConfigEntry,
+    emulator: Emulator,
+    fault: str,
+    key: str,
+) -> None:
+    """Each failure has a sentence of its own, and the words are not lost."""
+    emulator.faults.add(fault)
+    result = await say(hass, "my name is Ada")
+    await assert_apology(hass, result, key)
+
+    emulator.faults.clear()
+    emulator.replies.append(Reply(text="Ada."))
+    await say(hass, "what is my name", result.conversation_id)
+    assert said(emulator.sessions[-1]) == [
+        "user: my name is Ada",
+        f"assistant: {speech(result)}",
+        "user: what is my name",
+        "assistant: Ada.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fault", "key", "placeholders"),
+    [
+        ("refuse:response.create", "command_refused", "The server had an error"),
+        (
+            "no_ack:conversation.item.create",
+            "command_timeout",
+            "conversation.item.create",
+        ),
+        ("no_ack:response.create", "command_timeout", "response.create"),
+        ("abort_on:response.create", "connection_lost", ""),
+        ("close_on:conversation.item.create/1011*2", "connection_lost", ""),
+        ("response_failed", "response_failed", "The server had an error"),
+        ("response_rate_limited", "rate_limited", ""),
+        ("content_filter", "content_filter", ""),
+        ("response_empty", "no_answer", ""),
+        ("response_stalls", "command_timeout", "response.create"),
+    ],
+)
+async def test_turn_fails(
+    hass: HomeAssistant,
+    init_integration: MockConfigEntry,
+    emulator: Emulator,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    fault: str,
+    key: str,
+    placeholders: str,
+) -> None:
+    """Whatever goes wrong in a turn, it ends in a sentence, and the next turn works."""
+    hurry(monkeypatch)
+    monkeypatch.setattr(
+        "custom_components.azure_realtime_audio.conversation.RESPONSE_STALL", 0.3
+    )
+    emulator.faults.add(fault if "*" in fault else f"{fault}*1")
+    emulator.replies.append(Reply(text="A long answer that will not be complete."))
+    result = await say(hass, "hello")
+    expected = await sentence(hass, key, error="{}", command="{}")
+    assert result.response.error_code is IntentResponseErrorCode.FAILED_TO_HANDLE
+    for part in expected.split("{}"):
+        assert part in speech(result)
+    assert placeholders in speech(result)
+    assert "Traceback" not in caplog.text
+
+    emulator.replies.clear()
+    emulator.replies.append(Reply(text="I am back."))
+    result = await say(hass, "are you there", result.conversation_id)
+    assert speech(result) == "I am back."
+    conversation_lines = said(emulator.sessions[-1])
+    assert conversation_lines[0] == "user: hello"
+    assert conversation_lines[-2:] == ["user: are you there", "assistant: I am back."]
+
+
+async def test_beginning_of_an_answer_is_kept(
+    hass: HomeAssistant, init_integration: MockConfigEntry, emulator: Emulator
+) -> None:
+    """When the connection dies in the middle, what was said stays in the chat log."""
+    emulator.replies.append(Reply(text="Once upon a time", hold=asyncio.Event()))
+    turn = asyncio.create_task(say(hass, "tell me a story"))
+    await emulator.next_session()
+    lost = await emulator.next_session()
+    beginning = (await lost.sent.wait_for("response.output_text.delta"))["delta"]
+    await lost.close(1011)
+    result = await turn
+    await assert_apology(hass, result, "connection_lost")
+
+    emulator.replies.append(Reply(text="Yes."))
+    await say(hass, "go on", result.conversation_id)
+    assert said(emulator.sessions[-1])[:3] == [
+        "user: tell me a story",
+        f"assistant: {beginning}",
+        f"assistant: {speech(result)}",
+    ]
+
+
+async def test_cut_off_answer(
+    hass: HomeAssistant, init_integration: MockConfigEntry, emulator: Emulator
+) -> None:
+    """An answer that reached the token limit is an answer."""
+    emulator.faults.add("response_incomplete*1")
+    emulator.replies.append(Reply(text="One two three four five six"))
+    result = await say(hass, "count")
+    assert result.response.error_code is None
+    assert "One two three".startswith(speech(result)[:7])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {CONF_INSTRUCTIONS: "{{ 1 / 0 }}"},
+        {CONF_LLM_HASS_API: ["gone"]},
+    ],
+)
+async def test_cannot_be_prepared(
+    hass: HomeAssistant,
+    init_integration: MockConfigEntry,
+    emulator: Emulator,
+    changes: dict[str, Any],
+) -> None:
+    """A template or an API that does not work is told in a sentence."""
+    await change_assistant(hass, init_integration, **changes)
+    await assert_apology(hass, await say(hass, "hello"), "prompt_failed")
+
+
+async def test_language_without_translations(
+    hass: HomeAssistant, init_integration: MockConfigEntry, emulator: Emulator
+) -> None:
+    """Where there is no translation, the sentence is English."""
+    emulator.faults.add("http_403")
+    result = await say(hass, "hallo", language="de")
+    await assert_apology(hass, result, "forbidden")
+    assert result.response.language == "de"
+
+
+# --- Cancelled runs
+
+
+async def test_cancelled_turn(
+    hass: HomeAssistant, assist: Assist, emulator: Emulator
+) -> None:
+    """An aborted run stops the model, and leaves nothing the chat log does not have."""
+    emulator.replies += [
+        Reply(text="Hello."),
+        Reply(text="one two three", hold=asyncio.Event()),
+        Reply(text="I was counting."),
+    ]
+    await say(hass, "hello", "kitchen")
+    session = emulator.sessions[-1]
+    await assist.run("count", "kitchen")
+    assert await assist.next_piece()
+    await assist.abort()
+    await session.wait_for("response.cancel")
+    done = await session.sent.wait_for("response.done", 2)
+    assert done["response"]["status"] == "cancelled"
+    await becomes(hass, STATUS, "idle")
+
+    result = await say(hass, "what were you doing", "kitchen")
+    assert speech(result) == "I was counting."
+    assert session is emulator.sessions[-1]
+    lines = said(session)
+    assert not [line for line in lines if line.startswith("assistant: one")]
+    assert lines[:2] == ["user: hello", "assistant: Hello."]
+    assert lines[-2:] == ["user: what were you doing", "assistant: I was counting."]
+
+
+async def test_cancelled_before_the_answer(
+    hass: HomeAssistant, init_integration: MockConfigEntry, emulator: Emulator
+) -> None:
+    """Cancelled when a response may be about to begin, the next turn has none in its way."""
+    emulator.faults.add("late_ack:response.create*1")
+    turn = asyncio.create_task(say(hass, "hello", "kitchen"))
+    await emulator.next_session()
+    session = await emulator.next_session()
+    await session.received.wait_for("response.create")
+    turn.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await turn
+    emulator.replies.append(Reply(text="Here I am."))
+    assert speech(await say(hass, "hello again", "kitchen")) == "Here I am."
