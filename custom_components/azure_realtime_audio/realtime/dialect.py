@@ -192,7 +192,7 @@ class Decoder:
         session = {
             key: value for key, value in session.items() if key != "client_secret"
         }
-        return [{**_renamed(event)[0], "session": session}]
+        return [{**_with_canonical_type(event), "session": session}]
 
     def _item(self, event: Event) -> list[Event]:
         return [{**event, "item": _item_to_ga(event["item"])}]
@@ -236,14 +236,18 @@ class Decoder:
         return [event if name is None else {"name": name, **event}]
 
 
-def _renamed(event: Event) -> list[Event]:
+def _with_canonical_type(event: Event) -> Event:
     event_type = event["type"]
-    return [{**event, "type": _CANONICAL_TYPES.get(event_type, event_type)}]
+    return {**event, "type": _CANONICAL_TYPES.get(event_type, event_type)}
+
+
+def _renamed(event: Event) -> list[Event]:
+    return [_with_canonical_type(event)]
 
 
 def _text_done(event: Event) -> list[Event]:
     """Services of 2024-10 have the text under `value`."""
-    (event,) = _renamed(event)
+    event = _with_canonical_type(event)
     if "text" not in event and "value" in event:
         event["text"] = event.pop("value")
     return [event]

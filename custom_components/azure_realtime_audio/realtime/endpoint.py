@@ -35,6 +35,7 @@ _AZURE_DOMAINS = (
     ".cognitiveservices.azure.us",
     ".openai.azure.cn",
     ".cognitiveservices.azure.cn",
+    ".api.cognitive.microsoft.com",
 )
 _PLAIN_SCHEMES = {"ws", "http"}
 _SECURE_SCHEMES = {"wss", "https"}
