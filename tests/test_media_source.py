@@ -124,6 +124,7 @@ async def test_reply_goes_on_after_a_tool(
     emulator: Emulator, player: Player, answer: Answer
 ) -> None:
     """What is said before and after a tool call is one sound."""
+    emulator.faults.add("late_ack:conversation.item.create", times=1)
     emulator.replies += [
         Reply(text="Let me see.", tool_calls=[("GetNothing", {})]),
         Reply(text="There is nothing."),

@@ -13,7 +13,14 @@ from homeassistant.components.homeassistant.exposed_entities import async_expose
 from homeassistant.components.light import ColorMode, LightEntity
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import CONF_LLM_HASS_API
-from homeassistant.core import Context, HomeAssistant, SupportsResponse
+from homeassistant.core import (
+    Context,
+    Event,
+    EventStateChangedData,
+    HomeAssistant,
+    SupportsResponse,
+    callback,
+)
 from homeassistant.exceptions import (
     HomeAssistantError,
     ServiceValidationError,
@@ -21,6 +28,7 @@ from homeassistant.exceptions import (
     UnknownUser,
 )
 from homeassistant.helpers import device_registry as dr, entity_registry as er, llm
+from homeassistant.helpers.event import async_track_state_change_event
 from homeassistant.helpers.service import async_get_all_descriptions
 from homeassistant.setup import async_setup_component
 import numpy as np
@@ -34,6 +42,7 @@ import voluptuous as vol
 
 from custom_components.azure_realtime_audio import media, services
 from custom_components.azure_realtime_audio.const import (
+    CONF_API_VERSION,
     CONF_INSTRUCTIONS,
     DEFAULT_ASSISTANT,
     DOMAIN,
@@ -240,6 +249,31 @@ async def test_spoken_turn_turns_on_the_light(
     }
 
 
+async def test_spoken_turn_on_preview(
+    hass: HomeAssistant, emulator: Emulator, config_entry: MockConfigEntry
+) -> None:
+    """The preview protocol does the same."""
+    hass.config_entries.async_update_entry(
+        config_entry,
+        data={**config_entry.data, CONF_API_VERSION: "2024-10-01-preview"},
+    )
+    assert await hass.config_entries.async_setup(config_entry.entry_id)
+    target = {"entity_id": _conversation_entity(hass, SUBENTRY_ID)}
+    emulator.replies.append(Reply(text="Good morning."))
+    for action, data in (
+        ("append_audio", {"audio": _base64(_pcm(0.5))}),
+        ("commit_audio", {}),
+        ("create_response", {"instructions": "Be kind.", "modalities": "audio"}),
+    ):
+        answer = await hass.services.async_call(
+            DOMAIN, action, target | data, blocking=True, return_response=True
+        )
+    assert _actions_session(emulator).dialect == "preview"
+    assert answer
+    assert (answer["status"], answer["transcript"]) == ("completed", "Good morning.")
+    assert answer["media_content_id"]
+
+
 async def test_session_has_the_assistants_instructions_and_tools(
     hass: HomeAssistant,
     emulator: Emulator,
@@ -431,6 +465,25 @@ async def test_append_takes_too_long(
         await act("append_audio", media_content_id=reply["media_content_id"])
     assert not _child_processes()
     await act("cancel_response")
+
+
+async def test_append_without_ffmpeg(
+    hass: HomeAssistant, config_entry: MockConfigEntry, media_dir: Path
+) -> None:
+    """A missing ffmpeg is told."""
+    ffmpeg = {"ffmpeg_bin": "/nowhere/ffmpeg"}
+    assert await async_setup_component(hass, "ffmpeg", {"ffmpeg": ffmpeg})
+    assert await hass.config_entries.async_setup(config_entry.entry_id)
+    with pytest.raises(HomeAssistantError, match="ffmpeg cannot be started"):
+        await hass.services.async_call(
+            DOMAIN,
+            "append_audio",
+            {
+                "entity_id": _conversation_entity(hass, SUBENTRY_ID),
+                "path": str(media_dir / "tone.wav"),
+            },
+            blocking=True,
+        )
 
 
 # --- The audio buffer
@@ -658,6 +711,35 @@ async def test_failed_response(emulator: Emulator, act: Act) -> None:
     assert raised.value.translation_key == "response_failed"
 
 
+async def test_refused_response(emulator: Emulator, act: Act) -> None:
+    """A refusal is told, and the next answer works."""
+    emulator.faults.add("refuse:response.create", times=1)
+    with pytest.raises(HomeAssistantError) as raised:
+        await act("create_response")
+    assert raised.value.translation_key == "command_refused"
+    assert (await act("create_response"))["status"] == "completed"
+
+
+@pytest.mark.parametrize("begun", [False, True])
+async def test_stopped_script(
+    hass: HomeAssistant, emulator: Emulator, act: Act, begun: bool
+) -> None:
+    """A script that is stopped while it waits takes the answer with it."""
+    emulator.replies.append(Reply(text="A long story.", hold=asyncio.Event()))
+    if not begun:
+        emulator.faults.add("late_ack:response.create", times=1)
+    speaking = _status_becomes(hass, "speaking")
+    answer = asyncio.create_task(act("create_response"))
+    session = await _next_actions_session(emulator)
+    await (speaking if begun else session.wait_for("response.create"))
+    answer.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await answer
+    (done,) = session.sent.of("response.done")
+    assert done["response"]["status"] == "cancelled"
+    assert (await act("create_response"))["status"] == "completed"
+
+
 async def test_incomplete_response(emulator: Emulator, act: Act) -> None:
     """An answer that was cut short is an answer all the same."""
     emulator.replies.append(Reply(text="To be", status="incomplete"))
@@ -757,6 +839,28 @@ async def test_cancel_response(emulator: Emulator, act: Act) -> None:
     assert await act("cancel_response") == {"cancelled": False}
 
 
+def _status_becomes(hass: HomeAssistant, status: str) -> asyncio.Future[None]:
+    """Return a future that waits for the status sensor."""
+    reached: asyncio.Future[None] = hass.loop.create_future()
+
+    @callback
+    def on_change(event: Event[EventStateChangedData]) -> None:
+        state = event.data["new_state"]
+        if state and state.state == status and not reached.done():
+            reached.set_result(None)
+
+    async_track_state_change_event(hass, _status_sensor(hass), on_change)
+    return reached
+
+
+def _status_sensor(hass: HomeAssistant) -> str:
+    entity_id = er.async_get(hass).async_get_entity_id(
+        "sensor", DOMAIN, f"{SUBENTRY_ID}_status"
+    )
+    assert entity_id
+    return entity_id
+
+
 async def _next_actions_session(emulator: Emulator) -> Session:
     """Wait for the session of the actions: the one after that of the set-up."""
     await emulator.next_session()
@@ -803,16 +907,10 @@ class SlowLight(KitchenLight):
 
 async def test_set_model_speak_done(hass: HomeAssistant, act: Act) -> None:
     """The status leaves speaking when the player says it is done."""
-    status = er.async_get(hass).async_get_entity_id(
-        "sensor", DOMAIN, f"{SUBENTRY_ID}_status"
-    )
-    assert status
     await act("create_response")
-    assert (state := hass.states.get(status))
-    assert state.state == "speaking"
+    assert hass.states.is_state(_status_sensor(hass), "speaking")
     await act("set_model_speak_done")
-    assert (state := hass.states.get(status))
-    assert state.state == "idle"
+    assert hass.states.is_state(_status_sensor(hass), "idle")
 
 
 # --- update_session
@@ -874,10 +972,12 @@ async def test_not_one_assistant(
     )
     await hass.config_entries.async_setup(config_entry.entry_id)
     both = [_conversation_entity(hass, id_) for id_ in (SUBENTRY_ID, "second")]
-    sensor = er.async_get(hass).async_get_entity_id(
-        "sensor", DOMAIN, f"{SUBENTRY_ID}_status"
-    )
-    targets = {"nobody": "none", "sensor": sensor, "both": both, "all": "all"}
+    targets = {
+        "nobody": "none",
+        "sensor": _status_sensor(hass),
+        "both": both,
+        "all": "all",
+    }
     with pytest.raises(ServiceValidationError, match="exactly one assistant"):
         await hass.services.async_call(
             DOMAIN, "cancel_response", {"entity_id": targets[kind]}, blocking=True

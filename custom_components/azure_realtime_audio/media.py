@@ -69,19 +69,23 @@ async def async_convert(
     """Yield the audio of a file or URL as PCM16 mono at 24 kHz, 100 ms at a time.
 
     ``named`` is what the caller called it, for the errors. Raises HomeAssistantError if
-    there is no audio in it, or more than MAX_AUDIO_SECONDS.
+    there is no audio in it, or more than MAX_AUDIO_SECONDS, or no ffmpeg.
     """
     # A playlist must not lead from a file to the network, nor from the network to a file.
     protocols = "file" if media_input.startswith("file:") else "http,https,tcp,tls"
-    process = await asyncio.create_subprocess_exec(
-        get_ffmpeg_manager(hass).binary,
-        *("-nostdin", "-loglevel", "quiet", "-protocol_whitelist", f"pipe,{protocols}"),
-        *("-i", media_input, "-map", "0:a:0", "-f", "s16le", "-ac", "1"),
-        *("-ar", str(SAMPLE_RATE), "pipe:1"),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        close_fds=False,  # spares a slow fork
-    )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            get_ffmpeg_manager(hass).binary,
+            *("-nostdin", "-loglevel", "quiet"),
+            *("-protocol_whitelist", f"pipe,{protocols}", "-i", media_input),
+            *("-map", "0:a:0", "-f", "s16le", "-ac", "1", "-ar", str(SAMPLE_RATE)),
+            "pipe:1",
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            close_fds=False,  # spares a slow fork
+        )
+    except OSError as err:
+        raise translated("ffmpeg_missing") from err
     assert process.stdout is not None
     seconds_left = MAX_AUDIO_SECONDS * 1.0
     try:

@@ -80,7 +80,9 @@ class Reply:
         finally:
             with suppress(RealtimeError):
                 await self._responses[-1].cancel()
-            self._end()
+            self.is_done = True
+            self._wake_readers()
+            self.session.async_used()
 
     async def _async_rounds(self) -> None:
         rounds = 0
@@ -117,7 +119,16 @@ class Reply:
             )
 
     async def _async_next_response(self) -> None:
-        response = await self.session.client.create_response(self._config)
+        creating = asyncio.ensure_future(
+            self.session.client.create_response(self._config)
+        )
+        try:
+            response = await asyncio.shield(creating)
+        except asyncio.CancelledError:
+            # It begins all the same: it must not be left to block the conversation.
+            with suppress(RealtimeError):
+                await (await creating).cancel()
+            raise
         self._responses.append(response)
         self._wake_readers()
         if self._is_stopped:
@@ -126,10 +137,6 @@ class Reply:
     def stop(self) -> None:
         """Let no further response follow; the one in progress is the caller's to cancel."""
         self._is_stopped = True
-
-    def _end(self) -> None:
-        self.is_done = True
-        self._wake_readers()
 
     def _wake_readers(self) -> None:
         self._progress.set()
