@@ -1,0 +1,159 @@
+"""The status sensor, driven by what the service says."""
+
+import asyncio
+from base64 import b64encode
+import json
+from pathlib import Path
+from typing import Any
+
+from homeassistant.components.conversation import async_converse
+from homeassistant.components.sensor import ATTR_OPTIONS
+from homeassistant.const import STATE_UNAVAILABLE
+from homeassistant.core import Context, Event, EventStateChangedData, HomeAssistant
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.helpers.event import async_track_state_change_event
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from syrupy.assertion import SnapshotAssertion
+
+from custom_components.azure_realtime_audio.const import DOMAIN
+from custom_components.azure_realtime_audio.realtime import ModelStatus
+from emulator import Emulator, Reply
+
+from .conftest import SUBENTRY_ID
+
+SENSOR = "sensor.azure_realtime_status"
+CONVERSATION = "conversation.azure_realtime"
+SILENCE = b64encode(bytes(9600)).decode()  # 200 ms
+
+
+class States:
+    """The states that the sensor goes through, from the first it has."""
+
+    def __init__(self, hass: HomeAssistant) -> None:
+        """Begin to watch."""
+        state = hass.states.get(SENSOR)
+        assert state
+        self.seen = [state.state]
+        self._came = asyncio.Condition()
+        async_track_state_change_event(hass, SENSOR, self._on_change)
+
+    async def _on_change(self, event: Event[EventStateChangedData]) -> None:
+        new = event.data["new_state"]
+        assert new
+        async with self._came:
+            self.seen.append(new.state)
+            self._came.notify_all()
+
+    async def until(self, state: str) -> None:
+        """Wait until the sensor has come to a state."""
+        async with asyncio.timeout(5), self._came:
+            await self._came.wait_for(lambda: self.seen[-1] == state)
+
+
+@pytest.fixture
+def states(hass: HomeAssistant, init_integration: MockConfigEntry) -> States:
+    """Watch the sensor of a running assistant."""
+    return States(hass)
+
+
+async def act(hass: HomeAssistant, action: str, **data: Any) -> None:
+    """Call an action of the integration on the assistant."""
+    await hass.services.async_call(
+        DOMAIN, action, {"entity_id": CONVERSATION, **data}, blocking=True
+    )
+
+
+async def test_registered(
+    hass: HomeAssistant,
+    init_integration: MockConfigEntry,
+    device_registry: dr.DeviceRegistry,
+    entity_registry: er.EntityRegistry,
+    snapshot: SnapshotAssertion,
+) -> None:
+    """An assistant is one device of a service, with all its entities on it."""
+    device = device_registry.async_get_device_by_identifier(
+        (DOMAIN, SUBENTRY_ID), init_integration.entry_id
+    )
+    assert device
+    assert {
+        "entry_type": device.entry_type,
+        "manufacturer": device.manufacturer,
+        "model": device.model,
+        "name": device.name,
+    } == snapshot(name="device")
+
+    entities = er.async_entries_for_device(entity_registry, device.id)
+    assert all(entity.config_subentry_id == SUBENTRY_ID for entity in entities)
+    assert {
+        entity.entity_id: {
+            "category": entity.entity_category,
+            "device_class": entity.original_device_class,
+            "name": entity.original_name,
+            "translation_key": entity.translation_key,
+            "unique_id": entity.unique_id,
+        }
+        for entity in entities
+    } == snapshot(name="entities")
+
+
+async def test_options(hass: HomeAssistant, init_integration: MockConfigEntry) -> None:
+    """Every status of the client is an option, and has a name and an icon of its own."""
+    state = hass.states.get(SENSOR)
+    assert state
+    assert state.attributes[ATTR_OPTIONS] == [status.value for status in ModelStatus]
+    assert state.name == "Azure Realtime Status"
+
+    package = Path(__file__).parents[1] / "custom_components" / DOMAIN
+    texts = json.loads((package / "translations/en.json").read_text())
+    assert set(texts["entity"]["sensor"]["status"]["state"]) == set(ModelStatus)
+    icons = json.loads((package / "icons.json").read_text())
+    icon = icons["entity"]["sensor"]["status"]
+    assert {"idle", *icon["state"]} == set(ModelStatus)
+    assert len({icon["default"], *icon["state"].values()}) == len(ModelStatus)
+
+
+async def test_spoken_turn(
+    hass: HomeAssistant, emulator: Emulator, states: States
+) -> None:
+    """A turn by hand goes through every status, and each is pushed as it comes."""
+    hold = asyncio.Event()
+    emulator.replies.append(Reply(text="The light is on.", audio=True, hold=hold))
+
+    await act(hass, "append_audio", audio=SILENCE)
+    await states.until("listening")
+    await act(hass, "commit_audio")
+    await act(hass, "create_response", wait=False)
+    await states.until("speaking")
+    hold.set()
+    await states.until("idle")
+    assert states.seen == ["idle", "listening", "thinking", "speaking", "idle"]
+
+
+async def test_status_ends_with_the_session(
+    hass: HomeAssistant,
+    emulator: Emulator,
+    init_integration: MockConfigEntry,
+    states: States,
+) -> None:
+    """What was half said when the assistant went away does not stay on the sensor."""
+    await act(hass, "append_audio", audio=SILENCE)
+    await states.until("listening")
+
+    await hass.config_entries.async_reload(init_integration.entry_id)
+    await states.until("idle")
+    assert states.seen == ["idle", "listening", STATE_UNAVAILABLE, "idle"]
+
+
+async def test_unreachable_and_back(
+    hass: HomeAssistant, emulator: Emulator, states: States
+) -> None:
+    """The sensor tells when the service cannot be reached, and when it can again."""
+    emulator.faults.add("http_503")
+    await async_converse(hass, "Hello", None, Context(), agent_id=CONVERSATION)
+    await states.until(STATE_UNAVAILABLE)
+
+    emulator.faults.clear()
+    await async_converse(hass, "Hello", None, Context(), agent_id=CONVERSATION)
+    await states.until("idle")
+    assert states.seen[:3] == ["idle", STATE_UNAVAILABLE, "idle"]
