@@ -113,4 +113,5 @@ def main() -> None:
     asyncio.run(bench(parser.parse_args().rounds))
 
 
-main()
+if __name__ == "__main__":
+    main()

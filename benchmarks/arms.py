@@ -56,7 +56,7 @@ class BareSocket(Arm):
         )
         received = 0
         while not (text := (await self._websocket.receive()).data).startswith(
-            '{"type": "response.done"'
+            '{"type":"response.done"'
         ):
             received += len(text)
         return received
