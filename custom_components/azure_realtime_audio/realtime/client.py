@@ -169,6 +169,7 @@ class RealtimeClient:
 
         self._buffer_is_fresh = True
         self._is_manual = True
+        self._input_format = _PCM
         self._input_encoding: Callable[[bytes], bytes] | None = None
         self._output_format = _PCM
         self._resampler: Resampler | None = None
@@ -290,7 +291,7 @@ class RealtimeClient:
 
         At most 15 MiB. The service does not acknowledge it. Raises InvalidAudioError.
         """
-        decode_base64(base64_audio)
+        decode_base64(base64_audio, self._input_format)
         await self._append(base64_audio.encode())
 
     async def append_pcm(self, pcm: bytes, *, sample_rate: int = SAMPLE_RATE) -> None:
@@ -724,7 +725,8 @@ class RealtimeClient:
         audio = session.get("audio") or {}
         audio_input = audio.get("input") or {}
         self._is_manual = audio_input.get("turn_detection") is None
-        self._input_encoding = _G711_ENCODERS.get(_format_of(audio_input))
+        self._input_format = _format_of(audio_input)
+        self._input_encoding = _G711_ENCODERS.get(self._input_format)
         self._output_format = _format_of(audio.get("output") or {})
 
     def _on_error(self, event: Event) -> None:

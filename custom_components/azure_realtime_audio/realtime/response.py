@@ -2,7 +2,7 @@
 
 import asyncio
 from binascii import Error as Base64Error, a2b_base64
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -110,6 +110,11 @@ class Response:
         return pcm_duration_ms(self._audio_bytes, self.audio_format)
 
     @property
+    def deltas(self) -> Sequence[Delta]:
+        """Every Delta so far; ``changed`` tells when there may be more."""
+        return self._deltas
+
+    @property
     def output(self) -> list[dict[str, Any]]:
         """The items of the response in order, as the service last described them."""
         return list(self._items.values())
@@ -134,7 +139,7 @@ class Response:
                 position += 1
             if self._done:
                 break
-            await self._next_change()
+            await self.changed()
         if self._error:
             raise self._error
 
@@ -146,10 +151,16 @@ class Response:
         """
         async with asyncio.timeout(timeout):
             while not self._done:
-                await self._next_change()
+                await self.changed()
         if self._error:
             raise self._error
         return self
+
+    async def changed(self) -> None:
+        """Wait for the next Delta, or the end."""
+        reader: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._readers.append(reader)
+        await reader
 
     async def cancel(self) -> bool:
         """Stop it and wait for its end; False if it had ended already."""
@@ -249,11 +260,6 @@ class Response:
 
     def _joined(self, kind: DeltaKind) -> str:
         return "\n".join(text for key, text in self._texts.items() if key[0] == kind)
-
-    async def _next_change(self) -> None:
-        reader: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._readers.append(reader)
-        await reader
 
     def _wake_readers(self) -> None:
         if not self._readers:
