@@ -90,7 +90,7 @@ def _line(item: Mapping[str, Any]) -> str:
 async def gone(session: Session) -> None:
     """Wait until the emulator has seen the end of a session."""
     with pytest.raises(ConnectionError):
-        await session.received.wait_for("nothing of the kind")
+        await session.sent.wait_for("nothing of the kind")
 
 
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:

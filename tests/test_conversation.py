@@ -7,7 +7,7 @@ from typing import Any
 from homeassistant.components import conversation
 from homeassistant.components.conversation.trace import async_get_traces
 from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
-from homeassistant.const import CONF_LLM_HASS_API
+from homeassistant.const import CONF_LLM_HASS_API, MATCH_ALL
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import llm
 from homeassistant.helpers.intent import IntentResponseErrorCode, IntentResponseType
@@ -20,6 +20,7 @@ from pytest_homeassistant_custom_component.typing import (
     WebSocketGenerator,
 )
 
+from custom_components.azure_realtime_audio.assistant import Assistant
 from custom_components.azure_realtime_audio.const import (
     CONF_API_VERSION,
     CONF_INSTRUCTIONS,
@@ -27,6 +28,7 @@ from custom_components.azure_realtime_audio.const import (
 )
 from emulator import Emulator, Reply
 
+from .conftest import SUBENTRY_ID
 from .talk import (
     AGENT,
     STATUS,
@@ -257,6 +259,21 @@ async def test_several_messages(
     """Messages of one response do not run into each other."""
     emulator.replies.append(Reply(text="Let me see. It rains.", items=2))
     assert speech(await say(hass, "weather")) == "Let me see.\nIt rains."
+
+
+async def test_model_that_speaks(
+    hass: HomeAssistant, init_integration: MockConfigEntry, emulator: Emulator
+) -> None:
+    """A model that speaks where text was asked for is understood."""
+    emulator.replies.append(Reply(text="It rains.", audio=True))
+    assert speech(await say(hass, "weather")) == "It rains."
+
+
+async def test_every_language(
+    hass: HomeAssistant, init_integration: MockConfigEntry
+) -> None:
+    """The assistant can be chosen for any language."""
+    assert MATCH_ALL in conversation.async_get_conversation_languages(hass, AGENT)
 
 
 async def test_usage_is_traced(
@@ -620,6 +637,19 @@ async def test_beginning_of_an_answer_is_kept(
         f"assistant: {beginning}",
         f"assistant: {speech(result)}",
     ]
+
+
+async def test_cancelled_by_others(
+    hass: HomeAssistant, init_integration: MockConfigEntry, emulator: Emulator
+) -> None:
+    """An answer that somebody else cancelled is said to be cancelled."""
+    emulator.replies.append(Reply(text="one two three", hold=asyncio.Event()))
+    turn = asyncio.create_task(say(hass, "count", "kitchen"))
+    await becomes(hass, STATUS, "thinking")
+    assistant: Assistant = init_integration.runtime_data[SUBENTRY_ID]
+    session = await assistant.async_conversation_session("kitchen")
+    assert await session.client.cancel_response()
+    await assert_apology(hass, await turn, "response_cancelled")
 
 
 async def test_cut_off_answer(

@@ -338,7 +338,7 @@ class Assistant:
             except RateLimitedError as err:
                 wait = max(delay, err.retry_after or 0.0)
             except RealtimeError as err:
-                LOGGER.debug("%s still cannot reach the service: %s", self.name, err)
+                LOGGER.debug("%s is still without the service: %s", self.name, err)
             else:
                 self._probe = None
                 self._set_reachable()
@@ -575,7 +575,7 @@ def translated_error(err: RealtimeError) -> HomeAssistantError:
     return translated(key, **placeholders)
 
 
-def translated(key: str, **placeholders: str) -> HomeAssistantError:
+def translated(key: str, /, **placeholders: str) -> HomeAssistantError:
     """Return an error with a sentence from the translations."""
     return HomeAssistantError(
         translation_domain=DOMAIN,

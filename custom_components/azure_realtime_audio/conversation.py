@@ -203,7 +203,7 @@ async def _deltas(
         while True:
             async with asyncio.timeout(RESPONSE_STALL):
                 delta = await anext(stream)
-            if delta.kind != "text":
+            if delta.kind == "audio":
                 continue
             if item_id not in (None, delta.item_id):
                 yield {"content": "\n"}  # the next of several messages
@@ -270,6 +270,6 @@ def _failure(response: Response) -> HomeAssistantError | None:
     if response.status == "failed":
         message = error.get("message") or "no reason was given"
         return translated("response_failed", error=message)
-    if not response.text and not response.tool_calls:
+    if not (response.text or response.transcript or response.tool_calls):
         return translated("no_answer")
     return None

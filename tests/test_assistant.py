@@ -1,0 +1,670 @@
+"""An assistant: sessions as they are needed, status, availability, events, and its end."""
+
+import asyncio
+from datetime import timedelta
+import json
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP, STATE_UNAVAILABLE
+from homeassistant.core import Context, Event, HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import llm
+from homeassistant.helpers.chat_session import CONVERSATION_TIMEOUT
+from homeassistant.util import dt as dt_util
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_capture_events,
+    async_fire_time_changed,
+)
+
+from custom_components.azure_realtime_audio import realtime
+from custom_components.azure_realtime_audio.assistant import (
+    Assistant,
+    ConversationBusyError,
+    TooManySessionsError,
+    build_options,
+    session_config,
+    translated_error,
+)
+from custom_components.azure_realtime_audio.const import (
+    CONF_API_VERSION,
+    CONF_FIRE_EVENTS,
+    CONF_INSTRUCTIONS,
+    DEFAULT_ASSISTANT,
+    DOMAIN,
+    EVENT_SERVER_EVENT,
+    SESSION_IDLE,
+)
+from custom_components.azure_realtime_audio.realtime import (
+    CommandError,
+    CommandTimeoutError,
+    InvalidConfigError,
+    RealtimeError,
+    ResponseActiveError,
+)
+from emulator import Emulator, Reply
+
+from .conftest import SUBENTRY_ID
+from .talk import AGENT, STATUS, becomes, change_assistant, gone, hurry, say
+
+MODULE = "custom_components.azure_realtime_audio.assistant"
+
+
+@pytest.fixture
+def assistant(init_integration: MockConfigEntry) -> Assistant:
+    """Return the assistant of the entry that is set up."""
+    found: Assistant = init_integration.runtime_data[SUBENTRY_ID]
+    return found
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let reconnecting and probing take no time."""
+    hurry(monkeypatch)
+    monkeypatch.setattr(f"{MODULE}.PROBE_DELAY", 0.01)
+    monkeypatch.setattr(f"{MODULE}.MAX_PROBE_DELAY", 0.02)
+
+
+def state_of(hass: HomeAssistant, entity_id: str) -> str:
+    """Return an entity's state."""
+    state = hass.states.get(entity_id)
+    assert state is not None
+    return state.state
+
+
+def lines_about(caplog: pytest.LogCaptureFixture, words: str) -> list[str]:
+    """Return the log lines with these words."""
+    return [message for message in caplog.messages if words in message]
+
+
+# --- Sessions
+
+
+async def test_no_session_before_it_is_needed(
+    init_integration: MockConfigEntry, emulator: Emulator
+) -> None:
+    """Set-up tries the connection and closes it again."""
+    (session,) = emulator.sessions
+    await gone(session)
+    assert session.close_code == 1000
+
+
+async def test_action_session(assistant: Assistant, emulator: Emulator) -> None:
+    """Actions share one session, in which turns end by hand."""
+    session = await assistant.async_action_session()
+    assert await assistant.async_action_session() is session
+    assert len(emulator.sessions) == 2
+    assert emulator.sessions[-1].config["audio"]["input"]["turn_detection"] is None
+
+
+async def test_conversation_session_has_turn_detection(
+    assistant: Assistant, emulator: Emulator
+) -> None:
+    """A conversation's session has the assistant's turn detection."""
+    await assistant.async_conversation_session("kitchen")
+    detection = emulator.sessions[-1].config["audio"]["input"]["turn_detection"]
+    assert detection["type"] == "server_vad"
+    assert detection["silence_duration_ms"] == 500
+
+
+async def test_opening_twice_at_once(assistant: Assistant, emulator: Emulator) -> None:
+    """Two that want the same session at the same time get the same."""
+    sessions = await asyncio.gather(
+        *(assistant.async_conversation_session("kitchen") for _ in range(3))
+    )
+    assert len(set(sessions)) == 1
+    assert len(emulator.sessions) == 2
+
+
+async def test_idle_session_is_closed(
+    hass: HomeAssistant, assistant: Assistant, emulator: Emulator
+) -> None:
+    """A session nobody uses is closed, one in use is not."""
+    emulator.replies.append(Reply(text="one two three", hold=(hold := asyncio.Event())))
+    busy = await assistant.async_conversation_session("busy")
+    idle = await assistant.async_conversation_session("idle")
+    async with busy.response({"output_modalities": ["text"]}) as response:
+        async_fire_time_changed(
+            hass, dt_util.utcnow() + timedelta(seconds=SESSION_IDLE + 1)
+        )
+        await gone(emulator.sessions[2])
+        assert idle.client.state is realtime.ConnectionState.CLOSED
+        hold.set()
+        await response.done(10)
+    assert response.text == "one two three"
+    async_fire_time_changed(
+        hass, dt_util.utcnow() + timedelta(seconds=2 * SESSION_IDLE + 2)
+    )
+    await gone(emulator.sessions[1])
+
+
+async def test_session_ends_with_the_chat(
+    hass: HomeAssistant,
+    init_integration: MockConfigEntry,
+    emulator: Emulator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """When Home Assistant forgets a conversation, its session is closed."""
+    monkeypatch.setattr(f"{MODULE}.SESSION_IDLE", 9999)
+    await say(hass, "hello")
+    session = emulator.sessions[-1]
+    async_fire_time_changed(
+        hass, dt_util.utcnow() + CONVERSATION_TIMEOUT + timedelta(seconds=2)
+    )
+    await gone(session)
+    assert session.close_code == 1000
+
+
+async def test_least_used_session_makes_room(
+    assistant: Assistant, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is a bound; the conversation that was quiet longest gives way."""
+    monkeypatch.setattr(f"{MODULE}.MAX_SESSIONS", 3)
+    action = await assistant.async_action_session()
+    first = await assistant.async_conversation_session("first")
+    second = await assistant.async_conversation_session("second")
+    assert await assistant.async_conversation_session("first") is first
+
+    await assistant.async_conversation_session("third")
+    await gone(emulator.sessions[3])
+
+    assert second.client.state is realtime.ConnectionState.CLOSED
+    assert await assistant.async_conversation_session("first") is first
+    assert await assistant.async_action_session() is action
+
+
+async def test_too_many_sessions(
+    assistant: Assistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With every session in the middle of a turn there is no other."""
+    monkeypatch.setattr(f"{MODULE}.MAX_SESSIONS", 1)
+    session = await assistant.async_conversation_session("first")
+    async with session.turn():
+        with pytest.raises(TooManySessionsError):
+            await assistant.async_conversation_session("second")
+    await assistant.async_conversation_session("second")
+
+
+async def test_one_turn_at_a_time(
+    assistant: Assistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second turn of a conversation waits for the first, for a while."""
+    monkeypatch.setattr(f"{MODULE}.TURN_WAIT", 0.01)
+    session = await assistant.async_conversation_session("kitchen")
+    async with session.turn():
+        with pytest.raises(ConversationBusyError):
+            async with session.turn():
+                pytest.fail("two turns at once")
+    async with session.turn():
+        pass
+
+
+async def test_connecting_takes_too_long(
+    assistant: Assistant, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service that never answers the handshake does not keep a turn waiting."""
+    monkeypatch.setattr(f"{MODULE}.CONNECT_WAIT", 0.05)
+    emulator.faults.add("http_hang*1")
+    with pytest.raises(realtime.CannotConnectError):
+        await assistant.async_conversation_session("kitchen")
+    monkeypatch.setattr(f"{MODULE}.CONNECT_WAIT", 20)
+    await assistant.async_conversation_session("kitchen")
+
+
+async def test_told_once(assistant: Assistant, emulator: Emulator) -> None:
+    """Instructions and tools are sent when they are new, and survive a new connection."""
+    session = await assistant.async_conversation_session("kitchen")
+    tools = [{"type": "function", "name": "ring", "parameters": {"type": "object"}}]
+    for _ in range(2):
+        await session.async_tell("Be brief.", tools)
+    await session.async_tell("Be brief.", [])
+    # One of them configured the session.
+    assert len(emulator.sessions[-1].received.of("session.update")) == 3
+
+    await emulator.sessions[-1].close(1011)
+    await emulator.next_session()
+    await emulator.next_session()
+    await emulator.next_session()
+    await session.async_connect()
+    assert emulator.sessions[-1].config["instructions"] == "Be brief."
+    assert emulator.sessions[-1].config["tools"] == []
+
+
+# --- Status
+
+
+async def test_status_is_the_most_active(
+    hass: HomeAssistant, assistant: Assistant, emulator: Emulator
+) -> None:
+    """The sensor shows the most active of the sessions, and changes at once."""
+    assert state_of(hass, STATUS) == "idle"
+    first = await assistant.async_conversation_session("first")
+    action = await assistant.async_action_session()
+    await action.client.append_pcm(bytes(4800))
+    assert state_of(hass, STATUS) == "listening"
+    emulator.replies.append(Reply(text="one two", hold=(hold := asyncio.Event())))
+    async with first.response({"output_modalities": ["text"]}) as response:
+        assert state_of(hass, STATUS) == "thinking"
+        hold.set()
+        await response.done(10)
+    assert state_of(hass, STATUS) == "listening"
+    await action.client.clear_audio_buffer()
+    assert state_of(hass, STATUS) == "idle"
+
+
+async def test_status_of_a_closed_session(
+    hass: HomeAssistant, assistant: Assistant
+) -> None:
+    """A session that ends takes its status along."""
+    session = await assistant.async_action_session()
+    await session.client.append_pcm(bytes(4800))
+    assistant.async_end_session(session)
+    assert state_of(hass, STATUS) == "idle"
+    assistant.async_end_session(session)
+
+
+# --- Availability
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_unavailable_and_back(
+    hass: HomeAssistant,
+    init_integration: MockConfigEntry,
+    emulator: Emulator,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A service that cannot be reached makes the entities unavailable until it can."""
+    emulator.faults.add("http_503")
+    for _ in range(3):
+        await say(hass, "hello")
+    assert state_of(hass, STATUS) == STATE_UNAVAILABLE
+    assert state_of(hass, AGENT) == STATE_UNAVAILABLE
+    refused = len(emulator.handshakes)
+    emulator.faults.clear()
+    await becomes(hass, STATUS, "idle")
+    assert len(emulator.handshakes) > refused
+    assert state_of(hass, AGENT) != STATE_UNAVAILABLE
+    assert len(lines_about(caplog, "cannot reach the service")) == 1
+    assert len(lines_about(caplog, "can reach the service again")) == 1
+    await gone(emulator.sessions[-1])
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_lost_for_good(
+    hass: HomeAssistant, assistant: Assistant, emulator: Emulator
+) -> None:
+    """Availability goes when reconnecting has failed, not when the socket is lost."""
+    session = await assistant.async_conversation_session("kitchen")
+    await emulator.sessions[-1].close(1011)
+    await gone(emulator.sessions[-1])
+    await session.async_connect()
+    assert state_of(hass, STATUS) == "idle"
+
+    emulator.faults.add("http_500")
+    await emulator.sessions[-1].close(1011)
+    await becomes(hass, STATUS, STATE_UNAVAILABLE)
+    emulator.faults.clear()
+    await becomes(hass, STATUS, "idle")
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_closed_by_the_service(
+    hass: HomeAssistant, assistant: Assistant, emulator: Emulator
+) -> None:
+    """A session that the service closes in peace says nothing about its availability."""
+    session = await assistant.async_conversation_session("kitchen")
+    await emulator.sessions[-1].close(1000)
+    await gone(emulator.sessions[-1])
+    await session.async_connect()
+    assert state_of(hass, STATUS) == "idle"
+
+
+async def test_success_ends_the_probe(
+    hass: HomeAssistant, assistant: Assistant, emulator: Emulator
+) -> None:
+    """A turn that gets through makes the assistant available without the probe."""
+    emulator.faults.add("http_503*1")
+    await say(hass, "hello")
+    assert state_of(hass, STATUS) == STATE_UNAVAILABLE
+    await say(hass, "hello")
+    assert state_of(hass, STATUS) == "idle"
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_probe_heeds_rate_limits(
+    hass: HomeAssistant, init_integration: MockConfigEntry, emulator: Emulator
+) -> None:
+    """The service says when to come back, and that is when we do."""
+    emulator.faults.add("http_429:50*2")
+    await say(hass, "hello")
+    assert state_of(hass, STATUS) == STATE_UNAVAILABLE
+    await becomes(hass, STATUS, "idle")
+    assert [handshake.status for handshake in emulator.handshakes] == [
+        101,
+        429,
+        429,
+        101,
+    ]
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_probe_goes_on_when_the_session_is_refused(
+    hass: HomeAssistant, init_integration: MockConfigEntry, emulator: Emulator
+) -> None:
+    """Whatever the service answers, the probe tries again."""
+    emulator.faults.add("http_503*1")
+    emulator.faults.add("refuse:session.update*1")
+    await say(hass, "hello")
+    await becomes(hass, STATUS, "idle")
+
+
+@pytest.mark.parametrize("fault", ["http_401", "openai_invalid_api_key"])
+@pytest.mark.usefixtures("impatient")
+async def test_key_stops_working(
+    hass: HomeAssistant,
+    init_integration: MockConfigEntry,
+    emulator: Emulator,
+    fault: str,
+) -> None:
+    """A refused key asks for a new one, once, and is not tried over and over."""
+    emulator.faults.add(fault)
+    await say(hass, "hello")
+    await say(hass, "hello")
+    await hass.async_block_till_done()
+    (flow,) = hass.config_entries.flow.async_progress()
+    assert flow["context"]["source"] == SOURCE_REAUTH
+    assert state_of(hass, STATUS) == STATE_UNAVAILABLE
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_probe_finds_a_refused_key(
+    hass: HomeAssistant, init_integration: MockConfigEntry, emulator: Emulator
+) -> None:
+    """A key that is refused when the service is back asks for a new one."""
+    emulator.faults.add("http_503*1")
+    await say(hass, "hello")
+    emulator.faults.add("http_401")
+    asked = asyncio.Event()
+    hass.config_entries.flow.async_subscribe_flow(lambda *_: asked.set())
+    async with asyncio.timeout(10):
+        await asked.wait()
+    await hass.async_block_till_done()
+    (flow,) = hass.config_entries.flow.async_progress()
+    assert flow["context"]["source"] == SOURCE_REAUTH
+
+
+# --- Events
+
+
+def event_types(events: list[Event]) -> list[str]:
+    """Return the types of the service's events on the bus."""
+    return [event.data["type"] for event in events]
+
+
+async def test_no_events_by_default(
+    hass: HomeAssistant, init_integration: MockConfigEntry
+) -> None:
+    """Events are off unless somebody wants them."""
+    events = async_capture_events(hass, EVENT_SERVER_EVENT)
+    await say(hass, "hello")
+    assert events == []
+
+
+async def test_events_without_audio(
+    hass: HomeAssistant, init_integration: MockConfigEntry, emulator: Emulator
+) -> None:
+    """Automations see what the service says, less the sound."""
+    await change_assistant(hass, init_integration, **{CONF_FIRE_EVENTS: True})
+    assistant: Assistant = init_integration.runtime_data[SUBENTRY_ID]
+    events = async_capture_events(hass, EVENT_SERVER_EVENT)
+    session = await assistant.async_action_session()
+    await session.client.append_pcm(bytes(9600))
+    await session.client.commit_audio()
+    async with session.response({}) as response:
+        await response.done(10)
+    assert response.audio
+    served = emulator.sessions[-1]
+    await served.send(
+        {
+            "type": "conversation.item.retrieved",
+            "event_id": "event_1",
+            "item": {
+                "id": "item_1",
+                "type": "message",
+                "role": "user",
+                "content": [
+                    {"type": "input_audio", "audio": "AAAA", "transcript": "a"}
+                ],
+            },
+        }
+    )
+    heard = asyncio.Event()
+    session.client.once("input_audio_buffer.cleared", lambda _: heard.set())
+    await session.client.clear_audio_buffer()
+    await heard.wait()
+
+    assert {event.data["entity_id"] for event in events} == {AGENT}
+    types = event_types(events)
+    assert types[0] == "session.created"
+    assert "response.output_audio_transcript.delta" in types
+    assert "response.output_audio.done" in types
+    assert "response.output_audio.delta" not in types
+    assert not {"init", "status_changed", "connection_changed", "realtime"} & set(types)
+    told = {event.data["type"]: event.data["event"] for event in events}
+    assert told["conversation.item.retrieved"]["item"]["content"] == [
+        {"type": "input_audio", "transcript": "a"}
+    ]
+    # A setting is not sound.
+    assert told["session.updated"]["session"]["audio"]["output"]["voice"] == "alloy"
+
+
+# --- The end
+
+
+async def test_unload_in_the_middle_of_a_turn(
+    hass: HomeAssistant, init_integration: MockConfigEntry, emulator: Emulator
+) -> None:
+    """Unloading ends sessions and turns; nothing stays."""
+    emulator.replies.append(Reply(text="one two three", hold=asyncio.Event()))
+    assistant: Assistant = init_integration.runtime_data[SUBENTRY_ID]
+    await assistant.async_action_session()
+    turn = asyncio.create_task(say(hass, "count", "kitchen"))
+    for _ in range(3):
+        served = await emulator.next_session()
+    await served.sent.wait_for("response.output_text.delta")
+
+    assert await hass.config_entries.async_unload(init_integration.entry_id)
+
+    assert init_integration.state is ConfigEntryState.NOT_LOADED
+    for session in emulator.sessions:
+        await gone(session)
+    assert (await turn).response.error_code is not None
+    with pytest.raises(realtime.NotConnectedError):
+        await assistant.async_action_session()
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_unload_while_probing(
+    hass: HomeAssistant, init_integration: MockConfigEntry, emulator: Emulator
+) -> None:
+    """Unloading ends the probe."""
+    emulator.faults.add("http_503")
+    await say(hass, "hello")
+    assert await hass.config_entries.async_unload(init_integration.entry_id)
+    tried = len(emulator.handshakes)
+    emulator.faults.clear()
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert len(emulator.handshakes) == tried
+
+
+async def test_home_assistant_stops(
+    hass: HomeAssistant, assistant: Assistant, emulator: Emulator
+) -> None:
+    """Sessions are closed politely when Home Assistant stops."""
+    await assistant.async_action_session()
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
+    await hass.async_block_till_done()
+    await gone(emulator.sessions[-1])
+    assert emulator.sessions[-1].close_code == 1000
+
+
+# --- Instructions, settings and errors
+
+
+def llm_context(context: Context | None = None) -> llm.LLMContext:
+    """Return the context of an action."""
+    return llm.LLMContext(DOMAIN, context or Context(), "en", "conversation", None)
+
+
+async def test_prepare(
+    hass: HomeAssistant, init_integration: MockConfigEntry, hass_admin_user: Any
+) -> None:
+    """An action has the instructions a chat has: template, API, and the time without API."""
+    await change_assistant(
+        hass, init_integration, instructions="{{ user_name }} in {{ ha_name }}."
+    )
+    assistant: Assistant = init_integration.runtime_data[SUBENTRY_ID]
+    context = llm_context(Context(user_id=hass_admin_user.id))
+    instructions, llm_api = await assistant.async_prepare(context)
+    assert llm_api is not None
+    assert instructions.startswith("Mock User in test home.\n")
+    assert llm_api.api_prompt in instructions
+    assert "Current time is" not in instructions
+
+    await change_assistant(hass, init_integration, llm_hass_api=[], instructions="")
+    assistant = init_integration.runtime_data[SUBENTRY_ID]
+    instructions, llm_api = await assistant.async_prepare(llm_context())
+    assert llm_api is None
+    assert instructions.startswith(llm.DEFAULT_INSTRUCTIONS_PROMPT)
+    assert "Current time is" in instructions
+
+
+@pytest.mark.parametrize(
+    "changes", [{CONF_INSTRUCTIONS: "{{ 1 / 0 }}"}, {"llm_hass_api": ["gone"]}]
+)
+async def test_cannot_prepare(
+    hass: HomeAssistant,
+    init_integration: MockConfigEntry,
+    caplog: pytest.LogCaptureFixture,
+    changes: dict[str, Any],
+) -> None:
+    """A template or an API that does not work is an error with a translation."""
+    await change_assistant(hass, init_integration, **changes)
+    assistant: Assistant = init_integration.runtime_data[SUBENTRY_ID]
+    with pytest.raises(HomeAssistantError) as raised:
+        await assistant.async_prepare(llm_context())
+    assert raised.value.translation_key == "prompt_failed"
+    assert len(lines_about(caplog, "cannot be prepared")) == 1
+
+
+def test_session_config_of_the_defaults() -> None:
+    """The defaults say no more than they must."""
+    assert session_config(DEFAULT_ASSISTANT).as_dict() == {
+        "audio": {
+            "input": {
+                "turn_detection": {
+                    "type": "server_vad",
+                    "threshold": 0.5,
+                    "prefix_padding_ms": 300,
+                    "silence_duration_ms": 500,
+                }
+            },
+            "output": {"voice": "alloy"},
+        }
+    }
+
+
+def test_session_config_of_everything() -> None:
+    """Every setting reaches the session."""
+    data = {
+        "voice": "marin",
+        "turn_detection_type": "semantic_vad",
+        "threshold": 0.5,
+        "eagerness": "high",
+        "transcription_deployment": "gpt-4o-transcribe",
+        "transcription_language": "de",
+        "noise_reduction": "far_field",
+        "speed": 1.25,
+        "max_output_tokens": 500.0,
+        "temperature": 0.7,
+    }
+    assert session_config(data).as_dict() == {
+        "audio": {
+            "input": {
+                "turn_detection": {"type": "semantic_vad", "eagerness": "high"},
+                "transcription": {"model": "gpt-4o-transcribe", "language": "de"},
+                "noise_reduction": {"type": "far_field"},
+            },
+            "output": {"voice": "marin", "speed": 1.25},
+        },
+        "max_output_tokens": 500,
+        "temperature": 0.7,
+    }
+    del data["transcription_language"]
+    audio = session_config(data).as_dict()["audio"]
+    assert audio["input"]["transcription"] == {"model": "gpt-4o-transcribe"}
+    none = session_config({"turn_detection_type": "none"}).as_dict()
+    assert none["audio"]["input"] == {"turn_detection": None}
+    with pytest.raises(InvalidConfigError, match="speed"):
+        session_config({"speed": 9})
+
+
+def test_options_hide_the_key() -> None:
+    """Neither the options nor the client show the key."""
+    data = {
+        "host_name": "my-house.openai.azure.com",
+        "deployment": "gpt-realtime",
+        "api_key": "hush",
+        CONF_API_VERSION: "",
+    }
+    options = build_options(data)
+    assert options.api_version is None
+    assert options.api_key == "hush"
+    assert "hush" not in repr(options)
+
+
+def every_error() -> list[RealtimeError]:
+    """Return one of every error that the library has, and of our own."""
+    needs_arguments: dict[type[RealtimeError], RealtimeError] = {
+        InvalidConfigError: InvalidConfigError(
+            "audio.output.speed", "must be at most 1.5"
+        ),
+        CommandError: CommandError("No."),
+        CommandTimeoutError: CommandTimeoutError("response.create"),
+    }
+    classes = {
+        found
+        for found in vars(realtime).values()
+        if isinstance(found, type) and issubclass(found, RealtimeError)
+    }
+    classes -= {RealtimeError, realtime.ConnectError}
+    classes |= {TooManySessionsError, ConversationBusyError}
+    errors = [needs_arguments.get(found) or found() for found in classes]
+    return sorted(errors, key=repr)
+
+
+def test_every_error_has_words_of_its_own() -> None:
+    """No error of the library reaches a person untranslated, or with a hole in it."""
+    path = (
+        Path(__file__).parents[1] / f"custom_components/{DOMAIN}/translations/en.json"
+    )
+    sentences = json.loads(path.read_text())["exceptions"]
+    errors = every_error()
+    keys = set()
+    for error in errors:
+        translated = translated_error(error)
+        assert translated.translation_domain == DOMAIN
+        key = translated.translation_key
+        assert key is not None
+        keys.add(key)
+        sentence = sentences[key]["message"]
+        fields = {name for _, name, _, _ in Formatter().parse(sentence) if name}
+        assert fields <= set(translated.translation_placeholders or {})
+    assert len(keys) == len(errors) > 15
+    unknown = translated_error(RealtimeError("?"))
+    assert unknown.translation_key == "unexpected"
+    assert translated_error(ResponseActiveError()).translation_key == "response_active"

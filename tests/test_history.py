@@ -1,0 +1,210 @@
+"""A chat log told to the service, over a real socket."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+from homeassistant.components.conversation import (
+    AssistantContent,
+    Content,
+    SystemContent,
+    ToolResultContent,
+    UserContent,
+)
+from homeassistant.helpers import llm
+import pytest
+
+from custom_components.azure_realtime_audio.history import History
+from custom_components.azure_realtime_audio.realtime import (
+    CommandTimeoutError,
+    RealtimeClient,
+    RealtimeOptions,
+    WebSocketOptions,
+)
+from emulator import Emulator, Reply, Session
+
+from .conftest import API_KEY, DEPLOYMENT
+from .talk import said
+
+SYSTEM = SystemContent("Be brief.")
+AGENT = "conversation.somebody"
+
+
+@pytest.fixture(params=["", "2025-04-01-preview"])
+async def client(
+    request: pytest.FixtureRequest, emulator: Emulator
+) -> AsyncIterator[RealtimeClient]:
+    """Return a connected client, of each dialect in turn."""
+    options = RealtimeOptions(
+        host_name=emulator.url,
+        deployment=DEPLOYMENT,
+        api_key=API_KEY,
+        api_version=request.param,
+    )
+    hasty = WebSocketOptions(command_timeout=0.3)
+    async with (
+        aiohttp.ClientSession() as session,
+        RealtimeClient(options, session=session, websocket_options=hasty) as client,
+    ):
+        yield client
+
+
+@pytest.fixture
+def service(client: RealtimeClient, emulator: Emulator) -> Session:
+    """Return the service's side."""
+    return emulator.sessions[-1]
+
+
+def user(text: str) -> UserContent:
+    """Return what a person said."""
+    return UserContent(text)
+
+
+def reply(text: str | None, *calls: str) -> AssistantContent:
+    """Return what an assistant said and called."""
+    tool_calls = [llm.ToolInput(f"tool {id_}", {"a": 1}, id_) for id_ in calls]
+    return AssistantContent(AGENT, text, tool_calls=tool_calls or None)
+
+
+def result(call_id: str) -> ToolResultContent:
+    """Return the result of a tool."""
+    return ToolResultContent(
+        AGENT, call_id, f"tool {call_id}", llm.ToolResult({"done": True})
+    )
+
+
+async def test_system_prompt_is_no_item(
+    client: RealtimeClient, service: Session
+) -> None:
+    """The system prompt goes to the instructions, and empty contents nowhere."""
+    await History().async_sync(
+        client, [SYSTEM, user("hello"), user(""), reply(None), reply("")]
+    )
+    assert said(service) == ["user: hello"]
+
+
+async def test_only_what_is_new(client: RealtimeClient, service: Session) -> None:
+    """What the service holds is not sent again."""
+    history = History()
+    log: list[Content] = [SYSTEM, user("hello")]
+    await history.async_sync(client, log)
+    await history.async_sync(client, log)
+    log += [reply("Hello."), user("and you?")]
+    await history.async_sync(client, log)
+    assert said(service) == ["user: hello", "assistant: Hello.", "user: and you?"]
+    assert len(service.received.of("conversation.item.create")) == 3
+
+
+async def test_answer_of_the_service(
+    client: RealtimeClient, emulator: Emulator, service: Session
+) -> None:
+    """What the service said itself, it holds already."""
+    history = History()
+    log: list[Content] = [SYSTEM, user("hello")]
+    await history.async_sync(client, log)
+    emulator.replies.append(Reply(text="Hello.", audio=False))
+    response = await (await client.create_response({})).done()
+    log.append(reply("Hello."))
+    history.hold(log[-1], response.item_ids)
+    history.leave(response.item_ids)
+    log.append(user("bye"))
+    await history.async_sync(client, log)
+    assert said(service) == ["user: hello", "assistant: Hello.", "user: bye"]
+
+
+async def test_tool_calls_go_in_pairs(client: RealtimeClient, service: Session) -> None:
+    """Calls keep their ids; one without a result, or a result without a call, is left out."""
+    log: list[Content] = [
+        user("do it"),
+        reply("On it.", "call_a", "call_lost"),
+        result("call_a"),
+        result("call_unheard_of"),
+        reply("Done."),
+    ]
+    await History().async_sync(client, log)
+    assert said(service) == [
+        "user: do it",
+        "assistant: On it.",
+        "call tool_call_a",
+        "output",
+        "assistant: Done.",
+    ]
+    items = [event["item"] for event in service.received.of("conversation.item.create")]
+    called, output = (item for item in items if "call_id" in item)
+    assert called["call_id"] == output["call_id"] == "call_a"
+    assert called["arguments"] == '{"a":1}'
+    assert output["output"] == '{"done":true}'
+
+
+@pytest.mark.parametrize(
+    ("edited", "expected"),
+    [
+        ([0, 1], ["user: a", "assistant: b"]),
+        ([0, 1, 4, 3], ["user: a", "assistant: b", "user: e", "assistant: d"]),
+        ([2, 3], ["user: c", "assistant: d"]),
+        ([0, 0, 1], ["user: a", "user: a", "assistant: b"]),
+        ([], []),
+    ],
+)
+async def test_edited_log(
+    client: RealtimeClient, service: Session, edited: list[int], expected: list[str]
+) -> None:
+    """The service follows a chat log that was cut, changed or doubled."""
+    parts: list[Content] = [user("a"), reply("b"), user("c"), reply("d"), user("e")]
+    history = History()
+    await history.async_sync(client, parts[:4])
+    await history.async_sync(client, [parts[index] for index in edited])
+    assert said(service) == expected
+
+
+async def test_left_over_items(
+    client: RealtimeClient, emulator: Emulator, service: Session
+) -> None:
+    """The remains of a turn that was given up are deleted."""
+    history = History()
+    log: list[Content] = [user("hello")]
+    await history.async_sync(client, log)
+    emulator.replies.append(Reply(text="Never to be known.", audio=False))
+    response = await (await client.create_response({})).done()
+    history.leave(response.item_ids)
+    history.leave([])
+    log.append(user("anybody?"))
+    await history.async_sync(client, log)
+    assert said(service) == ["user: hello", "user: anybody?"]
+
+
+async def test_interrupted(
+    client: RealtimeClient, emulator: Emulator, service: Session
+) -> None:
+    """An item of which nobody knows whether it arrived is deleted and sent again."""
+    history = History()
+    log: list[Content] = [user("a"), reply("b", "call_1"), result("call_1")]
+    await history.async_sync(client, log[:1])
+    emulator.faults.add("no_ack:conversation.item.create*1")
+    with pytest.raises(CommandTimeoutError):
+        await history.async_sync(client, log)
+    await history.async_sync(client, log)
+    assert said(service) == ["user: a", "assistant: b", "call tool_call_1", "output"]
+
+
+async def test_new_conversation(
+    client: RealtimeClient, emulator: Emulator, service: Session
+) -> None:
+    """A new connection is told everything."""
+    history = History()
+    log: list[Content] = [SYSTEM, user("a"), reply("b")]
+    await history.async_sync(client, log)
+    await client.close()
+    await client.connect()
+    history.clear()
+    await history.async_sync(client, log)
+    assert said(emulator.sessions[-1]) == ["user: a", "assistant: b"]
+
+
+async def test_what_a_service_says(client: RealtimeClient, service: Session) -> None:
+    """Parts have the types that each dialect wants."""
+    await History().async_sync(client, [user("a"), reply("b")])
+    created: list[Any] = service.received.of("conversation.item.create")
+    types = [event["item"]["content"][0]["type"] for event in created]
+    assert types[0] == "input_text"
+    assert types[1] == ("text" if service.dialect == "preview" else "output_text")

@@ -1,0 +1,201 @@
+"""Tools: what the model is offered, what it calls, and what it gets to read."""
+
+from datetime import UTC, datetime
+import json
+import re
+from typing import Any
+
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import config_validation as cv, llm, selector
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+import voluptuous as vol
+
+from custom_components.azure_realtime_audio.const import DOMAIN
+from custom_components.azure_realtime_audio.realtime import ToolCall
+from custom_components.azure_realtime_audio.tools import (
+    InvalidToolCallError,
+    async_run_tool_call,
+    function_tools,
+    tool_input,
+    tool_output,
+)
+from emulator import Emulator
+
+LONG = "water_the_plants_" * 5
+
+
+class EchoTool(llm.Tool):
+    """Returns its arguments."""
+
+    integration = "test"
+
+    def __init__(self, name: str, parameters: dict[Any, Any] | None = None) -> None:
+        """Take a name and a schema."""
+        self.name = name
+        self.parameters = vol.Schema(parameters or {})
+
+    async def async_call(
+        self,
+        hass: HomeAssistant,
+        tool_input: llm.ToolInput,
+        llm_context: llm.LLMContext,
+    ) -> llm.ToolResult:
+        """Check the arguments, and return them with the name."""
+        arguments = self.parameters(tool_input.tool_args)
+        if arguments.get("fail"):
+            raise HomeAssistantError("The valve is stuck")
+        return llm.ToolResult({"tool": tool_input.tool_name, **arguments})
+
+
+class HouseApi(llm.API):
+    """An API with the tools it is given."""
+
+    tools: list[llm.Tool]
+
+    async def async_get_api_instance(
+        self, llm_context: llm.LLMContext
+    ) -> llm.APIInstance:
+        """Return the API."""
+        return llm.APIInstance(
+            self, "", llm_context, self.tools, llm.selector_serializer
+        )
+
+
+async def api_of(hass: HomeAssistant, *tools: llm.Tool) -> llm.APIInstance:
+    """Return an API with these tools."""
+    api = HouseApi(hass=hass, id="house", name="House")
+    api.tools = list(tools)
+    context = llm.LLMContext(DOMAIN, Context(), "en", "conversation", None)
+    return await api.async_get_api_instance(context)
+
+
+def call(name: str, arguments: str = "{}") -> ToolCall:
+    """Return a call of the model."""
+    return ToolCall("call_1", name, arguments, "item_1")
+
+
+async def test_names(hass: HomeAssistant) -> None:
+    """Names that Realtime refuses are replaced, and find their way back."""
+    tools = ("plain-Name_1", "with space", "with.space", "größe", LONG, f"{LONG}again")
+    api = await api_of(hass, *(EchoTool(name) for name in tools))
+    names = [function["name"] for function in function_tools(api)]
+    assert names[0] == "plain-Name_1"
+    assert len(set(names)) == len(tools)
+    assert all(re.fullmatch("[a-zA-Z0-9_-]{1,64}", name) for name in names)
+    assert [tool_input(api, call(name)).tool_name for name in names] == list(tools)
+
+
+async def test_schema(hass: HomeAssistant) -> None:
+    """Parameters are a JSON schema, with nothing at the top that the service refuses."""
+    api = await api_of(
+        hass,
+        EchoTool(
+            "set",
+            {
+                vol.Required("brightness", description="In percent"): vol.All(
+                    vol.Coerce(int), vol.Range(min=0, max=100)
+                ),
+                vol.Optional("color"): vol.Any("red", "blue"),
+                vol.Optional("when"): selector.TimeSelector(),
+                vol.Exclusive("a", "either"): cv.string,
+                vol.Exclusive("b", "either"): cv.string,
+            },
+        ),
+    )
+    (function,) = function_tools(api)
+    assert function["type"] == "function"
+    assert function["description"] == ""
+    parameters = function["parameters"]
+    assert parameters["type"] == "object"
+    assert parameters["required"] == ["brightness"]
+    assert parameters["properties"]["brightness"]["maximum"] == 100
+    assert set(parameters["properties"]) == {"brightness", "color", "when", "a", "b"}
+    assert not {"oneOf", "anyOf", "allOf", "enum", "not"} & set(parameters)
+    json.dumps(parameters)
+    assert function_tools(None) == []
+
+
+async def test_the_house_fits(
+    hass: HomeAssistant, config_entry: MockConfigEntry, emulator: Emulator
+) -> None:
+    """A session takes every tool of the Assist API."""
+    assert await hass.config_entries.async_setup(config_entry.entry_id)
+    context = llm.LLMContext(DOMAIN, Context(), "en", "conversation", None)
+    api = await llm.async_get_api(hass, "assist", context)
+    tools = function_tools(api)
+    assistant = next(iter(config_entry.runtime_data.values()))
+    session = await assistant.async_action_session()
+    await session.async_tell("", tools)
+    assert emulator.sessions[-1].config["tools"] == tools
+    assert len(tools) >= 3
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "output"),
+    [
+        ("say", '{"text": "hi"}', {"tool": "say", "text": "hi"}),
+        ("say", "", {"tool": "say"}),
+        (
+            "gone",
+            "{}",
+            {
+                "error": "InvalidToolCallError",
+                "error_text": "There is no function gone",
+            },
+        ),
+        (
+            "say",
+            "[]",
+            {
+                "error": "InvalidToolCallError",
+                "error_text": "The arguments are not a JSON object",
+            },
+        ),
+        (
+            "say",
+            '{"fail": true}',
+            {"error": "HomeAssistantError", "error_text": "The valve is stuck"},
+        ),
+    ],
+)
+async def test_run(
+    hass: HomeAssistant, name: str, arguments: str, output: dict[str, Any]
+) -> None:
+    """A call outside a chat log always has an output."""
+    fields = {vol.Optional("text"): str, vol.Optional("fail"): bool}
+    api = await api_of(hass, EchoTool("say", fields))
+    told = await async_run_tool_call(api, call(name, arguments))
+    assert json.loads(told) == output
+
+
+async def test_run_what_cannot_be(hass: HomeAssistant) -> None:
+    """Broken JSON, arguments out of bounds and a missing API are outputs, too."""
+    api = await api_of(hass, EchoTool("say", {vol.Required("text"): str}))
+    broken = json.loads(await async_run_tool_call(api, call("say", '{"text"')))
+    assert broken["error"] == "InvalidToolCallError"
+    assert broken["error_text"].startswith("The arguments are not JSON")
+    invalid = json.loads(await async_run_tool_call(api, call("say", "{}")))
+    assert "text" in invalid["error_text"]
+    missing = json.loads(await async_run_tool_call(None, call("say")))
+    assert missing["error_text"] == "There is no function say"
+    with pytest.raises(InvalidToolCallError):
+        tool_input(None, call("say"))
+
+
+@pytest.mark.parametrize(
+    ("result", "output"),
+    [
+        (llm.ToolResult({"on": True}), {"on": True}),
+        (llm.ToolResult({"error": "E"}, error=True), {"error": "E"}),
+        (llm.ToolResult({"lamp": "gone"}, error=True), {"error": {"lamp": "gone"}}),
+        (
+            llm.ToolResult({"at": datetime(2026, 11, 23, tzinfo=UTC)}),  # type: ignore[dict-item]  # tools do this
+            {"at": "2026-11-23T00:00:00+00:00"},
+        ),
+    ],
+)
+def test_output(result: llm.ToolResult, output: dict[str, Any]) -> None:
+    """The model reads JSON in which an error is called one."""
+    assert json.loads(tool_output(result)) == output
