@@ -108,7 +108,10 @@ def loudness(pcm: bytes) -> float:
     """Return the RMS of the loudest 100 ms of PCM16 at 24 kHz; full scale is 32768."""
     samples = np.frombuffer(pcm, "<i2").astype(float)
     windows = np.array_split(samples, len(samples) // (SAMPLE_RATE // 10) + 1)
-    return max(float(np.sqrt(np.mean(window**2))) for window in windows if window.size)
+    return max(
+        (float(np.sqrt(np.mean(window**2))) for window in windows if window.size),
+        default=0.0,
+    )
 
 
 async def set_up(house: HomeAssistant, url: str) -> Assistant:

@@ -99,7 +99,9 @@ class Running:
         """Raise HouseError with the end of the log if the process has ended."""
         if self.process.returncode is not None:
             lines = self.log.read_text(errors="replace").splitlines()
-            raise HouseError("\n".join(["It did not start:", *lines[-20:]]))
+            raise HouseError(
+                "\n".join([f"{self.log.stem} did not start:", *lines[-20:]])
+            )
 
 
 @asynccontextmanager
