@@ -467,6 +467,19 @@ async def test_append_takes_too_long(
     await act("cancel_response")
 
 
+async def test_append_is_stopped(emulator: Emulator, act: Act, media_dir: Path) -> None:
+    """A script that is stopped in the middle of a file leaves nothing of it."""
+    append = asyncio.create_task(act("append_audio", path=str(media_dir / "long.wav")))
+    session = await _next_actions_session(emulator)
+    await session.wait_for("input_audio_buffer.append")
+    append.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await append
+    assert not _child_processes()
+    with pytest.raises(HomeAssistantError, match="buffer too small"):
+        await act("commit_audio")
+
+
 async def test_append_without_ffmpeg(
     hass: HomeAssistant, config_entry: MockConfigEntry, media_dir: Path
 ) -> None:

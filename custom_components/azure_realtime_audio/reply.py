@@ -53,6 +53,10 @@ class Reply:
         self.expires = time.monotonic() + timeout + KEPT_SECONDS
         self.is_out_of_band = config.get("conversation") == "none"
         self.is_done = False
+        self._is_spoken = "audio" in (
+            config.get("output_modalities")
+            or session.client.session.get("output_modalities", ())
+        )
         self._config = config
         self._llm_api = None if self.is_out_of_band else llm_api
         self._timeout = timeout
@@ -142,14 +146,6 @@ class Reply:
         self._progress.set()
         self._progress = asyncio.Event()
 
-    @property
-    def has_audio(self) -> bool:
-        """Whether the reply is spoken."""
-        modalities = self._config.get("output_modalities")
-        return "audio" in (
-            modalities or self.session.client.session.get("output_modalities", ())
-        )
-
     def as_dict(self) -> JsonObjectType:
         """Tell the reply as an action's response data."""
         responses = self._responses
@@ -165,9 +161,11 @@ class Reply:
                 call for response in responses for call in self._told_calls(response)
             ],
             "media_content_id": (
-                generate_media_source_id(DOMAIN, self.token) if self.has_audio else None
+                generate_media_source_id(DOMAIN, self.token)
+                if self._is_spoken
+                else None
             ),
-            "url": REPLY_URL.format(token=self.token) if self.has_audio else None,
+            "url": REPLY_URL.format(token=self.token) if self._is_spoken else None,
         }
 
     def _told_calls(self, response: Response) -> list[JsonValueType]:

@@ -7,8 +7,9 @@ it. Response data is the assistant's own, not keyed by entity.
 import asyncio
 from base64 import b64decode
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from functools import partial
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -63,9 +64,16 @@ DATA_OWN_SETTINGS: HassKey[WeakKeyDictionary[AssistantSession, dict[str, Any]]] 
 _SECRET_KEYS = frozenset({"authorization", "client_secret", "headers"})
 
 
-def _media_content_id(value: Any) -> str:
-    """Take an id, or what the media selector makes of it."""
-    return cv.string(value["media_content_id"] if isinstance(value, dict) else value)
+# An id, or what the media selector makes of it.
+_MEDIA_CONTENT_ID = vol.Any(
+    cv.string,
+    vol.All(
+        vol.Schema(
+            {vol.Required("media_content_id"): cv.string}, extra=vol.ALLOW_EXTRA
+        ),
+        itemgetter("media_content_id"),
+    ),
+)
 
 
 async def _async_append_audio(
@@ -107,7 +115,8 @@ def _base64(text: str) -> bytes:
 
 
 async def _async_append_media(session: AssistantSession, call: ServiceCall) -> int:
-    if named := call.data.get("path"):
+    if "path" in call.data:
+        named = call.data["path"]
         media_input = await async_file_input(call.hass, named)
     else:
         named = call.data["media_content_id"]
@@ -118,10 +127,11 @@ async def _async_append_media(session: AssistantSession, call: ServiceCall) -> i
             async for pcm in audio:
                 await session.client.append_pcm(pcm)
                 byte_count += len(pcm)
-    except HomeAssistantError:
+    except HomeAssistantError, asyncio.CancelledError:
         # Half a sentence must not be taken for the whole.
         if byte_count:
-            await session.client.clear_audio_buffer()
+            with suppress(RealtimeError):
+                await session.client.clear_audio_buffer()
         raise
     return pcm_duration_ms(byte_count)
 
@@ -287,7 +297,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
             vol.Optional("sample_rate"): vol.All(
                 vol.Coerce(int), vol.Range(min=8000, max=96000)
             ),
-            vol.Optional("media_content_id"): _media_content_id,
+            vol.Optional("media_content_id"): _MEDIA_CONTENT_ID,
             vol.Optional("path"): cv.string,
         },
     ),
