@@ -551,7 +551,6 @@ async def test_add_assistant(
     offered = begin | sections[0] | sections[1] | sections[2]
     assert offered == {
         CONF_NAME: DEFAULT_ASSISTANT_NAME,
-        CONF_TRANSCRIPTION_LANGUAGE: "",
         **DEFAULT_ASSISTANT,
     }
     assert CONF_TEMPERATURE not in sections[1]
@@ -592,6 +591,22 @@ async def test_add_assistant(
     }
     assert isinstance(jeeves.data[CONF_MAX_OUTPUT_TOKENS], int)
     assert hass.states.is_state("sensor.jeeves_status", "idle")
+
+
+async def test_assistant_as_offered(
+    hass: HomeAssistant, init_integration: MockConfigEntry
+) -> None:
+    """What the forms are filled with can be submitted as it is, and changes nothing."""
+    for result in (
+        await add_assistant(hass, init_integration),
+        await change_assistant(hass, init_integration),
+    ):
+        await submit_assistant(hass, result, suggested(result))
+
+    first, second = init_integration.subentries.values()
+    assert (first.title, first.data) == (second.title, second.data)
+    assert first.title == DEFAULT_ASSISTANT_NAME
+    assert dict(first.data) == dict(DEFAULT_ASSISTANT)
 
 
 async def test_change_assistant(

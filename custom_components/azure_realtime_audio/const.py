@@ -30,7 +30,7 @@ CONF_TRANSCRIPTION_DEPLOYMENT: Final = "transcription_deployment"  # "" is off
 CONF_TRANSCRIPTION_LANGUAGE: Final = "transcription_language"
 CONF_NOISE_REDUCTION: Final = "noise_reduction"
 CONF_SPEED: Final = "speed"
-CONF_MAX_OUTPUT_TOKENS: Final = "max_output_tokens"  # 0 is no limit
+CONF_MAX_OUTPUT_TOKENS: Final = "max_output_tokens"  # absent is no limit
 CONF_TEMPERATURE: Final = "temperature"  # preview only
 CONF_FIRE_EVENTS: Final = "fire_events"
 
@@ -43,8 +43,7 @@ DEFAULT_ASSISTANT_NAME: Final = "Azure Realtime"
 DEFAULT_INSTRUCTIONS: Final = (
     llm.DEFAULT_INSTRUCTIONS_PROMPT
     + """Your words are spoken aloud: use one or two short sentences, no lists, no markup.
-Answer in the language you are spoken to.
-"""
+Answer in the language you are spoken to."""
 )
 DEFAULT_ASSISTANT: Final = MappingProxyType[str, Any](
     {
@@ -57,9 +56,9 @@ DEFAULT_ASSISTANT: Final = MappingProxyType[str, Any](
         CONF_SILENCE_DURATION_MS: 500,
         CONF_EAGERNESS: "auto",
         CONF_TRANSCRIPTION_DEPLOYMENT: "",
+        CONF_TRANSCRIPTION_LANGUAGE: "",
         CONF_NOISE_REDUCTION: NOISE_REDUCTION_NONE,
         CONF_SPEED: 1.0,
-        CONF_MAX_OUTPUT_TOKENS: 0,
         CONF_FIRE_EVENTS: False,
     }
 )
