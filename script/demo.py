@@ -135,7 +135,6 @@ async def set_up(house: HomeAssistant, url: str) -> Assistant:
         {
             "transcription_deployment": "gpt-4o-transcribe",
             "fire_events": True,
-            "max_output_tokens": 4096,
         },
     )
     await house.entry_loaded(entry_id)
