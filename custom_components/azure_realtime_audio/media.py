@@ -1,25 +1,96 @@
-"""Speech out of files and media: whatever ffmpeg reads, as PCM16 mono at 24 kHz."""
+"""Speech for the model out of files, media and base64, whatever their format."""
 
 import asyncio
+from base64 import b64decode
 from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from homeassistant.components import media_source
 from homeassistant.components.ffmpeg import get_ffmpeg_manager
 from homeassistant.components.media_player import async_process_play_media_url
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import ServiceValidationError
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
 from .assistant import translated
 from .const import DOMAIN
-from .realtime.audio import BYTES_PER_SECOND, SAMPLE_RATE
+from .realtime import InvalidAudioError, RealtimeClient, RealtimeError
+from .realtime.audio import (
+    BYTES_PER_SECOND,
+    SAMPLE_RATE,
+    alaw_decode,
+    decode_base64,
+    pcm_chunks,
+    pcm_duration_ms,
+    ulaw_decode,
+)
 
 MAX_AUDIO_SECONDS = 600
+AUDIO_FORMATS = ("pcm16", "g711_ulaw", "g711_alaw")
+_G711_DECODERS = {"g711_ulaw": ulaw_decode, "g711_alaw": alaw_decode}
+_G711_RATE = 8000
 # The service recommends about 100 ms of audio per event.
 _CHUNK_BYTES = BYTES_PER_SECOND // 10
 
 
-async def async_file_input(hass: HomeAssistant, path: str) -> str:
+class MediaInput(NamedTuple):
+    """What ffmpeg opens, and what the caller called it."""
+
+    url: str
+    name: str
+
+
+async def async_append_base64(
+    client: RealtimeClient, audio: str, audio_format: str, sample_rate: int | None
+) -> int:
+    """Append base64 of raw mono audio; returns its duration in ms.
+
+    ``audio_format`` is one of AUDIO_FORMATS; without a ``sample_rate`` in Hz it is the
+    format's own. Raises RealtimeError.
+    """
+    if decode := _G711_DECODERS.get(audio_format):
+        pcm = decode(_decoded(audio))
+        sample_rate = sample_rate or _G711_RATE
+    else:
+        pcm = decode_base64(audio)
+        sample_rate = sample_rate or SAMPLE_RATE
+    for chunk in pcm_chunks(pcm):
+        await client.append_pcm(chunk, sample_rate=sample_rate)
+    return len(pcm) * 1000 // (2 * sample_rate)
+
+
+def _decoded(audio: str) -> bytes:
+    try:
+        return b64decode(audio, validate=True)
+    except ValueError:
+        raise InvalidAudioError("The audio is not base64") from None
+
+
+async def async_append_media(
+    hass: HomeAssistant, client: RealtimeClient, media_input: MediaInput
+) -> int:
+    """Append the audio of a file or URL as it is converted; returns its duration in ms.
+
+    If that fails half-way, or is cancelled, the buffer is cleared: half a sentence must not
+    be taken for the whole. Raises RealtimeError, and HomeAssistantError if there is no
+    ffmpeg, no audio, or more than MAX_AUDIO_SECONDS of it.
+    """
+    byte_count = 0
+    try:
+        async with aclosing(_async_convert(hass, media_input)) as audio:
+            async for pcm in audio:
+                await client.append_pcm(pcm)
+                byte_count += len(pcm)
+    except HomeAssistantError, asyncio.CancelledError:
+        if byte_count:
+            with suppress(RealtimeError):
+                await client.clear_audio_buffer()
+        raise
+    return pcm_duration_ms(byte_count)
+
+
+async def async_file_input(hass: HomeAssistant, path: str) -> MediaInput:
     """Return what ffmpeg opens for a file that Home Assistant may read.
 
     Raises ServiceValidationError.
@@ -33,7 +104,7 @@ async def async_file_input(hass: HomeAssistant, path: str) -> str:
     return await _async_existing_file(hass, Path(path), path)
 
 
-async def async_media_input(hass: HomeAssistant, media_content_id: str) -> str:
+async def async_media_input(hass: HomeAssistant, media_content_id: str) -> MediaInput:
     """Return what ffmpeg opens for a media source item.
 
     Raises ServiceValidationError, and what the media source raises (HomeAssistantError).
@@ -47,10 +118,12 @@ async def async_media_input(hass: HomeAssistant, media_content_id: str) -> str:
     media = await media_source.async_resolve_media(hass, media_content_id, None)
     if media.path is not None:
         return await _async_existing_file(hass, media.path, media_content_id)
-    return async_process_play_media_url(hass, media.url)
+    return MediaInput(async_process_play_media_url(hass, media.url), media_content_id)
 
 
-async def _async_existing_file(hass: HomeAssistant, path: Path, named: str) -> str:
+async def _async_existing_file(
+    hass: HomeAssistant, path: Path, name: str
+) -> MediaInput:
     def existing() -> Path | None:
         return path.resolve() if path.is_file() else None
 
@@ -58,26 +131,22 @@ async def _async_existing_file(hass: HomeAssistant, path: Path, named: str) -> s
         raise ServiceValidationError(
             translation_domain=DOMAIN,
             translation_key="media_not_found",
-            translation_placeholders={"media": named},
+            translation_placeholders={"media": name},
         )
-    return f"file:{file}"
+    return MediaInput(f"file:{file}", name)
 
 
-async def async_convert(
-    hass: HomeAssistant, media_input: str, named: str
+async def _async_convert(
+    hass: HomeAssistant, media_input: MediaInput
 ) -> AsyncGenerator[bytes]:
-    """Yield the audio of a file or URL as PCM16 mono at 24 kHz, 100 ms at a time.
-
-    ``named`` is what the caller called it, for the errors. Raises HomeAssistantError if
-    there is no audio in it, or more than MAX_AUDIO_SECONDS, or no ffmpeg.
-    """
+    """Yield the audio as PCM16 mono at 24 kHz, 100 ms at a time."""
     # A playlist must not lead from a file to the network, nor from the network to a file.
-    protocols = "file" if media_input.startswith("file:") else "http,https,tcp,tls"
+    protocols = "file" if media_input.url.startswith("file:") else "http,https,tcp,tls"
     try:
         process = await asyncio.create_subprocess_exec(
             get_ffmpeg_manager(hass).binary,
             *("-nostdin", "-loglevel", "quiet"),
-            *("-protocol_whitelist", f"pipe,{protocols}", "-i", media_input),
+            *("-protocol_whitelist", f"pipe,{protocols}", "-i", media_input.url),
             *("-map", "0:a:0", "-f", "s16le", "-ac", "1", "-ar", str(SAMPLE_RATE)),
             "pipe:1",
             stdin=asyncio.subprocess.DEVNULL,
@@ -95,7 +164,7 @@ async def async_convert(
                 raise translated("audio_too_long", seconds=str(MAX_AUDIO_SECONDS))
             yield pcm
         if await process.wait() or seconds_left == MAX_AUDIO_SECONDS:
-            raise translated("media_unreadable", media=named)
+            raise translated("media_unreadable", media=media_input.name)
     finally:
         if process.returncode is None:
             process.kill()

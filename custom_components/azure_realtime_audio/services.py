@@ -5,9 +5,7 @@ it. Response data is the assistant's own, not keyed by entity.
 """
 
 import asyncio
-from base64 import b64decode
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import aclosing, suppress
 from functools import partial
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
@@ -30,17 +28,15 @@ import voluptuous as vol
 
 from .assistant import AssistantSession, translated, translated_error
 from .const import DOMAIN, LOGGER
-from .media import async_convert, async_file_input, async_media_input
-from .media_source import ReplyView
-from .realtime import InvalidAudioError, RealtimeError, SessionConfig
-from .realtime.audio import (
-    SAMPLE_RATE,
-    alaw_decode,
-    decode_base64,
-    pcm_chunks,
-    pcm_duration_ms,
-    ulaw_decode,
+from .media import (
+    AUDIO_FORMATS,
+    async_append_base64,
+    async_append_media,
+    async_file_input,
+    async_media_input,
 )
+from .media_source import ReplyView
+from .realtime import RealtimeClient, RealtimeError, SessionConfig
 from .realtime.session import validate_response_config
 from .reply import DATA_REPLIES, Replies, Reply
 from .target import async_target
@@ -53,8 +49,6 @@ MAX_RESPONSE_TIMEOUT: Final = 300
 
 
 _AUDIO_SOURCES = ("audio", "media_content_id", "path")
-_G711_DECODERS = {"g711_ulaw": ulaw_decode, "g711_alaw": alaw_decode}
-_G711_RATE = 8000
 # What the assistant sets before a response, unless an action has.
 _PREPARED_KEYS = ("instructions", "tools")
 DATA_OWN_SETTINGS: HassKey[WeakKeyDictionary[AssistantSession, dict[str, Any]]] = (
@@ -84,56 +78,23 @@ async def _async_append_audio(
         raise _invalid("one_audio_source")
     try:
         async with asyncio.timeout(APPEND_TIMEOUT):
-            if "audio" in call.data:
-                duration_ms = await _async_append_base64(session, call.data)
-            else:
-                duration_ms = await _async_append_media(session, call)
+            duration_ms = await _async_append(session.client, call)
     except TimeoutError:
         raise translated("append_timeout", seconds=str(APPEND_TIMEOUT)) from None
     return {"duration_ms": duration_ms}
 
 
-async def _async_append_base64(
-    session: AssistantSession, data: Mapping[str, Any]
-) -> int:
-    if decode := _G711_DECODERS.get(data["audio_format"]):
-        pcm = decode(_base64(data["audio"]))
-        sample_rate: int = data.get("sample_rate", _G711_RATE)
+async def _async_append(client: RealtimeClient, call: ServiceCall) -> int:
+    data = call.data
+    if "audio" in data:
+        return await async_append_base64(
+            client, data["audio"], data["audio_format"], data.get("sample_rate")
+        )
+    if "path" in data:
+        media_input = await async_file_input(call.hass, data["path"])
     else:
-        pcm = decode_base64(data["audio"])
-        sample_rate = data.get("sample_rate", SAMPLE_RATE)
-    for chunk in pcm_chunks(pcm):
-        await session.client.append_pcm(chunk, sample_rate=sample_rate)
-    return len(pcm) * 1000 // (2 * sample_rate)
-
-
-def _base64(text: str) -> bytes:
-    try:
-        return b64decode(text, validate=True)
-    except ValueError:
-        raise InvalidAudioError("The audio is not base64") from None
-
-
-async def _async_append_media(session: AssistantSession, call: ServiceCall) -> int:
-    if "path" in call.data:
-        named = call.data["path"]
-        media_input = await async_file_input(call.hass, named)
-    else:
-        named = call.data["media_content_id"]
-        media_input = await async_media_input(call.hass, named)
-    byte_count = 0
-    try:
-        async with aclosing(async_convert(call.hass, media_input, named)) as audio:
-            async for pcm in audio:
-                await session.client.append_pcm(pcm)
-                byte_count += len(pcm)
-    except HomeAssistantError, asyncio.CancelledError:
-        # Half a sentence must not be taken for the whole.
-        if byte_count:
-            with suppress(RealtimeError):
-                await session.client.clear_audio_buffer()
-        raise
-    return pcm_duration_ms(byte_count)
+        media_input = await async_media_input(call.hass, data["media_content_id"])
+    return await async_append_media(call.hass, client, media_input)
 
 
 async def _async_commit_audio(
@@ -291,9 +252,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
         _async_append_audio,
         {
             vol.Optional("audio"): cv.string,
-            vol.Optional("audio_format", default="pcm16"): vol.In(
-                ["pcm16", *_G711_DECODERS]
-            ),
+            vol.Optional("audio_format", default="pcm16"): vol.In(AUDIO_FORMATS),
             vol.Optional("sample_rate"): vol.All(
                 vol.Coerce(int), vol.Range(min=8000, max=96000)
             ),
