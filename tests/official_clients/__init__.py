@@ -1,0 +1,1 @@
+"""Turns of other people's clients with the emulator."""
