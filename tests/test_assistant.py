@@ -487,6 +487,21 @@ async def test_unload_in_the_middle_of_a_turn(
         await assistant.async_action_session()
 
 
+async def test_unload_while_connecting(
+    hass: HomeAssistant, init_integration: MockConfigEntry, emulator: Emulator
+) -> None:
+    """Unloading ends a turn that still waits for its session."""
+    emulator.faults.add("no_session_created")
+    emulator.faults.add("no_ack:session.update")
+    turn = asyncio.create_task(say(hass, "hello"))
+    await emulator.next_session()
+    served = await emulator.next_session()
+    assert await hass.config_entries.async_unload(init_integration.entry_id)
+    async with asyncio.timeout(2):
+        assert (await turn).response.error_code is not None
+    await gone(served)
+
+
 @pytest.mark.usefixtures("impatient")
 async def test_unload_while_probing(
     hass: HomeAssistant, init_integration: MockConfigEntry, emulator: Emulator

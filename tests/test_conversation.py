@@ -102,12 +102,20 @@ class Assist:
                 "input": {"text": text},
             }
         )
-        self._run = (await self._socket.receive_json())["id"]
+        self._run = await self._result()
+
+    async def answer(self) -> str:
+        """Return the rest of the answer."""
+        pieces = []
+        while piece := await self.next_piece():
+            pieces.append(piece)
+        return "".join(pieces)
 
     async def next_piece(self) -> str | None:
         """Return the next piece of the answer; None at its end."""
         while True:
             event = (await self._socket.receive_json())["event"]
+            assert event["type"] != "error"
             if event["type"] == "intent-end":
                 return None
             if event["type"] == "intent-progress":
@@ -120,6 +128,15 @@ class Assist:
         await self._socket.send_json_auto_id(
             {"type": "unsubscribe_events", "subscription": self._run}
         )
+        await self._result()
+
+    async def _result(self) -> int:
+        """Wait until the last command is accepted; return its id."""
+        while (message := await self._socket.receive_json())["type"] != "result":
+            pass
+        assert message["success"]
+        command_id: int = message["id"]
+        return command_id
 
 
 async def sentence(
@@ -245,12 +262,12 @@ async def test_streams_into_the_pipeline(assist: Assist, emulator: Emulator) -> 
     hold = asyncio.Event()
     emulator.replies.append(Reply(text="It is a fine day.", hold=hold))
     await assist.run("how is the weather")
-    pieces = [await assist.next_piece() or ""]
+    beginning = await assist.next_piece()
+    assert beginning
     hold.set()
-    while piece := await assist.next_piece():
-        pieces.append(piece)
-    assert "".join(pieces) == "It is a fine day."
-    assert len(pieces) > 1
+    rest = await assist.answer()
+    assert rest
+    assert beginning + rest == "It is a fine day."
 
 
 async def test_several_messages(
@@ -703,7 +720,8 @@ async def test_cancelled_turn(
         Reply(text="one two three", hold=asyncio.Event()),
         Reply(text="I was counting."),
     ]
-    await say(hass, "hello", "kitchen")
+    await assist.run("hello", "kitchen")
+    assert await assist.answer() == "Hello."
     session = emulator.sessions[-1]
     await assist.run("count", "kitchen")
     assert await assist.next_piece()
@@ -713,8 +731,8 @@ async def test_cancelled_turn(
     assert done["response"]["status"] == "cancelled"
     await becomes(hass, STATUS, "idle")
 
-    result = await say(hass, "what were you doing", "kitchen")
-    assert speech(result) == "I was counting."
+    await assist.run("what were you doing", "kitchen")
+    assert await assist.answer() == "I was counting."
     assert session is emulator.sessions[-1]
     lines = said(session)
     assert not [line for line in lines if line.startswith("assistant: one")]
