@@ -65,9 +65,9 @@ def _g711_bytes(kind: str) -> NDArray[np.uint8]:
     order = np.argsort(samples, kind="stable")
     ranked = samples[order]
     wanted = np.arange(-32768, 32768)
-    above = np.clip(np.searchsorted(ranked, wanted), 1, 255)
-    nearer_below = wanted - ranked[above - 1] <= ranked[above] - wanted
-    nearest: NDArray[np.uint8] = order[np.where(nearer_below, above - 1, above)].astype(
+    below = np.clip(np.searchsorted(ranked, wanted, side="right") - 1, 0, 254)
+    is_nearer = wanted - ranked[below] <= ranked[below + 1] - wanted
+    nearest: NDArray[np.uint8] = order[np.where(is_nearer, below, below + 1)].astype(
         np.uint8
     )
     return nearest

@@ -104,6 +104,11 @@ _EVENT_NAMES = {
     "response.output_audio_transcript.delta": "response.audio_transcript.delta",
     "response.output_audio_transcript.done": "response.audio_transcript.done",
 }
+# What the first api-version does not send: Microsoft's client for it closes on such a type.
+_LATER_EVENTS = (
+    "conversation.created",
+    "conversation.item.input_audio_transcription.delta",
+)
 _PART_TYPES = {"output_text": "text", "output_audio": "audio"}
 _FORMATS = {"pcm16": "audio/pcm", "g711_ulaw": "audio/pcmu", "g711_alaw": "audio/pcma"}
 _FORMAT_NAMES = {ga: preview for preview, ga in _FORMATS.items()}
@@ -135,6 +140,7 @@ class Preview(Dialect):
     def __init__(self, api_version: str) -> None:
         """Choose what this api-version knows: the first one had three voices."""
         first = api_version == "2024-10-01-preview"
+        self._later = _LATER_EVENTS if first else ()
         voices = ("alloy", "echo", "shimmer") if first else schema.VOICES[:8]
         shared = _shared_checks(one_of(*voices))
         self._session_check = record(
@@ -193,7 +199,7 @@ class Preview(Dialect):
 
     def events(self, event: Event) -> Iterator[Event]:
         """Yield the event under its old name; an item's end is not told apart from its start."""
-        if event["type"] == "conversation.item.done":
+        if event["type"] in ("conversation.item.done", *self._later):
             return
         wire = {**event, "type": _EVENT_NAMES.get(event["type"], event["type"])}
         if "session" in wire:

@@ -36,7 +36,7 @@ FAULTS = {
     "slow_pong": "pongs come late (argument: seconds, default 1)",
     "no_pong": "pings are not answered",
     "session_expires": "error session_expired and close 1001 after (argument: seconds, default 1)",
-    "no_expires_at": "session.created lacks expires_at",
+    "no_expires_at": "session.created has expires_at null",
     # Commands (argument: the client event's type).
     "no_ack": "a client event of this type is swallowed: not done, not acknowledged",
     "late_ack": "a client event of this type is handled 300 ms late",

@@ -361,14 +361,23 @@ def response_check(fields: dict[str, Check], item: Check) -> Check:
         is_reference = mapping(value, path).get("type") == "item_reference"
         return (reference if is_reference else item)(value, path)
 
-    return record(
+    checked = record(
         {
             **fields,
+            "instructions": nullable(text),
             "conversation": nullable(one_of("auto", "none")),
             "metadata": metadata,
             "input": nullable(list_of(given_item)),
         }
     )
+
+    def response(value: Any, path: str) -> dict[str, Any]:
+        """Take a null as nothing said: LiveKit sends one for instructions it has not got."""
+        return {
+            key: each for key, each in checked(value, path).items() if each is not None
+        }
+
+    return response
 
 
 ITEM = item_check("output_text", images=True)

@@ -19,7 +19,7 @@ from .ids import new_id
 from .input_audio import InputAudio
 from .reply import Reply
 from .responses import Response
-from .usage import Tokens, text_tokens
+from .usage import Tokens, text_tokens, transcription_usage
 from .validation import Check, anything, audio, integer, nullable, record, text
 
 if TYPE_CHECKING:
@@ -253,26 +253,25 @@ class Session:
             return
         if (seconds := self.faults.take("slow_pong")) is not None:
             await asyncio.sleep(float(seconds or 1))
-        await self.socket.pong(data)
+        with contextlib.suppress(ConnectionError):
+            await self.socket.pong(data)
 
     async def _write(self) -> None:
         """Send what lies in the outbox; only this task writes events."""
         while (frame := await self._outbox.get()) is not _END:
-            match frame:
-                case asyncio.Future():
-                    if not frame.done():
+            with contextlib.suppress(ConnectionError):
+                match frame:
+                    case str():
+                        await self.socket.send_str(frame)
+                    case bytes():
+                        await self.socket.send_bytes(frame)
+                    case _Close():
+                        self.close_code = frame.code
+                        await self.socket.close(
+                            code=frame.code, message=frame.reason.encode()
+                        )
+                    case asyncio.Future() if not frame.done():
                         frame.set_result(None)
-                case _Close():
-                    self.close_code = frame.code
-                    await self.socket.close(
-                        code=frame.code, message=frame.reason.encode()
-                    )
-                case _:
-                    with contextlib.suppress(ConnectionError):
-                        if isinstance(frame, str):
-                            await self.socket.send_str(frame)
-                        else:
-                            await self.socket.send_bytes(frame)
 
     async def _flushed(self) -> None:
         if self.closed:
@@ -519,18 +518,11 @@ class Session:
             self.emit(f"{prefix}.delta", **ids, delta=f"{word} ")
         assert item.content is not None
         item.content[0]["transcript"] = transcript
-        heard, written = item.tokens.audio, text_tokens(transcript)
         self.emit(
             f"{prefix}.completed",
             **ids,
             transcript=transcript,
-            usage={
-                "type": "tokens",
-                "total_tokens": heard + written,
-                "input_tokens": heard,
-                "input_token_details": {"text_tokens": 0, "audio_tokens": heard},
-                "output_tokens": written,
-            },
+            usage=transcription_usage(wanted["model"], item.audio, transcript),
         )
 
     async def _tell_rate_limits(self) -> None:

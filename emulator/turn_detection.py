@@ -9,7 +9,7 @@ from .audio import PCM_BYTES_PER_MS, level
 _FRAME_MS = 20
 _FRAME_BYTES = _FRAME_MS * PCM_BYTES_PER_MS
 ONSET_MS = 60  # shorter sounds are clicks
-_FULL_THRESHOLD = 1200  # root mean square of PCM16 that threshold 1.0 asks for
+_FULL_THRESHOLD = 800  # root mean square of PCM16 that threshold 1.0 asks for
 _FLOOR = 60
 _HYSTERESIS = 0.5  # speech goes on down to this part of the level that starts it
 

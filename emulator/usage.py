@@ -58,3 +58,19 @@ def usage(input_tokens: Tokens, cached: Tokens, output: Tokens) -> dict[str, Any
             "audio_tokens": output.audio,
         },
     }
+
+
+def transcription_usage(
+    model: str, pcm: bytes | bytearray, transcript: str
+) -> dict[str, Any]:
+    """Return the `usage` of a transcript: whisper is paid by the second, others by the token."""
+    if model.startswith("whisper"):
+        return {"type": "duration", "seconds": duration_ms(pcm) / 1000}
+    heard, written = audio_tokens(pcm, spoken_by_model=False), text_tokens(transcript)
+    return {
+        "type": "tokens",
+        "total_tokens": heard + written,
+        "input_tokens": heard,
+        "input_token_details": {"text_tokens": 0, "audio_tokens": heard},
+        "output_tokens": written,
+    }

@@ -102,6 +102,7 @@ class _Espeak:
         encoded = text.encode() + b"\0"
         with self._lock:
             self._samples = []
+            self._library.espeak_ng_SetRandSeed(1)  # breath is made of random numbers
             self._library.espeak_SetVoiceByName(f"en-us+{variant}".encode())
             wpm = round(_WORDS_PER_MINUTE * speed)
             self._library.espeak_SetParameter(_PARAMETER_RATE, wpm, 0)

@@ -90,4 +90,5 @@ async def test_faults(
         await client.update(instructions="x")
         assert not any(e["type"].startswith(PREFIX) for e in client.seen)
     else:
-        await client.until(ends)
+        completed = await client.until(ends)
+        assert completed["usage"] == {"type": "duration", "seconds": 0.3}

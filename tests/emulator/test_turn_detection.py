@@ -34,7 +34,7 @@ def test_threshold() -> None:
 
 def test_hysteresis() -> None:
     """Speech that grows quieter goes on."""
-    found = detect(tone(300) + tone(400, amplitude=600) + silence(300))
+    found = detect(tone(300) + tone(400, amplitude=400) + silence(300))
     assert found == [SpeechStarted(0), SpeechStopped(900)]
 
 

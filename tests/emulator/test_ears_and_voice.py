@@ -1,0 +1,110 @@
+"""Real ears and a real voice, offline: what is spoken is heard."""
+
+from typing import Any
+
+import aiohttp
+import numpy as np
+import pytest
+
+from emulator import Emulator, audio
+from emulator.ears import SphinxEars
+from emulator.phrases import House, is_sentence, sayable
+from emulator.voice import EspeakVoice
+
+from .conftest import GA, KEY, Client, silence
+from .house import HOUSE, TOOLS
+
+SESSION: dict[str, Any] = {"tools": TOOLS, "instructions": HOUSE}
+
+
+@pytest.mark.parametrize(
+    "words", ["turn on the kitchen light", "is the bedroom lamp on"]
+)
+async def test_commands_are_heard(words: str) -> None:
+    """The session's tools and names make commands reliable."""
+    pcm = await EspeakVoice().say(words, voice="alloy", speed=1.0)
+    assert await SphinxEars().hear(silence(200) + pcm, SESSION) == words
+
+
+async def test_other_words_are_heard_somehow() -> None:
+    """What is no command falls to the English model."""
+    pcm = await EspeakVoice().say(
+        "what is the weather in paris", voice="alloy", speed=1.0
+    )
+    heard = await SphinxEars().hear(pcm, SESSION)
+    assert heard.startswith("what ")
+    house = House.described_in(HOUSE)
+    assert not is_sentence(heard, sayable([each["name"] for each in TOOLS]), house)
+
+
+async def test_voices_and_speed() -> None:
+    """Voices differ, speed shortens, and the same is the same."""
+    voice = EspeakVoice()
+    alloy = await voice.say("good morning", voice="alloy", speed=1.0)
+    assert 500 < audio.duration_ms(alloy) < 2000
+    assert audio.level(alloy) > 500
+    assert alloy == await voice.say("good morning", voice="alloy", speed=1.0)
+    assert alloy != await voice.say("good morning", voice="ash", speed=1.0)
+    fast = await voice.say("good morning", voice="alloy", speed=1.5)
+    assert len(fast) < len(alloy) * 0.8
+
+
+async def test_a_spoken_command_end_to_end(socket_enabled: None) -> None:
+    """Speech in, turn found, words heard, tool called, confirmation spoken."""
+    async with (
+        Emulator(
+            api_key=KEY, deployment="house", ears="sphinx", voice="espeak"
+        ) as emulator,
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{emulator.url}{GA}", headers={"api-key": KEY}) as socket,
+    ):
+        client = Client(socket)
+        await client.update(
+            instructions=HOUSE,
+            tools=TOOLS,
+            audio={"input": {"transcription": {"model": "gpt-4o-transcribe"}}},
+        )
+        spoken = await EspeakVoice().say(
+            "turn on the kitchen light", voice="echo", speed=1.0
+        )
+        await client.say(silence(400) + spoken + silence(400))
+        done = (await client.until("response.done"))["response"]
+        call = done["output"][0]
+        assert call["name"] == "intent__HassTurnOn"
+        transcript = next(
+            e for e in client.seen if e["type"].endswith("transcription.completed")
+        )
+        assert transcript["transcript"] == "turn on the kitchen light"
+        await client.send(
+            "conversation.item.create",
+            item={
+                "type": "function_call_output",
+                "call_id": call["call_id"],
+                "output": "{}",
+            },
+        )
+        await client.send("response.create")
+        done = (await client.until("response.done"))["response"]
+        said = done["output"][0]["content"][0]["transcript"]
+        assert said == "I turned on the kitchen light."
+
+
+@pytest.mark.parametrize("kind", ["audio/pcmu", "audio/pcma"])
+def test_g711_round_trip(kind: str) -> None:
+    """What is encoded comes back within G.711's step, at every loudness."""
+    samples = np.repeat(np.arange(-32000, 32000, 500, dtype="<i2"), 3).tobytes()
+    back = np.frombuffer(audio.decode(audio.encode(samples, kind), kind), "<i2").astype(
+        int
+    )
+    given = np.frombuffer(samples, "<i2").astype(int)
+    assert len(back) == len(given)
+    assert np.all(np.abs(back - given) <= np.maximum(16, np.abs(given) / 16))
+
+
+def test_known_g711_codes() -> None:
+    """Silence and the loudest sample have the codes of the recommendation."""
+    assert audio.encode(bytes(6), "audio/pcmu") == b"\xff"
+    assert audio.encode(bytes(6), "audio/pcma") in (b"\xd5", b"\x55")
+    loudest = np.full(3, 32767, dtype="<i2").tobytes()
+    assert audio.encode(loudest, "audio/pcmu") == b"\x80"
+    assert audio.encode(loudest, "audio/pcma") == b"\xaa"

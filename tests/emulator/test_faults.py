@@ -1,0 +1,363 @@
+"""Every fault does what the table says."""
+
+import asyncio
+import re
+from typing import Any
+
+import aiohttp
+import pytest
+
+from emulator import FAULTS, Emulator, Reply
+from emulator.faults import Faults
+
+from .conftest import GA, KEY, PREVIEW, Client, Connect, silence
+
+
+async def answered(client: Client) -> dict[str, Any]:
+    """Have a short spoken answer; return the response."""
+    await client.ask("say one two three")
+    response: dict[str, Any] = (await client.until("response.done"))["response"]
+    return response
+
+
+def test_switching() -> None:
+    """Faults last, or are used up; arguments and counts are read from the name."""
+    faults = Faults(("http_401*2", "slow_pong:3", "close_on:response.create/4000"))
+    assert [faults.take("http_401") for _ in range(3)] == ["", "", None]
+    assert [faults.take("slow_pong") for _ in range(2)] == ["3", "3"]
+    assert faults.hits("close_on", "response.create") == "4000"
+    assert faults.hits("close_on", "response.cancel") is None
+    faults.remove("slow_pong")
+    assert faults.take("slow_pong") is None
+    faults.clear()
+    assert faults.hits("close_on", "response.create") is None
+    with pytest.raises(ValueError, match="no_such_fault"):
+        faults.add("no_such_fault")
+
+
+def test_every_fault_is_tested_by_name(request: pytest.FixtureRequest) -> None:
+    """A fault that no test switches on is a promise without proof."""
+    tests = "".join(path.read_text() for path in request.path.parent.glob("test_*.py"))
+    untested = [name for name in FAULTS if not re.search(rf'"{name}[":*]', tests)]
+    assert untested == []
+
+
+async def test_drop_before_created(emulator: Emulator, connect: Connect) -> None:
+    """The socket is cut at once."""
+    emulator.faults.add("drop_before_created")
+    client = await connect(greeted=False)
+    message = await client.socket.receive(timeout=5)
+    assert message.type in (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)
+    assert client.socket.close_code == 1006
+
+
+async def test_no_session_created(emulator: Emulator, connect: Connect) -> None:
+    """The session is there, and answers, but did not greet."""
+    emulator.faults.add("no_session_created")
+    client = await connect(greeted=False)
+    await client.update(instructions="x")
+    assert client.types() == ["session.updated"]
+
+
+@pytest.mark.parametrize(
+    ("path", "key"), [(GA, "modalities"), (PREVIEW, "output_modalities")]
+)
+async def test_wrong_dialect(
+    emulator: Emulator, connect: Connect, path: str, key: str
+) -> None:
+    """The path does not say which dialect is spoken."""
+    emulator.faults.add("wrong_dialect")
+    assert key in (await connect(path)).seen[0]["session"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "within"), [("no_pong", False), ("slow_pong:0.1", True)]
+)
+async def test_pongs(emulator: Emulator, fault: str, within: bool) -> None:
+    """Pings are answered late or never."""
+    emulator.faults.add(fault)
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(
+            f"{emulator.url}{GA}", headers={"api-key": KEY}, autoping=False
+        ) as socket,
+    ):
+        await socket.receive_json()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await socket.ping(b"x")
+        if within:
+            message = await socket.receive(timeout=5)
+            assert (message.type, message.data) == (aiohttp.WSMsgType.PONG, b"x")
+            assert loop.time() - began >= 0.1
+        else:
+            with pytest.raises(TimeoutError):
+                await socket.receive(timeout=0.2)
+
+
+async def test_session_expires(emulator: Emulator, connect: Connect) -> None:
+    """An error, then 1001 with a reason that names it."""
+    emulator.faults.add("session_expires:0.05")
+    client = await connect()
+    error = await client.error()
+    assert error["code"] == "session_expired"
+    assert error["message"] == "Your session hit the maximum duration of 60 minutes."
+    code, reason = await client.close_frame()
+    assert code == 1001
+    assert reason
+    assert "session_expired" in reason
+
+
+async def test_session_has_an_end(emulator: Emulator, connect: Connect) -> None:
+    """Without any fault a session lasts as long as it says."""
+    emulator.session_seconds, emulator.clock_rate = 10, 100
+    client = await connect()
+    assert (await client.error())["code"] == "session_expired"
+
+
+async def test_no_expires_at(emulator: Emulator, connect: Connect) -> None:
+    """A client cannot count on being told."""
+    emulator.faults.add("no_expires_at", times=1)
+    assert (await connect()).seen[0]["session"]["expires_at"] is None
+    assert (await connect()).seen[0]["session"]["expires_at"]
+
+
+async def test_no_ack(emulator: Emulator, connect: Connect) -> None:
+    """A command is swallowed, others are not."""
+    emulator.faults.add("no_ack:input_audio_buffer.clear")
+    client = await connect()
+    await client.send("input_audio_buffer.clear")
+    await client.update(instructions="x")
+    assert "input_audio_buffer.cleared" not in client.types()
+    await emulator.sessions[0].wait_for("input_audio_buffer.clear")
+
+
+async def test_late_ack(emulator: Emulator, connect: Connect) -> None:
+    """A command is done late."""
+    emulator.faults.add("late_ack:input_audio_buffer.clear")
+    client = await connect()
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    await client.send("input_audio_buffer.clear")
+    await client.until("input_audio_buffer.cleared")
+    assert loop.time() - began >= 0.3
+
+
+async def test_abort_on(emulator: Emulator, connect: Connect) -> None:
+    """The socket is cut when a command arrives."""
+    emulator.faults.add("abort_on:response.create")
+    client = await connect()
+    await client.send("response.create")
+    await client.socket.receive(timeout=5)
+    assert client.socket.close_code == 1006
+
+
+async def test_close_on(emulator: Emulator, connect: Connect) -> None:
+    """The socket is closed when a command arrives."""
+    emulator.faults.add("close_on:response.create/1012")
+    client = await connect()
+    await client.send("response.create")
+    assert (await client.close_frame())[0] == 1012
+
+
+async def test_refuse(emulator: Emulator, connect: Connect) -> None:
+    """A command fails in the server."""
+    emulator.faults.add("refuse:response.create")
+    client = await connect()
+    await client.send("response.create", event_id="r")
+    error = await client.error()
+    assert (error["type"], error["event_id"]) == ("server_error", "r")
+
+
+async def test_null_error_codes(emulator: Emulator, connect: Connect) -> None:
+    """Older services said it in words only."""
+    emulator.faults.add("null_error_codes")
+    client = await connect()
+    await client.send("response.cancel")
+    error = await client.error()
+    assert (error["code"], error["message"][:19]) == (None, "Cancellation failed")
+
+
+async def test_unknown_events_and_keys(emulator: Emulator, connect: Connect) -> None:
+    """Nothing a client may choke on."""
+    emulator.faults.add("unknown_events")
+    emulator.faults.add("unknown_keys")
+    client = await connect()
+    assert client.seen[0]["session"]["x_novelty"]
+    await answered(client)
+    assert "response.mood.updated" in client.types()
+    assert all(
+        "x_novelty" in e for e in client.seen if e["type"] != "response.mood.updated"
+    )
+
+
+async def test_broken_frames(emulator: Emulator, connect: Connect) -> None:
+    """Half a JSON text and a binary frame, before the response."""
+    emulator.faults.add("truncated_json")
+    emulator.faults.add("binary_frame")
+    client = await connect()
+    await client.send("response.create")
+    assert (
+        await client.socket.receive(timeout=5)
+    ).data == '{"type": "response.created", "respo'
+    assert (await client.socket.receive(timeout=5)).type is aiohttp.WSMsgType.BINARY
+    await client.until("response.done")
+
+
+async def test_doubled_events(emulator: Emulator, connect: Connect) -> None:
+    """Everything twice, but not the audio."""
+    emulator.faults.add("doubled_events")
+    client = await connect()
+    await answered(client)
+    await client.until("response.done")
+    counts = [e["event_id"] for e in client.seen if "audio.delta" not in e["type"]]
+    assert len(counts) == 2 * len(set(counts))
+    audio = [e["event_id"] for e in client.seen if "audio.delta" in e["type"]]
+    assert len(audio) == len(set(audio))
+
+
+@pytest.mark.parametrize("path", [GA, PREVIEW])
+async def test_reordered_events(
+    emulator: Emulator, connect: Connect, path: str
+) -> None:
+    """Pairs change places, and nothing is lost."""
+    normal = await connect(path)
+    await answered(normal)
+    emulator.faults.add("reordered_events")
+    odd = await connect(path)
+    await answered(odd)
+    assert sorted(odd.types()) == sorted(normal.types())
+    prefix = "response.output_" if path == GA else "response."
+    expected = [f"{prefix}audio_transcript.done", f"{prefix}audio.done"]
+    assert [kind for kind in odd.types() if kind in expected] == expected
+    if path == GA:
+        assert odd.types().index("response.output_item.done") < (
+            len(odd.types()) - odd.types()[::-1].index("conversation.item.done") - 1
+        )
+
+
+async def test_schema_2024(emulator: Emulator, connect: Connect) -> None:
+    """The first schema had other keys in two events."""
+    emulator.faults.add("schema_2024")
+    client = await connect(PREVIEW)
+    await client.ask("say one", modalities=["text"])
+    assert (await client.until("response.text.done"))["value"] == "one"
+    await client.until("rate_limits.updated")
+    item_id = (await answered(client))["output"][0]["id"]
+    await client.until("rate_limits.updated")
+    await client.send(
+        "conversation.item.truncate", item_id=item_id, content_index=0, audio_end_ms=10
+    )
+    assert (await client.until("conversation.item.truncated"))["index"] == 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"), [("abort_mid_audio", 1006), ("close_mid_audio:1013", 1013)]
+)
+async def test_broken_off(
+    emulator: Emulator, connect: Connect, fault: str, code: int
+) -> None:
+    """The connection ends in the middle of a reply, after three pieces of audio."""
+    emulator.faults.add(fault)
+    client = await connect()
+    emulator.replies.append(Reply(text="long", pcm=silence(2000)))
+    await client.send("response.create")
+    for _ in range(3):
+        await client.until("response.output_audio.delta")
+    await client.socket.receive(timeout=5)
+    assert client.socket.close_code == code
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "told"),
+    [
+        ("response_failed", "failed", (None, None)),
+        ("response_rate_limited", "failed", (None, "rate_limit_exceeded")),
+        ("response_quota", "failed", (None, "insufficient_quota")),
+        ("response_incomplete", "incomplete", ("max_output_tokens", None)),
+        ("content_filter", "incomplete", ("content_filter", None)),
+        ("response_empty", "completed", (None, None)),
+    ],
+)
+async def test_responses(
+    emulator: Emulator,
+    connect: Connect,
+    fault: str,
+    status: str,
+    told: tuple[str | None, ...],
+) -> None:
+    """Responses end as badly as wanted."""
+    emulator.faults.add(fault)
+    response = await answered(await connect())
+    details = response["status_details"] or {}
+    assert response["status"] == status
+    assert (details.get("reason"), details.get("error", {}).get("code")) == told
+    assert bool(response["output"]) is (status == "incomplete")
+
+
+async def test_response_stalls(emulator: Emulator, connect: Connect) -> None:
+    """A response that never ends can still be cancelled."""
+    emulator.faults.add("response_stalls")
+    client = await connect()
+    await client.ask("say one two three four five")
+    for _ in range(3):
+        await client.until("response.output_audio.delta")
+    with pytest.raises(TimeoutError):
+        await client.socket.receive(timeout=0.2)
+
+
+async def test_string_status_details(emulator: Emulator, connect: Connect) -> None:
+    """Details may be a bare string."""
+    emulator.faults.add("string_status_details")
+    emulator.faults.add("content_filter")
+    response = await answered(await connect())
+    assert response["status_details"] == "content_filter"
+
+
+async def test_no_usage_no_rate_limits(emulator: Emulator, connect: Connect) -> None:
+    """Neither can be counted on."""
+    emulator.faults.add("no_usage")
+    emulator.faults.add("no_rate_limits")
+    client = await connect()
+    assert (await answered(client))["usage"] is None
+    with pytest.raises(TimeoutError):
+        await client.socket.receive(timeout=0.2)
+
+
+async def test_late_cancel(emulator: Emulator, connect: Connect) -> None:
+    """Deltas go on after the cancel; a cancel may also come too late."""
+    emulator.faults.add("late_cancel:0.05")
+    emulator.speed = 4
+    client = await connect()
+    for milliseconds, status in ((4000, "cancelled"), (150, "completed")):
+        emulator.replies.append(Reply(text="long", pcm=silence(milliseconds)))
+        await client.send("response.create")
+        await client.until("response.output_audio.delta")
+        client.seen.clear()
+        await client.send("response.cancel")
+        done = (await client.until("response.done"))["response"]
+        assert done["status"] == status
+        assert "response.output_audio.delta" in client.types()
+
+
+async def test_a_test_speaks_for_the_server(
+    emulator: Emulator, connect: Connect
+) -> None:
+    """Any event, frame, close or cut can be made by hand."""
+    client = await connect()
+    session = await emulator.next_session()
+    await session.send({"type": "anything", "x": 1})
+    assert await client.next() == {"type": "anything", "x": 1}
+    await session.send_frame("not JSON")
+    assert (await client.socket.receive(timeout=5)).data == "not JSON"
+    await session.close(4001, "bye")
+    assert await client.close_frame() == (4001, "bye")
+    with pytest.raises(ConnectionError):
+        await session.wait_for("response.create")
+    second = await connect()
+    other = await emulator.next_session()
+    with pytest.raises(TimeoutError):
+        await other.wait_for("response.create", seconds=0.01)
+    other.abort()
+    await second.socket.receive(timeout=5)
+    assert second.socket.close_code == 1006
