@@ -61,9 +61,7 @@ class Ga(Dialect):
                 "session.type",
             )
         patch: dict[str, Any] = schema.SESSION(raw, "session")
-        return {
-            key: value for key, value in patch.items() if key not in ("type", "model")
-        }
+        return _without(patch, "type", "model")
 
     def response_patch(self, raw: Any) -> dict[str, Any]:
         """Check a `response.create` body."""
@@ -81,18 +79,17 @@ class Ga(Dialect):
             return
         wire = dict(event)
         if "session" in wire:
-            wire["session"] = {
-                "type": "realtime",
-                "object": "realtime.session",
-                **{
-                    key: value
-                    for key, value in wire["session"].items()
-                    if key != "temperature"
-                },
-            }
+            session = {"type": "realtime", "object": "realtime.session"}
+            wire["session"] = {**session, **_without(wire["session"], "temperature")}
+        if "response" in wire:
+            wire["response"] = _without(wire["response"], "temperature")
         if event["type"].endswith(".delta"):
             wire["obfuscation"] = secrets.token_urlsafe(12)[: 1 + secrets.randbelow(16)]
         yield wire
+
+
+def _without(fields: dict[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if key not in keys}
 
 
 _EVENT_NAMES = {
@@ -313,7 +310,7 @@ def _flat_session(session: dict[str, Any]) -> dict[str, Any]:
         "turn_detection": hears["turn_detection"],
         "tools": session["tools"],
         "tool_choice": session["tool_choice"],
-        "temperature": session.get("temperature", 0.8),
+        "temperature": session["temperature"],
         "max_response_output_tokens": session["max_output_tokens"],
         "tracing": None,
         "truncation": session["truncation"],
@@ -329,6 +326,5 @@ def _flat_response(response: dict[str, Any]) -> dict[str, Any]:
     flat["modalities"] = _flat_modalities(flat.pop("output_modalities"))
     flat["voice"] = speaks["voice"]
     flat["output_audio_format"] = _FORMAT_NAMES[speaks["format"]["type"]]
-    flat["temperature"] = 0.8
     flat["output"] = [_flat_item(item) for item in flat["output"]]
     return flat

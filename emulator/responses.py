@@ -364,6 +364,7 @@ class Response:
             "output_modalities": self.config["output_modalities"],
             "max_output_tokens": self.config["max_output_tokens"],
             "audio": {"output": {"format": speaks["format"], "voice": speaks["voice"]}},
+            "temperature": self.config["temperature"],
             "usage": self._usage,
             "metadata": self.config["metadata"],
         }

@@ -64,7 +64,10 @@ DEFAULT_INSTRUCTIONS = (
 
 
 def default_session(model: str) -> dict[str, Any]:
-    """Return the configuration a GA session starts with (captured 2025-12 and 2026-09)."""
+    """Return the configuration a session starts with (captured 2025-12 and 2026-09).
+
+    Only preview has a temperature.
+    """
     pcm = {"type": "audio/pcm", "rate": 24000}
     return {
         "model": model,
@@ -73,6 +76,7 @@ def default_session(model: str) -> dict[str, Any]:
         "tools": [],
         "tool_choice": "auto",
         "max_output_tokens": "inf",
+        "temperature": 0.8,
         "tracing": None,
         "truncation": "auto",
         "prompt": None,

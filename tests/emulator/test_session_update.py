@@ -240,14 +240,17 @@ async def test_preview_update(emulator: Emulator, connect: Connect) -> None:
         "input_audio_noise_reduction": {"type": "near_field"},
         "turn_detection": {"type": "none"},
         "tools": [tool("one")],
+        "tool_choice": {"type": "function", "name": "one"},
         "temperature": 0.7,
         "max_response_output_tokens": 100,
     }
-    forced = {"type": "function", "function": {"name": "one"}}
-    await client.send("session.update", session={**wanted, "tool_choice": forced})
-    session = (await client.until("session.updated"))["session"]
-    assert session.items() >= {**wanted, "turn_detection": None}.items()
-    assert session["tool_choice"] == {"type": "function", "name": "one"}
+    for forced in (
+        wanted["tool_choice"],
+        {"type": "function", "function": {"name": "one"}},
+    ):
+        await client.send("session.update", session={**wanted, "tool_choice": forced})
+        session = (await client.until("session.updated"))["session"]
+        assert session.items() >= {**wanted, "turn_detection": None}.items()
     assert emulator.sessions[0].config["audio"]["output"]["format"] == {
         "type": "audio/pcma"
     }
@@ -312,6 +315,7 @@ async def test_response_overrides(connect: Connect) -> None:
         "hello", modalities=["text"], max_output_tokens=50, temperature=0.9
     )
     done = (await client.until("response.done"))["response"]
+    assert done["temperature"] == 0.9
     assert (done["modalities"], done["max_output_tokens"]) == (["text"], 50)
     await client.ask("hello")
     assert (await client.until("response.done"))["response"]["modalities"] == [

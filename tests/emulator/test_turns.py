@@ -227,6 +227,35 @@ async def test_out_of_band_leaves_no_trace(
     assert (await client.error())["code"] == "item_reference_invalid_item_id"
 
 
+@pytest.mark.parametrize(("path", "kind"), [(None, "output_text"), (PREVIEW, "text")])
+async def test_input_of_its_own(
+    emulator: Emulator, connect: Connect, path: str | None, kind: str
+) -> None:
+    """A response may be about items that the conversation does not have, heard ones too."""
+    emulator.hears.append("what did you say")
+    client = await (connect(path) if path else connect())
+    spoken = base64.b64encode(tone(200)).decode()
+    earlier = {"role": "assistant", "content": [{"type": kind, "text": "I was here"}]}
+    question = {"role": "user", "content": [{"type": "input_audio", "audio": spoken}]}
+    items = [{"type": "message", **item} for item in (earlier, question)]
+    await client.send(
+        "response.create", response={"conversation": "none", "input": items}
+    )
+    done = (await client.until("response.done"))["response"]
+    assert done["output"][0]["content"][0]["transcript"] == "I said: I was here"
+    assert not len(emulator.sessions[0].conversation)
+
+
+async def test_words_without_sound(emulator: Emulator, connect: Connect) -> None:
+    """A transcript comes even if there is no audio to it, and audio without a transcript."""
+    client = await connect()
+    for reply in (Reply(text="one two", pcm=b""), Reply(pcm=tone(100))):
+        emulator.replies.append(reply)
+        await client.send("response.create")
+        done = (await client.until("response.done"))["response"]
+        assert done["output"][0]["content"][0]["transcript"] == reply.text
+
+
 @pytest.mark.parametrize(
     ("reply", "status", "details"),
     [
