@@ -583,6 +583,8 @@ def test_session_config_of_the_defaults() -> None:
             "input": {
                 "turn_detection": {
                     "type": "server_vad",
+                    "create_response": False,
+                    "interrupt_response": False,
                     "threshold": 0.5,
                     "prefix_padding_ms": 300,
                     "silence_duration_ms": 500,
@@ -610,7 +612,12 @@ def test_session_config_of_everything() -> None:
     assert session_config(data).as_dict() == {
         "audio": {
             "input": {
-                "turn_detection": {"type": "semantic_vad", "eagerness": "high"},
+                "turn_detection": {
+                    "type": "semantic_vad",
+                    "create_response": False,
+                    "interrupt_response": False,
+                    "eagerness": "high",
+                },
                 "transcription": {"model": "gpt-4o-transcribe", "language": "de"},
                 "noise_reduction": {"type": "far_field"},
             },
