@@ -33,7 +33,7 @@ from .realtime import (
 from .services import async_setup_services
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
-PLATFORMS = (Platform.CONVERSATION, Platform.SENSOR)
+PLATFORMS = (Platform.CONVERSATION, Platform.SENSOR, Platform.STT, Platform.TTS)
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:

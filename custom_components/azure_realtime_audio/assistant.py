@@ -1,9 +1,10 @@
 """One assistant: its sessions with the service, their status, and whether it can be reached."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
+from enum import Enum
 import random
 from typing import Any, Final
 
@@ -74,6 +75,7 @@ from .realtime import (
     SessionConfig,
     UnsupportedApiVersionError,
 )
+from .turn import BufferFullError, NothingHeardError, Turns
 
 # Seconds that a turn waits for its connection.
 CONNECT_WAIT: Final = 20.0
@@ -90,6 +92,15 @@ _BY_ACTIVITY = (
     ModelStatus.SPEAKING,
 )
 
+
+class Shared(Enum):
+    """The sessions that are no conversation's own."""
+
+    ACTIONS = "actions"
+    READING = "reading"
+
+
+type SessionKey = str | Shared
 type AzureRealtimeAudioConfigEntry = ConfigEntry[dict[str, Assistant]]
 
 
@@ -115,8 +126,10 @@ class Assistant:
         self.entry = entry
         self.subentry = subentry
         self.name = subentry.title
-        self._sessions: dict[str | None, AssistantSession] = {}
+        self._sessions: dict[SessionKey, AssistantSession] = {}
         self._listeners: list[Callable[[], None]] = []
+        self.turns = Turns(self)
+        self.latency_ms: int | None = None
         self._status = ModelStatus.IDLE
         self._available = True
         self._probe: asyncio.Task[None] | None = None
@@ -166,9 +179,37 @@ class Assistant:
 
         Raises RealtimeError.
         """
-        if (session := self._sessions.get(None)) is None:
+        return await self._async_shared_session(Shared.ACTIONS)
+
+    @asynccontextmanager
+    async def async_read_aloud(
+        self, text: str, instructions: str, voice: str | None
+    ) -> AsyncIterator[Response]:
+        """Have a text spoken out of band, in a session of its own. Raises RealtimeError."""
+        session = await self._async_shared_session(Shared.READING)
+        config: dict[str, Any] = {
+            "conversation": "none",
+            "output_modalities": ["audio"],
+            "instructions": instructions,
+            "tools": [],
+            "input": [
+                {
+                    "type": "message",
+                    "role": "user",
+                    "content": [{"type": "input_text", "text": text}],
+                }
+            ],
+        }
+        if voice:
+            config["audio"] = {"output": {"voice": voice}}
+        async with session.response(config) as response:
+            yield response
+        session.async_used()
+
+    async def _async_shared_session(self, key: Shared) -> AssistantSession:
+        if (session := self._sessions.get(key)) is None:
             config = session_config(self.subentry.data, turn_detection=False)
-            session = self._add_session(None, config)
+            session = self._add_session(key, config)
         return await self._async_connected(session)
 
     @callback
@@ -178,9 +219,7 @@ class Assistant:
             return
         del self._sessions[session.key]
         self._update_status()
-        self.entry.async_create_task(
-            self.hass, session.async_close(), "close a realtime session"
-        )
+        self.async_create_task(session.async_close(), "close a realtime session")
 
     async def async_prepare(
         self, llm_context: llm.LLMContext
@@ -199,9 +238,26 @@ class Assistant:
             raise translated("prompt_failed") from err
         return instructions, llm_api
 
+    @property
+    def detects_turns(self) -> bool:
+        """Whether the service finds the end of what a person says."""
+        return _turn_detection(self.subentry.data) is not None
+
+    @callback
+    def async_set_latency(self, latency_ms: int) -> None:
+        """Note the time from the last word of a turn to the first sound of its answer."""
+        self.latency_ms = latency_ms
+        self._notify()
+
+    @callback
+    def async_create_task(self, target: Coroutine[Any, Any, None], name: str) -> None:
+        """Run something that ends with the entry."""
+        self.entry.async_create_task(self.hass, target, name)
+
     async def async_close(self) -> None:
         """End every session, task and timer; the assistant is of no more use."""
         self._closed = True
+        self.turns.async_close()
         self._stop_probe()
         sessions = list(self._sessions.values())
         self._sessions.clear()
@@ -239,7 +295,7 @@ class Assistant:
 
     # --- Sessions
 
-    def _add_session(self, key: str | None, config: SessionConfig) -> AssistantSession:
+    def _add_session(self, key: SessionKey, config: SessionConfig) -> AssistantSession:
         """Make a session, and room for it. Raises TooManySessionsError."""
         if self._closed:
             raise NotConnectedError
@@ -261,7 +317,7 @@ class Assistant:
 
     def _least_used_session(self) -> AssistantSession:
         for key, session in self._sessions.items():
-            if key is not None and not session.is_busy:
+            if not isinstance(key, Shared) and not session.is_busy:
                 return session
         raise TooManySessionsError("Every session is in the middle of a turn")
 
@@ -374,12 +430,12 @@ class Assistant:
 
 
 class AssistantSession:
-    """One conversation with the service: that of a chat, or the one actions share."""
+    """One conversation with the service: that of a chat, or a shared one."""
 
     def __init__(
-        self, assistant: Assistant, key: str | None, client: RealtimeClient
+        self, assistant: Assistant, key: SessionKey, client: RealtimeClient
     ) -> None:
-        """Begin unconnected. ``key`` is the conversation id, None for the actions'."""
+        """Begin unconnected. ``key`` is the conversation id, or what shares the session."""
         self.assistant = assistant
         self.key = key
         self.client = client
@@ -394,6 +450,12 @@ class AssistantSession:
     def is_busy(self) -> bool:
         """Whether a turn or a response is in progress."""
         return self._turn.locked() or self.client.active_response is not None
+
+    @property
+    def transcribes(self) -> bool:
+        """Whether the service writes down what it hears."""
+        audio_input = self.client.session.get("audio", {}).get("input", {})
+        return bool(audio_input.get("transcription"))
 
     @callback
     def async_used(self) -> None:
@@ -451,13 +513,20 @@ class AssistantSession:
             # It may be about to begin. A new connection is sure to have none.
             await self.client.close()
             raise
+        async with self.attend(response):
+            yield response
+
+    @asynccontextmanager
+    async def attend(self, response: Response) -> AsyncIterator[Response]:
+        """Leave nothing behind of a response that is given up."""
         try:
             yield response
         finally:
             if not response.is_done:
                 with suppress(RealtimeError):
                     await response.cancel()
-            self.history.leave(response.item_ids)
+            if not response.is_out_of_band:
+                self.history.leave(response.item_ids)
 
     async def async_close(self) -> None:
         """Close the socket and stop the timer."""
@@ -540,10 +609,14 @@ def _turn_detection(data: Mapping[str, Any]) -> dict[str, Any] | None:
             keys = (CONF_EAGERNESS,)
         case _:
             return None
-    return {"type": kind} | {key: data[key] for key in keys if key in data}
+    # What was heard is answered when it is known who has to: see turn.py.
+    own = {"create_response": False, "interrupt_response": False}
+    return {"type": kind, **own} | {key: data[key] for key in keys if key in data}
 
 
 _TRANSLATION_KEYS: dict[type[RealtimeError], str] = {
+    BufferFullError: "cannot_connect",
+    NothingHeardError: "nothing_heard",
     CannotConnectError: "cannot_connect",
     CommandError: "command_refused",
     CommandTimeoutError: "command_timeout",

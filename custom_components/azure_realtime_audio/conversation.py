@@ -1,8 +1,9 @@
 """The conversation entity: typed turns on the session of their conversation."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from typing import Final, Literal, override
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final, Literal, override
 
 from homeassistant.components.conversation import (
     AssistantContent,
@@ -21,6 +22,7 @@ from homeassistant.const import CONF_LLM_HASS_API, MATCH_ALL
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import intent, llm
+from homeassistant.helpers.chat_session import current_session
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.translation import async_get_translations
 
@@ -41,12 +43,16 @@ from .realtime import (
     Response,
 )
 from .tools import InvalidToolCallError, error_result, function_tools, tool_input
+from .turn import Turn
 
 PARALLEL_UPDATES = 0
 
 MAX_TOOL_ROUNDS: Final = 10
 # Seconds without a word, after which a response is taken for dead.
 RESPONSE_STALL: Final = 30.0
+
+# One more than the pipeline waits for (assist_pipeline, STREAM_RESPONSE_CHARS).
+_BLANKS = " " * 61
 
 _RATE_LIMIT_CODES = frozenset({"inference_rate_limit_exceeded", "rate_limit_exceeded"})
 
@@ -83,6 +89,12 @@ class AssistantConversation(AssistantEntity, ConversationEntity):
         return MATCH_ALL
 
     @override
+    async def async_prepare(self, language: str | None = None) -> None:
+        """Learn that a spoken run has this agent: what is heard now is to be answered."""
+        if (chat := current_session.get()) is not None:
+            self.assistant.turns.async_expect(chat)
+
+    @override
     async def _async_handle_message(
         self, user_input: ConversationInput, chat_log: ChatLog
     ) -> ConversationResult:
@@ -106,42 +118,61 @@ class AssistantConversation(AssistantEntity, ConversationEntity):
     ) -> None:
         """Let the model answer, and use its tools, until it has no more to say."""
         data = self.assistant.subentry.data
-        await chat_log.async_provide_llm_data(
-            user_input.as_llm_context(DOMAIN),
-            data.get(CONF_LLM_HASS_API),
-            data.get(CONF_INSTRUCTIONS),
-            user_input.extra_system_prompt,
-        )
-        session = await self.assistant.async_conversation_session(
-            chat_log.conversation_id
-        )
-        async with session.turn():
-            for _ in range(MAX_TOOL_ROUNDS):
-                await self._async_respond(session, chat_log)
-                if not chat_log.unresponded_tool_results:
-                    return
+        turn = self.assistant.turns.async_claim(chat_log)
+        try:
+            await chat_log.async_provide_llm_data(
+                user_input.as_llm_context(DOMAIN),
+                data.get(CONF_LLM_HASS_API),
+                data.get(CONF_INSTRUCTIONS),
+                user_input.extra_system_prompt,
+            )
+            session = await self.assistant.async_conversation_session(
+                chat_log.conversation_id
+            )
+            async with session.turn():
+                begun = (
+                    await turn.async_take_over(user_input, chat_log) if turn else None
+                )
+                await self._async_rounds(session, chat_log, turn, begun)
+        finally:
+            if turn:
+                turn.finish(chat_log)
+
+    async def _async_rounds(
+        self,
+        session: AssistantSession,
+        chat_log: ChatLog,
+        turn: Turn | None,
+        begun: Response | None,
+    ) -> None:
+        for _ in range(MAX_TOOL_ROUNDS):
+            await self._async_respond(session, chat_log, turn, begun)
+            if not chat_log.unresponded_tool_results:
+                return
+            begun = None
         raise translated("too_many_tool_rounds", rounds=str(MAX_TOOL_ROUNDS))
 
     async def _async_respond(
-        self, session: AssistantSession, chat_log: ChatLog
+        self,
+        session: AssistantSession,
+        chat_log: ChatLog,
+        turn: Turn | None,
+        begun: Response | None,
     ) -> None:
-        """Have one response, its tools run, in the chat log. Raises if there is none."""
-        try:
-            await _async_catch_up(session, chat_log)
-        except ConnectionLostError, NotConnectedError:
-            # Lost while nobody looked: a new connection takes the whole chat log.
-            await session.client.close()
-            await _async_catch_up(session, chat_log)
-        async with session.response({"output_modalities": ["text"]}) as response:
+        """Have one response, its tools run, in the chat log. Raises if there is none.
+
+        ``begun`` is one that is being made already.
+        """
+        async with _async_response(session, chat_log, turn, begun) as response:
             async for content in chat_log.async_add_delta_content_stream(
-                self.entity_id, _deltas(response, chat_log.llm_api)
+                self.entity_id, _deltas(response, chat_log, turn)
             ):
                 if isinstance(content, AssistantContent):
                     session.history.hold(content, response.item_ids)
             if not response.is_done:
                 raise CommandTimeoutError("response.create")
             await response.done()
-        _trace_usage(chat_log, response)
+        _trace(chat_log, response, turn)
         if failure := _failure(response):
             raise failure
 
@@ -183,6 +214,31 @@ class AssistantConversation(AssistantEntity, ConversationEntity):
         return sentence.format_map(error.translation_placeholders or {})
 
 
+@asynccontextmanager
+async def _async_response(
+    session: AssistantSession,
+    chat_log: ChatLog,
+    turn: Turn | None,
+    begun: Response | None,
+) -> AsyncIterator[Response]:
+    """Have a response to all that the chat log says; aloud, if the turn was spoken."""
+    if begun is not None:
+        attended = session.attend(begun)
+    else:
+        try:
+            await _async_catch_up(session, chat_log)
+        except ConnectionLostError, NotConnectedError:
+            # Lost while nobody looked: a new connection takes the whole chat log.
+            await session.client.close()
+            await _async_catch_up(session, chat_log)
+        modality = "audio" if turn else "text"
+        attended = session.response({"output_modalities": [modality]})
+    async with attended as response:
+        if turn:
+            turn.speech.add(response)
+        yield response
+
+
 async def _async_catch_up(session: AssistantSession, chat_log: ChatLog) -> None:
     """Bring the service up to date with the chat log."""
     system = chat_log.content[0]
@@ -193,7 +249,7 @@ async def _async_catch_up(session: AssistantSession, chat_log: ChatLog) -> None:
 
 
 async def _deltas(
-    response: Response, llm_api: llm.APIInstance | None
+    response: Response, chat_log: ChatLog, turn: Turn | None
 ) -> AsyncGenerator[AssistantContentDeltaDict | ToolResultContentDeltaDict]:
     """Yield a response as the chat log takes it; ends early where the response does."""
     yield {"role": "assistant"}
@@ -204,6 +260,8 @@ async def _deltas(
             async with asyncio.timeout(RESPONSE_STALL):
                 delta = await anext(stream)
             if delta.kind == "audio":
+                if turn and turn.first_audio():
+                    _start_speaking(chat_log)
                 continue
             if item_id not in (None, delta.item_id):
                 yield {"content": "\n"}  # the next of several messages
@@ -214,8 +272,18 @@ async def _deltas(
     except RealtimeError, TimeoutError:
         return  # what was said stays; the response tells how it ended
     if response.status == "completed":
-        async for content in _tool_deltas(response, llm_api):
+        async for content in _tool_deltas(response, chat_log.llm_api):
             yield content
+
+
+def _start_speaking(chat_log: ChatLog) -> None:
+    """Have the pipeline play the reply now.
+
+    It would wait for 60 characters of text (STREAM_RESPONSE_CHARS), which a short reply
+    never has. Blanks that only its listener hears leave the chat log clean.
+    """
+    if chat_log.delta_listener:
+        chat_log.delta_listener(chat_log, {"content": _BLANKS})
 
 
 async def _tool_deltas(
@@ -243,18 +311,18 @@ async def _tool_deltas(
         yield result
 
 
-def _trace_usage(chat_log: ChatLog, response: Response) -> None:
+def _trace(chat_log: ChatLog, response: Response, turn: Turn | None) -> None:
+    """Tell the conversation's trace what the response cost, in tokens and in time."""
+    stats: dict[str, Any] = {}
     if usage := response.usage:
         cached = (usage.get("input_token_details") or {}).get("cached_tokens", 0)
-        chat_log.async_trace(
-            {
-                "stats": {
-                    "input_tokens": usage.get("input_tokens", 0),
-                    "cached_input_tokens": cached,
-                    "output_tokens": usage.get("output_tokens", 0),
-                }
-            }
-        )
+        stats["input_tokens"] = usage.get("input_tokens", 0)
+        stats["cached_input_tokens"] = cached
+        stats["output_tokens"] = usage.get("output_tokens", 0)
+    if turn and turn.latency_ms is not None:
+        stats["latency_ms"] = turn.latency_ms
+    if stats:
+        chat_log.async_trace({"stats": stats})
 
 
 def _failure(response: Response) -> HomeAssistantError | None:

@@ -49,6 +49,16 @@ class History:
         """Note that the service has this content already, as these items."""
         self._held.append(_Held(content, list(item_ids)))
 
+    def holds(self, contents: Iterable[Content]) -> bool:
+        """Whether the service's conversation is equal to this much of a chat log."""
+        return [held.content for held in self._held] == _without_system(contents)
+
+    def replace(self, content: Content, by: Content) -> None:
+        """Note that the chat log says the same in other words now."""
+        for held in self._held:
+            if held.content is content:
+                held.content = by
+
     def leave(self, item_ids: Iterable[str]) -> None:
         """Note items of which the chat log knows nothing, unless it turned out to."""
         known = {item_id for held in self._held for item_id in held.item_ids}
@@ -56,12 +66,17 @@ class History:
             self._held.append(_Held(None, left))
 
     async def async_sync(
-        self, client: RealtimeClient, contents: Sequence[Content]
+        self,
+        client: RealtimeClient,
+        contents: Sequence[Content],
+        *,
+        is_before: bool = False,
     ) -> None:
-        """Make the service's conversation equal to the chat log. Raises RealtimeError."""
-        log = [
-            content for content in contents if not isinstance(content, SystemContent)
-        ]
+        """Make the service's conversation equal to the chat log. Raises RealtimeError.
+
+        ``is_before`` puts what is missing before what the log does not have yet.
+        """
+        log = _without_system(contents)
         same = 0
         for held, content in zip(self._held, log, strict=False):
             if held.content != content:
@@ -73,6 +88,7 @@ class History:
                 with suppress(CommandError):
                     await client.delete_item(item_id)
             self._held.pop()
+        previous_id = self._last_item_id if is_before else None
         pairs = _ToolPairs(log)
         for content in log[same:]:
             held = _Held(None)
@@ -80,8 +96,20 @@ class History:
             for item in _items(content, pairs):
                 item_id = f"item_{uuid4().hex[:24]}"
                 held.item_ids.append(item_id)
-                await client.create_conversation_item({"id": item_id, **item})
+                await client.create_conversation_item(
+                    {"id": item_id, **item}, previous_id
+                )
+                previous_id = item_id if is_before else None
             held.content = content
+
+    @property
+    def _last_item_id(self) -> str:
+        ids = [item_id for held in self._held for item_id in held.item_ids]
+        return ids[-1] if ids else "root"
+
+
+def _without_system(contents: Iterable[Content]) -> list[Content]:
+    return [content for content in contents if not isinstance(content, SystemContent)]
 
 
 class _ToolPairs:

@@ -110,6 +110,18 @@ class Response:
         return pcm_duration_ms(self._audio_bytes, self.audio_format)
 
     @property
+    def audio_ms_by_item(self) -> dict[str, int]:
+        """How long the audio of each item is so far, in ms."""
+        sizes: dict[str, int] = {}
+        for delta in self._deltas:
+            if delta.kind == "audio":
+                sizes[delta.item_id] = sizes.get(delta.item_id, 0) + len(delta.audio)
+        return {
+            item_id: pcm_duration_ms(size, self.audio_format)
+            for item_id, size in sizes.items()
+        }
+
+    @property
     def deltas(self) -> Sequence[Delta]:
         """Every Delta so far; ``changed`` tells when there may be more."""
         return self._deltas

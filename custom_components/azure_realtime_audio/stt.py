@@ -1,0 +1,175 @@
+"""The ears of an assistant in an Assist pipeline."""
+
+from collections.abc import AsyncIterable
+from operator import attrgetter
+from typing import override
+
+from homeassistant.components.assist_pipeline import PipelineEventType
+from homeassistant.components.assist_pipeline.runtime import KEY_ASSIST_PIPELINE
+from homeassistant.components.conversation import DOMAIN as CONVERSATION_DOMAIN
+from homeassistant.components.stt import (
+    AudioBitRates,
+    AudioChannels,
+    AudioCodecs,
+    AudioFormats,
+    AudioSampleRates,
+    SpeechMetadata,
+    SpeechResult,
+    SpeechResultState,
+    SpeechToTextEntity,
+)
+from homeassistant.components.stt.models import SpeechAudioProcessing
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.generated.languages import LANGUAGES
+from homeassistant.helpers import entity_registry as er, llm
+from homeassistant.helpers.chat_session import ChatSession, current_session
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.translation import async_get_translations
+from homeassistant.util.ulid import ulid_now
+
+from .assistant import Assistant, AzureRealtimeAudioConfigEntry
+from .const import DOMAIN, LOGGER
+from .entity import AssistantEntity
+from .realtime import RealtimeError
+from .turn import NothingHeardError, Turn
+
+PARALLEL_UPDATES = 0
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: AzureRealtimeAudioConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add the ears of each assistant."""
+    for subentry_id, assistant in entry.runtime_data.items():
+        async_add_entities([AssistantEars(assistant)], config_subentry_id=subentry_id)
+
+
+class AssistantEars(AssistantEntity, SpeechToTextEntity):
+    """Sends the microphone to the model, which hears the person itself.
+
+    In a run whose agent is the same assistant, the model begins to answer what it heard;
+    the conversation entity of the run takes that answer over. Elsewhere it only writes
+    down what was said.
+    """
+
+    _attr_translation_key = "ears"
+
+    def __init__(self, assistant: Assistant) -> None:
+        """Name the entity after the assistant's subentry."""
+        super().__init__(assistant)
+        self._attr_unique_id = f"{assistant.subentry.subentry_id}_stt"
+
+    @property
+    @override
+    def supported_languages(self) -> list[str]:
+        """What the model understands."""
+        return sorted(LANGUAGES)
+
+    @property
+    @override
+    def supported_formats(self) -> list[AudioFormats]:
+        """As Assist pipelines send it."""
+        return [AudioFormats.WAV]
+
+    @property
+    @override
+    def supported_codecs(self) -> list[AudioCodecs]:
+        """As Assist pipelines send it."""
+        return [AudioCodecs.PCM]
+
+    @property
+    @override
+    def supported_bit_rates(self) -> list[AudioBitRates]:
+        """As Assist pipelines send it."""
+        return [AudioBitRates.BITRATE_16]
+
+    @property
+    @override
+    def supported_sample_rates(self) -> list[AudioSampleRates]:
+        """As Assist pipelines send it."""
+        return [AudioSampleRates.SAMPLERATE_16000]
+
+    @property
+    @override
+    def supported_channels(self) -> list[AudioChannels]:
+        """As Assist pipelines send it."""
+        return [AudioChannels.CHANNEL_MONO]
+
+    @property
+    @override
+    def audio_processing(self) -> SpeechAudioProcessing:
+        """The service ends the turn, unless its turn detection is off."""
+        return SpeechAudioProcessing(
+            requires_external_vad=not self.assistant.detects_turns,
+            prefers_auto_gain_enabled=True,
+            prefers_noise_reduction_enabled=True,
+        )
+
+    @override
+    async def async_process_audio_stream(
+        self, metadata: SpeechMetadata, stream: AsyncIterable[bytes]
+    ) -> SpeechResult:
+        """Listen to the end of the turn, and tell what was said as far as it is known."""
+        turns = self.assistant.turns
+        chat = current_session.get()
+        alone = ChatSession(ulid_now())  # over HTTP there is no conversation
+        turn = await turns.async_begin(chat or alone)
+        try:
+            text = await self._async_hear(turn, metadata.language, stream)
+        except NothingHeardError:
+            text = ""
+        except (RealtimeError, HomeAssistantError) as err:
+            LOGGER.warning("%s could not listen: %s", self.assistant.name, err)
+            return SpeechResult(None, SpeechResultState.ERROR)
+        finally:
+            turns.async_release(turn)
+            alone.async_cleanup()
+        return SpeechResult(text, SpeechResultState.SUCCESS)
+
+    async def _async_hear(
+        self, turn: Turn, language: str, stream: AsyncIterable[bytes]
+    ) -> str:
+        llm_context = llm.LLMContext(
+            platform=DOMAIN,
+            context=None,
+            language=language,
+            assistant=CONVERSATION_DOMAIN,
+            device_id=_satellite_device(self.hass, turn.conversation_id),
+        )
+        await turn.async_listen(stream, llm_context)
+        if not turn.is_answered:
+            return await turn.async_transcribe() or ""
+        words = await turn.async_words()
+        self.assistant.turns.async_offer(turn)
+        return words or await async_unknown_words(self.hass, language)
+
+
+async def async_unknown_words(hass: HomeAssistant, language: str) -> str:
+    """Return what stands for words that are not known (yet), in the user's language."""
+    key = f"component.{DOMAIN}.common.spoken"
+    translations = await async_get_translations(hass, language, "common", {DOMAIN})
+    return translations[key]
+
+
+def _satellite_device(hass: HomeAssistant, conversation_id: str) -> str | None:
+    """Return the device of the satellite whose run this is.
+
+    Speech-to-text is not told, but the tools and instructions depend on it: the area that
+    the satellite is in. The pipeline's debug log, which its panel shows, has it.
+    """
+    runs = [
+        run
+        for runs in hass.data[KEY_ASSIST_PIPELINE].pipeline_debug.values()
+        for run in runs.values()
+        if run.events
+        and run.events[0].type is PipelineEventType.RUN_START
+        and (run.events[0].data or {}).get("conversation_id") == conversation_id
+    ]
+    if not runs:
+        return None
+    start = max(runs, key=attrgetter("timestamp")).events[0].data or {}
+    satellite = er.async_get(hass).async_get(start.get("satellite_id") or "")
+    return satellite.device_id if satellite else None

@@ -1,0 +1,162 @@
+"""The voice of an assistant."""
+
+from collections.abc import AsyncGenerator, AsyncIterable
+from contextlib import aclosing
+import re
+from typing import Any, Final, override
+
+from homeassistant.components import tts
+from homeassistant.components.tts import (
+    ATTR_PREFERRED_SAMPLE_BYTES,
+    ATTR_PREFERRED_SAMPLE_CHANNELS,
+    ATTR_PREFERRED_SAMPLE_RATE,
+    ATTR_VOICE,
+    TextToSpeechEntity,
+    TTSAudioRequest,
+    TTSAudioResponse,
+    Voice,
+)
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.generated.languages import LANGUAGES
+from homeassistant.helpers.chat_session import current_session
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+import numpy as np
+
+from .assistant import Assistant, AzureRealtimeAudioConfigEntry, translated_error
+from .entity import AssistantEntity
+from .realtime import SAMPLE_RATE, RealtimeError
+from .realtime.audio import Resampler, wav_header
+from .realtime.session import VOICES
+from .speech import Speech
+
+PARALLEL_UPDATES = 0
+
+# Since 2026.11 core reads the WAV header itself and converts from the first byte on, and
+# leaves alone what an engine has already made as asked. Before, its ffmpeg waits for 64 KB:
+# a stream of four times the bytes starts after 0.3 s instead of 1.3 s.
+CORE_STREAMS_WAV: Final = hasattr(tts, "PcmFormat")
+_EARLIER_CORE_RATE: Final = 48_000
+_EARLIER_CORE_CHANNELS: Final = 2
+
+_INSTRUCTIONS = (
+    "You are a voice that reads aloud. Say exactly the words of the last message, in the "
+    "language they are written in ({language}). Add nothing, leave nothing out, and do not "
+    "answer them."
+)
+_SENTENCE_END = re.compile(r"[.!?。！？…]['\")\]]*\s+|\n+")
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: AzureRealtimeAudioConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add the voice of each assistant."""
+    for subentry_id, assistant in entry.runtime_data.items():
+        async_add_entities([AssistantVoice(assistant)], config_subentry_id=subentry_id)
+
+
+class AssistantVoice(AssistantEntity, TextToSpeechEntity):
+    """Plays the model's own speech in a spoken turn; elsewhere reads the given text.
+
+    The text is read out of band: it does not become part of any conversation.
+    """
+
+    _attr_translation_key = "voice"
+    _attr_default_language = "en"
+    _attr_supported_languages = sorted(LANGUAGES)
+    _attr_supported_options = [ATTR_VOICE]
+    if CORE_STREAMS_WAV:
+        _attr_supported_options += [
+            ATTR_PREFERRED_SAMPLE_BYTES,
+            ATTR_PREFERRED_SAMPLE_CHANNELS,
+            ATTR_PREFERRED_SAMPLE_RATE,
+        ]
+
+    def __init__(self, assistant: Assistant) -> None:
+        """Name the entity after the assistant's subentry."""
+        super().__init__(assistant)
+        self._attr_unique_id = f"{assistant.subentry.subentry_id}_tts"
+
+    @callback
+    @override
+    def async_get_supported_voices(self, language: str) -> list[Voice]:
+        """Every voice speaks every language."""
+        return [Voice(voice, voice.capitalize()) for voice in VOICES]
+
+    @override
+    async def async_stream_tts_audio(
+        self, request: TTSAudioRequest
+    ) -> TTSAudioResponse:
+        """Speak, from the first moment there is something to hear."""
+        chat = current_session.get()
+        turn = chat and self.assistant.turns.async_voice(chat.conversation_id)
+        pcm = turn.async_pcm() if turn else self._async_read(request)
+        return TTSAudioResponse("wav", _wav(pcm, request.options))
+
+    async def _async_read(self, request: TTSAudioRequest) -> AsyncGenerator[bytes]:
+        """Yield the text as speech, sentence by sentence. Raises HomeAssistantError."""
+        voice = request.options.get(ATTR_VOICE)
+        instructions = _INSTRUCTIONS.format(language=request.language)
+        try:
+            async for sentence in _sentences(request.message_gen):
+                speech = Speech()
+                async with self.assistant.async_read_aloud(
+                    sentence, instructions, voice
+                ) as response:
+                    speech.add(response)
+                    speech.finish()
+                    async for _, pcm in speech.pieces():
+                        yield pcm
+                    await response.done()
+        except RealtimeError as err:
+            raise translated_error(err) from err
+
+
+async def _sentences(chunks: AsyncIterable[str]) -> AsyncGenerator[str]:
+    """Yield whole sentences as soon as they are there: they sound better than words."""
+    text = ""
+    async for chunk in chunks:
+        text += chunk
+        *whole, text = _split(text)
+        for sentence in whole:
+            yield sentence
+    if text.strip():
+        yield text.strip()
+
+
+def _split(text: str) -> list[str]:
+    """Return the sentences of a text; the last may not have ended."""
+    sentences = []
+    start = 0
+    for end in _SENTENCE_END.finditer(text):
+        if sentence := text[start : end.end()].strip():
+            sentences.append(sentence)
+        start = end.end()
+    return [*sentences, text[start:]]
+
+
+async def _wav(
+    pcm: AsyncGenerator[bytes], options: dict[str, Any]
+) -> AsyncGenerator[bytes]:
+    """Yield a WAV of unknown length, in the format that costs core the least time."""
+    if CORE_STREAMS_WAV:
+        rate = int(options.get(ATTR_PREFERRED_SAMPLE_RATE) or SAMPLE_RATE)
+        channels = int(options.get(ATTR_PREFERRED_SAMPLE_CHANNELS) or 1)
+    else:
+        rate, channels = _EARLIER_CORE_RATE, _EARLIER_CORE_CHANNELS
+    resampler = Resampler(SAMPLE_RATE, rate)
+    async with aclosing(pcm):
+        is_first = True
+        async for chunk in pcm:
+            header = wav_header(rate, channels) if is_first else b""
+            is_first = False
+            yield header + _spread(resampler.process(chunk), channels)
+    yield _spread(resampler.flush(), channels)
+
+
+def _spread(pcm: bytes, channels: int) -> bytes:
+    """Give every channel the same PCM16."""
+    if channels == 1:
+        return pcm
+    return np.frombuffer(pcm, "<i2").repeat(channels).tobytes()
