@@ -173,13 +173,7 @@ class Preview(Dialect):
 
     def session_patch(self, raw: Any) -> dict[str, Any]:
         """Check a flat `session.update` body and lift it."""
-        return _lift(
-            {
-                k: v
-                for k, v in self._session_check(raw, "session").items()
-                if k != "model"
-            }
-        )
+        return _lift(_without(self._session_check(raw, "session"), "model"))
 
     def response_patch(self, raw: Any) -> dict[str, Any]:
         """Check a flat `response.create` body and lift it."""
