@@ -324,14 +324,20 @@ async def test_closed_by_the_service(
 
 
 async def test_success_ends_the_probe(
-    hass: HomeAssistant, assistant: Assistant, emulator: Emulator
+    hass: HomeAssistant,
+    init_integration: MockConfigEntry,
+    emulator: Emulator,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A turn that gets through makes the assistant available without the probe."""
+    """A turn that gets through makes the assistant available, and the probe needless."""
+    monkeypatch.setattr(f"{MODULE}.PROBE_DELAY", 2.0)
     emulator.faults.add("http_503*1")
     await say(hass, "hello")
     assert state_of(hass, STATUS) == STATE_UNAVAILABLE
     await say(hass, "hello")
     assert state_of(hass, STATUS) == "idle"
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert [handshake.status for handshake in emulator.handshakes] == [101, 503, 101]
 
 
 @pytest.mark.usefixtures("impatient")

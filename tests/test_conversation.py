@@ -34,7 +34,6 @@ from .talk import (
     STATUS,
     becomes,
     change_assistant,
-    gone,
     hurry,
     said,
     say,
@@ -66,13 +65,14 @@ def is_off(hass: HomeAssistant) -> bool:
 
 
 class Assist:
-    """A websocket that runs the intent stage of a pipeline."""
+    """A websocket that runs the intent stage of a pipeline, and keeps what it streams."""
 
     def __init__(self, socket: MockHAClientWebSocket) -> None:
         """Use a socket that has logged in."""
         self._socket = socket
         self._pipeline = ""
         self._run = 0
+        self.deltas: list[dict[str, Any]] = []
 
     async def create_pipeline(self) -> None:
         """Make a pipeline with the assistant as its agent."""
@@ -119,7 +119,8 @@ class Assist:
             if event["type"] == "intent-end":
                 return None
             if event["type"] == "intent-progress":
-                piece: str = event["data"]["chat_log_delta"].get("content")
+                self.deltas.append(event["data"]["chat_log_delta"])
+                piece: str | None = self.deltas[-1].get("content")
                 if piece:
                     return piece
 
@@ -268,6 +269,8 @@ async def test_streams_into_the_pipeline(assist: Assist, emulator: Emulator) -> 
     rest = await assist.answer()
     assert rest
     assert beginning + rest == "It is a fine day."
+    # It is by its role that a pipeline knows what to speak.
+    assert assist.deltas[0] == {"role": "assistant"}
 
 
 async def test_several_messages(
@@ -368,7 +371,9 @@ async def test_history_after_a_lost_connection(
     lost = emulator.sessions[-1]
     call_id = lost.sent.of("response.function_call_arguments.done")[-1]["call_id"]
     lost.abort()
-    await gone(lost)
+    # Now the client has yet to find out: it does when it wants to send.
+    with pytest.raises(ConnectionError):
+        await lost.received.wait_for("nothing of the kind")
 
     result = await say(hass, "what did I turn on", result.conversation_id)
 
