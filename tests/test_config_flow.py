@@ -20,6 +20,7 @@ import voluptuous as vol
 from custom_components.azure_realtime_audio.assistant import session_config
 from custom_components.azure_realtime_audio.const import (
     CONF_API_VERSION,
+    CONF_CREATE_PIPELINE,
     CONF_DEPLOYMENT,
     CONF_FIRE_EVENTS,
     CONF_HOST_NAME,
@@ -253,6 +254,7 @@ async def test_refused_then_accepted(
 ) -> None:
     """Each failure is told where it belongs, keeps what was typed, and can be mended."""
     form = connection(emulator, api_version="v1", name="Jeeves")
+    form[CONF_CREATE_PIPELINE] = False
     flow_id = await start(hass)
     emulator.faults.add(fault)
 
@@ -359,10 +361,12 @@ async def test_through_the_api(
         CONF_HOST_NAME,
         CONF_DEPLOYMENT,
         CONF_API_KEY,
+        CONF_CREATE_PIPELINE,
         "advanced",
     ]
     assert form["data_schema"][2]["selector"]["text"]["type"] == "password"
-    assert form["data_schema"][3]["expanded"] is False
+    assert form["data_schema"][3]["default"] is True
+    assert form["data_schema"][4]["expanded"] is False
     done = await post(f"flow/{form['flow_id']}", connection(emulator))
     assert done["type"] == "create_entry"
     assert API_KEY not in json.dumps(done)
@@ -552,6 +556,7 @@ async def test_add_assistant(
     assert offered == {
         CONF_NAME: DEFAULT_ASSISTANT_NAME,
         **DEFAULT_ASSISTANT,
+        CONF_CREATE_PIPELINE: True,
     }
     assert CONF_TEMPERATURE not in sections[1]
 

@@ -21,6 +21,7 @@ from .assistant import (
     translated_error,
 )
 from .const import DOMAIN
+from .pipeline import async_create_pipelines
 from .realtime import (
     CommandError,
     ConnectError,
@@ -56,6 +57,7 @@ async def async_setup_entry(
         for subentry_id, subentry in entry.subentries.items()
     }
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    await async_create_pipelines(hass, entry)  # before it would cause a reload
     entry.async_on_unload(entry.add_update_listener(_async_reload))
     return True
 

@@ -46,6 +46,7 @@ from .const import (
     TURN_DETECTION_SERVER_VAD,
 )
 from .forms import (
+    PIPELINE_FIELD,
     choice_field,
     collapsed,
     slider_field,
@@ -103,7 +104,9 @@ class AssistantSubentryFlow(ConfigSubentryFlow):
             if not errors:
                 return self._async_store(name, data)
         schema = _schema(
-            self.hass, preview=bool(self._get_entry().data[CONF_API_VERSION])
+            self.hass,
+            preview=bool(self._get_entry().data[CONF_API_VERSION]),
+            is_new=self.source == SOURCE_USER,
         )
         return self.async_show_form(
             step_id="assistant",
@@ -137,8 +140,11 @@ class AssistantSubentryFlow(ConfigSubentryFlow):
         )
 
 
-def _schema(hass: HomeAssistant, *, preview: bool) -> vol.Schema:
-    """Return the form; the preview API has fewer voices, and a temperature."""
+def _schema(hass: HomeAssistant, *, preview: bool, is_new: bool) -> vol.Schema:
+    """Return the form; the preview API has fewer voices, and a temperature.
+
+    A new assistant may have a pipeline made.
+    """
     speaking: dict[vol.Marker, Any] = {
         _required(CONF_SPEED): slider_field(*SPEED_RANGE, 0.05),
         vol.Optional(CONF_MAX_OUTPUT_TOKENS): whole_number_field(
@@ -172,6 +178,7 @@ def _schema(hass: HomeAssistant, *, preview: bool) -> vol.Schema:
                     mode=SelectSelectorMode.DROPDOWN,
                 )
             ),
+            **(PIPELINE_FIELD if is_new else {}),
             vol.Required(SECTION_LISTENING): collapsed(LISTENING_FIELDS),
             vol.Required(SECTION_SPEAKING): collapsed(speaking),
             vol.Required(SECTION_AUTOMATIONS): collapsed(

@@ -19,6 +19,7 @@ from .assistant import AzureRealtimeAudioConfigEntry
 from .assistant_flow import AssistantSubentryFlow
 from .const import (
     CONF_API_VERSION,
+    CONF_CREATE_PIPELINE,
     CONF_DEPLOYMENT,
     CONF_HOST_NAME,
     DEFAULT_ASSISTANT,
@@ -27,7 +28,14 @@ from .const import (
     LOGGER,
     SUBENTRY_CONVERSATION,
 )
-from .forms import choice_field, collapsed, key_field, text_field, without_sections
+from .forms import (
+    PIPELINE_FIELD,
+    choice_field,
+    collapsed,
+    key_field,
+    text_field,
+    without_sections,
+)
 from .realtime import (
     CannotConnectError,
     CommandTimeoutError,
@@ -58,6 +66,7 @@ USER_SCHEMA = vol.Schema(
         vol.Required(CONF_HOST_NAME): text_field(),
         vol.Required(CONF_DEPLOYMENT): text_field(),
         vol.Required(CONF_API_KEY): key_field(),
+        **PIPELINE_FIELD,
         vol.Required(SECTION_ADVANCED): collapsed(
             {**API_VERSION_FIELD, vol.Optional(CONF_NAME, default=""): text_field()}
         ),
@@ -122,7 +131,10 @@ class AzureRealtimeAudioConfigFlow(ConfigFlow, domain=DOMAIN):
                         {
                             "subentry_type": SUBENTRY_CONVERSATION,
                             "title": name or DEFAULT_ASSISTANT_NAME,
-                            "data": dict(DEFAULT_ASSISTANT),
+                            "data": {
+                                **DEFAULT_ASSISTANT,
+                                CONF_CREATE_PIPELINE: form[CONF_CREATE_PIPELINE],
+                            },
                             "unique_id": None,
                         }
                     ],

@@ -5,6 +5,7 @@ from typing import Any
 
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import (
+    BooleanSelector,
     NumberSelector,
     NumberSelectorConfig,
     NumberSelectorMode,
@@ -16,6 +17,8 @@ from homeassistant.helpers.selector import (
     TextSelectorType,
 )
 import voluptuous as vol
+
+from .const import CONF_CREATE_PIPELINE
 
 
 def text_field() -> TextSelector:
@@ -67,6 +70,9 @@ def whole_number_field(low: int, high: int, unit: str) -> NumberSelector:
 def collapsed(fields: dict[vol.Marker, Any]) -> section:
     """Make a section of fields that is closed until somebody wants it."""
     return section(vol.Schema(fields), {"collapsed": True})
+
+
+PIPELINE_FIELD = {vol.Required(CONF_CREATE_PIPELINE, default=True): BooleanSelector()}
 
 
 def without_sections(user_input: Mapping[str, Any]) -> dict[str, Any]:
