@@ -23,7 +23,6 @@ async def test_speech_to_speech(emulator: Emulator, satellite: Satellite) -> Non
     """A short word is answered in the model's own voice."""
     emulator.replies.append(Reply(text="Yes"))
     run = await satellite.run()
-    print([(e.type, e.data) for e in run.events])
     assert run.error is None
     assert run.answer == "Yes"
     assert len(run.pcm) > 4800

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from enum import Enum
 import random
+import re
 from typing import Any, Final
 
 from homeassistant.components.conversation import DOMAIN as CONVERSATION_DOMAIN
@@ -49,6 +50,7 @@ from .const import (
     TURN_DETECTION_SEMANTIC_VAD,
     TURN_DETECTION_SERVER_VAD,
 )
+from .hearing import BufferFullError, NothingHeardError
 from .history import History
 from .realtime import (
     CannotConnectError,
@@ -75,7 +77,7 @@ from .realtime import (
     SessionConfig,
     UnsupportedApiVersionError,
 )
-from .turn import BufferFullError, NothingHeardError, Turns
+from .turn import Turns
 
 # Seconds that a turn waits for its connection.
 CONNECT_WAIT: Final = 20.0
@@ -85,6 +87,9 @@ TURN_WAIT: Final = 10.0
 PROBE_DELAY: Final = 5.0
 MAX_PROBE_DELAY: Final = 300.0
 
+_DIGITS = re.compile(r"\d+")
+
+_RATE_LIMIT_CODES = frozenset({"inference_rate_limit_exceeded", "rate_limit_exceeded"})
 _BY_ACTIVITY = (
     ModelStatus.IDLE,
     ModelStatus.LISTENING,
@@ -239,9 +244,12 @@ class Assistant:
         return instructions, llm_api
 
     @property
-    def detects_turns(self) -> bool:
-        """Whether the service finds the end of what a person says."""
-        return _turn_detection(self.subentry.data) is not None
+    def turn_detection(self) -> str:
+        """How the end of what a person says is found, as the settings call it."""
+        kind: str = self.subentry.data.get(
+            CONF_TURN_DETECTION_TYPE, TURN_DETECTION_SERVER_VAD
+        )
+        return kind
 
     @callback
     def async_set_latency(self, latency_ms: int) -> None:
@@ -504,15 +512,25 @@ class AssistantSession:
             )
             self._told = (instructions, tools)
 
-    @asynccontextmanager
-    async def response(self, config: Mapping[str, Any]) -> AsyncIterator[Response]:
-        """Let the model answer, and leave no response behind. Raises RealtimeError."""
+    def was_told(self, instructions: str, tools: Sequence[Mapping[str, Any]]) -> bool:
+        """Whether the session has these, but for the figures: the time of day goes on."""
+        if self._told is None or self._told[1] != tools:
+            return False
+        return _DIGITS.sub("", self._told[0]) == _DIGITS.sub("", instructions)
+
+    async def async_create_response(self, config: Mapping[str, Any]) -> Response:
+        """Let the model begin to answer. Raises RealtimeError."""
         try:
-            response = await self.client.create_response(config)
+            return await self.client.create_response(config)
         except asyncio.CancelledError, CommandTimeoutError:
             # It may be about to begin. A new connection is sure to have none.
             await self.client.close()
             raise
+
+    @asynccontextmanager
+    async def response(self, config: Mapping[str, Any]) -> AsyncIterator[Response]:
+        """Let the model answer, and leave no response behind. Raises RealtimeError."""
+        response = await self.async_create_response(config)
         async with self.attend(response):
             yield response
 
@@ -655,6 +673,24 @@ def translated(key: str, /, **placeholders: str) -> HomeAssistantError:
         translation_key=key,
         translation_placeholders=placeholders,
     )
+
+
+def response_failure(response: Response) -> HomeAssistantError | None:
+    """Return why a response is no answer, if it is none."""
+    reason = (response.status_details or {}).get("reason")
+    error = response.error or {}
+    if error.get("code") in _RATE_LIMIT_CODES:
+        return translated("rate_limited")
+    if reason == "content_filter":
+        return translated("content_filter")
+    if response.status == "cancelled":
+        return translated("response_cancelled")
+    if response.status == "failed":
+        message = error.get("message") or "no reason was given"
+        return translated("response_failed", error=message)
+    if not (response.text or response.transcript or response.tool_calls):
+        return translated("no_answer")
+    return None
 
 
 def _without_audio(value: Any) -> Any:

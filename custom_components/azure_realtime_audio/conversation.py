@@ -30,6 +30,7 @@ from .assistant import (
     Assistant,
     AssistantSession,
     AzureRealtimeAudioConfigEntry,
+    response_failure,
     translated,
     translated_error,
 )
@@ -53,8 +54,6 @@ RESPONSE_STALL: Final = 30.0
 
 # One more than the pipeline waits for (assist_pipeline, STREAM_RESPONSE_CHARS).
 _BLANKS = " " * 61
-
-_RATE_LIMIT_CODES = frozenset({"inference_rate_limit_exceeded", "rate_limit_exceeded"})
 
 
 async def async_setup_entry(
@@ -99,9 +98,24 @@ class AssistantConversation(AssistantEntity, ConversationEntity):
         self, user_input: ConversationInput, chat_log: ChatLog
     ) -> ConversationResult:
         """Answer, or say in a sentence why not; whatever happens stays in the chat log."""
+        turn = self.assistant.turns.async_claim(chat_log)
+        apology = ""
         try:
-            await self._async_answer(user_input, chat_log)
-            return async_get_result_from_chat_log(user_input, chat_log)
+            error = await self._async_try_to_answer(user_input, chat_log, turn)
+            if error is None:
+                return async_get_result_from_chat_log(user_input, chat_log)
+            apology = await self._async_sentence(error, user_input.language)
+            return await self._async_apologize(user_input, chat_log, apology)
+        finally:
+            if turn:
+                turn.finish(chat_log, apology)
+
+    async def _async_try_to_answer(
+        self, user_input: ConversationInput, chat_log: ChatLog, turn: Turn | None
+    ) -> HomeAssistantError | None:
+        """Answer, or return why not."""
+        try:
+            await self._async_answer(user_input, chat_log, turn)
         except RealtimeError as err:
             error = translated_error(err)
         except ConverseError:  # the chat log has logged why
@@ -111,32 +125,29 @@ class AssistantConversation(AssistantEntity, ConversationEntity):
         except Exception:  # noqa: BLE001  # a tool's bug: a person waits for an answer
             LOGGER.exception("%s could not answer", self.assistant.name)
             error = translated("unexpected")
-        return await self._async_apologize(user_input, chat_log, error)
+        else:
+            return None
+        if self.assistant.available:
+            LOGGER.warning("%s could not answer: %s", self.assistant.name, error)
+        return error
 
     async def _async_answer(
-        self, user_input: ConversationInput, chat_log: ChatLog
+        self, user_input: ConversationInput, chat_log: ChatLog, turn: Turn | None
     ) -> None:
         """Let the model answer, and use its tools, until it has no more to say."""
         data = self.assistant.subentry.data
-        turn = self.assistant.turns.async_claim(chat_log)
-        try:
-            await chat_log.async_provide_llm_data(
-                user_input.as_llm_context(DOMAIN),
-                data.get(CONF_LLM_HASS_API),
-                data.get(CONF_INSTRUCTIONS),
-                user_input.extra_system_prompt,
-            )
-            session = await self.assistant.async_conversation_session(
-                chat_log.conversation_id
-            )
-            async with session.turn():
-                begun = (
-                    await turn.async_take_over(user_input, chat_log) if turn else None
-                )
-                await self._async_rounds(session, chat_log, turn, begun)
-        finally:
-            if turn:
-                turn.finish(chat_log)
+        await chat_log.async_provide_llm_data(
+            user_input.as_llm_context(DOMAIN),
+            data.get(CONF_LLM_HASS_API),
+            data.get(CONF_INSTRUCTIONS),
+            user_input.extra_system_prompt,
+        )
+        session = await self.assistant.async_conversation_session(
+            chat_log.conversation_id
+        )
+        async with session.turn():
+            begun = await turn.async_take_over(chat_log) if turn else None
+            await self._async_rounds(session, chat_log, turn, begun)
 
     async def _async_rounds(
         self,
@@ -173,19 +184,16 @@ class AssistantConversation(AssistantEntity, ConversationEntity):
                 raise CommandTimeoutError("response.create")
             await response.done()
         _trace(chat_log, response, turn)
-        if failure := _failure(response):
+        if failure := response_failure(response):
             raise failure
 
     async def _async_apologize(
         self,
         user_input: ConversationInput,
         chat_log: ChatLog,
-        error: HomeAssistantError,
+        sentence: str,
     ) -> ConversationResult:
-        """Say what went wrong, in the user's language."""
-        if self.assistant.available:
-            LOGGER.warning("%s could not answer: %s", self.assistant.name, error)
-        sentence = await self._async_sentence(error, user_input.language)
+        """Say what went wrong."""
 
         async def apology() -> AsyncGenerator[AssistantContentDeltaDict]:
             yield {"role": "assistant", "content": sentence}
@@ -259,9 +267,11 @@ async def _deltas(
         while True:
             async with asyncio.timeout(RESPONSE_STALL):
                 delta = await anext(stream)
+            if turn and delta.kind != "text" and turn.begins_to_speak():
+                _start_speaking(chat_log)
             if delta.kind == "audio":
-                if turn and turn.first_audio():
-                    _start_speaking(chat_log)
+                if turn:
+                    turn.first_audio()
                 continue
             if item_id not in (None, delta.item_id):
                 yield {"content": "\n"}  # the next of several messages
@@ -323,21 +333,3 @@ def _trace(chat_log: ChatLog, response: Response, turn: Turn | None) -> None:
         stats["latency_ms"] = turn.latency_ms
     if stats:
         chat_log.async_trace({"stats": stats})
-
-
-def _failure(response: Response) -> HomeAssistantError | None:
-    """Return why a response is no answer, if it is none."""
-    reason = (response.status_details or {}).get("reason")
-    error = response.error or {}
-    if error.get("code") in _RATE_LIMIT_CODES:
-        return translated("rate_limited")
-    if reason == "content_filter":
-        return translated("content_filter")
-    if response.status == "cancelled":
-        return translated("response_cancelled")
-    if response.status == "failed":
-        message = error.get("message") or "no reason was given"
-        return translated("response_failed", error=message)
-    if not (response.text or response.transcript or response.tool_calls):
-        return translated("no_answer")
-    return None

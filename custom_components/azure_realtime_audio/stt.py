@@ -29,10 +29,11 @@ from homeassistant.helpers.translation import async_get_translations
 from homeassistant.util.ulid import ulid_now
 
 from .assistant import Assistant, AzureRealtimeAudioConfigEntry
-from .const import DOMAIN, LOGGER
+from .const import DOMAIN, LOGGER, TURN_DETECTION_NONE
 from .entity import AssistantEntity
+from .hearing import NothingHeardError
 from .realtime import RealtimeError
-from .turn import NothingHeardError, Turn
+from .turn import Turn
 
 PARALLEL_UPDATES = 0
 
@@ -103,7 +104,9 @@ class AssistantEars(AssistantEntity, SpeechToTextEntity):
     def audio_processing(self) -> SpeechAudioProcessing:
         """The service ends the turn, unless its turn detection is off."""
         return SpeechAudioProcessing(
-            requires_external_vad=not self.assistant.detects_turns,
+            requires_external_vad=(
+                self.assistant.turn_detection == TURN_DETECTION_NONE
+            ),
             prefers_auto_gain_enabled=True,
             prefers_noise_reduction_enabled=True,
         )
@@ -116,7 +119,7 @@ class AssistantEars(AssistantEntity, SpeechToTextEntity):
         turns = self.assistant.turns
         chat = current_session.get()
         alone = ChatSession(ulid_now())  # over HTTP there is no conversation
-        turn = await turns.async_begin(chat or alone)
+        turn = turns.async_begin(chat or alone)
         try:
             text = await self._async_hear(turn, metadata.language, stream)
         except NothingHeardError:
@@ -140,7 +143,7 @@ class AssistantEars(AssistantEntity, SpeechToTextEntity):
             device_id=_satellite_device(self.hass, turn.conversation_id),
         )
         await turn.async_listen(stream, llm_context)
-        if not turn.is_answered:
+        if turn.response is None:
             return await turn.async_transcribe() or ""
         words = await turn.async_words()
         self.assistant.turns.async_offer(turn)

@@ -22,12 +22,18 @@ from homeassistant.helpers.chat_session import current_session
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 import numpy as np
 
-from .assistant import Assistant, AzureRealtimeAudioConfigEntry, translated_error
+from .assistant import (
+    Assistant,
+    AzureRealtimeAudioConfigEntry,
+    response_failure,
+    translated_error,
+)
 from .entity import AssistantEntity
 from .realtime import SAMPLE_RATE, RealtimeError
 from .realtime.audio import Resampler, wav_header
 from .realtime.session import VOICES
 from .speech import Speech
+from .turn import Turn
 
 PARALLEL_UPDATES = 0
 
@@ -91,15 +97,30 @@ class AssistantVoice(AssistantEntity, TextToSpeechEntity):
         """Speak, from the first moment there is something to hear."""
         chat = current_session.get()
         turn = chat and self.assistant.turns.async_voice(chat.conversation_id)
-        pcm = turn.async_pcm() if turn else self._async_read(request)
+        pcm = (
+            self._async_speak(turn, request)
+            if turn
+            else self._async_read(request.message_gen, request)
+        )
         return TTSAudioResponse("wav", _wav(pcm, request.options))
 
-    async def _async_read(self, request: TTSAudioRequest) -> AsyncGenerator[bytes]:
-        """Yield the text as speech, sentence by sentence. Raises HomeAssistantError."""
+    async def _async_speak(
+        self, turn: Turn, request: TTSAudioRequest
+    ) -> AsyncGenerator[bytes]:
+        """Yield what the model says, and then as speech what it did not say."""
+        async for pcm in turn.async_pcm():
+            yield pcm
+        async for pcm in self._async_read(_only(turn.unsaid), request):
+            yield pcm
+
+    async def _async_read(
+        self, text: AsyncIterable[str], request: TTSAudioRequest
+    ) -> AsyncGenerator[bytes]:
+        """Yield a text as speech, sentence by sentence. Raises HomeAssistantError."""
         voice = request.options.get(ATTR_VOICE)
         instructions = _INSTRUCTIONS.format(language=request.language)
         try:
-            async for sentence in _sentences(request.message_gen):
+            async for sentence in _sentences(text):
                 speech = Speech()
                 async with self.assistant.async_read_aloud(
                     sentence, instructions, voice
@@ -109,8 +130,14 @@ class AssistantVoice(AssistantEntity, TextToSpeechEntity):
                     async for _, pcm in speech.pieces():
                         yield pcm
                     await response.done()
+                if error := response_failure(response):
+                    raise error
         except RealtimeError as err:
             raise translated_error(err) from err
+
+
+async def _only(text: str) -> AsyncGenerator[str]:
+    yield text
 
 
 async def _sentences(chunks: AsyncIterable[str]) -> AsyncGenerator[str]:
