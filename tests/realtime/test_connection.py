@@ -335,10 +335,12 @@ async def test_sending_on_a_dead_socket(
             session, client.endpoint, {"api-key": KEY}, WebSocketOptions()
         )
         await connection.open()
-        assert b"session.created" in await connection.receive()
+        frames: list[bytes] = []
+        reading = asyncio.create_task(connection.read(frames.append))
+        await emulator.sessions[0].sent.wait_for("session.created")
         emulator.sessions[0].abort()
         with pytest.raises(ConnectionLostError):
-            await connection.receive()
+            await reading
         with pytest.raises(ConnectionLostError):
             await connection.send(b"{}")
         await connection.close()

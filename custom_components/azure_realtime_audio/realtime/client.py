@@ -92,6 +92,9 @@ class ConnectionState(StrEnum):
     CLOSED = "closed"
 
 
+_OPEN = ConnectionState.OPEN
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RealtimeOptions:
     """Where the model is and how its sessions begin.
@@ -150,6 +153,7 @@ class RealtimeClient:
 
         self._state = ConnectionState.CLOSED
         self._settled = asyncio.Event()
+        self._greeted = asyncio.Event()
         self._error: RealtimeError | None = None
         self._connection: Connection | None = None
         self._runner: asyncio.Task[None] | None = None
@@ -432,6 +436,7 @@ class RealtimeClient:
         """Open a socket and configure its session. Raises RealtimeError."""
         self._decoder = Decoder(self.endpoint.dialect)
         self._fatal_error = None
+        self._greeted.clear()
         self._connection = connection = Connection(
             self._http,
             self.endpoint,
@@ -440,7 +445,6 @@ class RealtimeClient:
         )
         try:
             await connection.open()
-            await self._await_created(connection)
             await self._configure(connection)
         except ConnectionLostError as lost:
             raise refusal_error(self._fatal_error, lost.code) from lost
@@ -451,31 +455,26 @@ class RealtimeClient:
             return {"Authorization": f"Bearer {await self.options.token_provider()}"}
         return {"api-key": self.options.api_key}
 
-    async def _await_created(self, connection: Connection) -> None:
+    async def _configure(self, connection: Connection) -> None:
+        """Read until the service has greeted and accepted the session config."""
+        configuring = asyncio.ensure_future(self._send_first_update(connection))
+        reading = asyncio.ensure_future(connection.read(self._receive))
+        tasks: tuple[asyncio.Future[Any], ...] = (configuring, reading)
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if not configuring.done():
+                reading.result()
+            await configuring
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _send_first_update(self, connection: Connection) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(_CREATED_TIMEOUT):
-                while not self._session:
-                    self._receive(await connection.receive())
-
-    async def _configure(self, connection: Connection) -> None:
-        """Send the session config, and read until the service has accepted it."""
-        update = asyncio.ensure_future(
-            self._send_session_update(connection, self._config)
-        )
-        reading = asyncio.ensure_future(self._read(connection))
-        try:
-            await asyncio.wait((update, reading), return_when=asyncio.FIRST_COMPLETED)
-            if not update.done():
-                reading.result()
-            await update
-        finally:
-            for task in (update, reading):
-                task.cancel()
-            await asyncio.gather(update, reading, return_exceptions=True)
-
-    async def _read(self, connection: Connection) -> None:
-        while True:
-            self._receive(await connection.receive())
+                await self._greeted.wait()
+        await self._send_session_update(connection, self._config)
 
     async def _stay_connected(self) -> None:
         """Read, and connect again after a loss. Raises what cannot be helped."""
@@ -485,7 +484,7 @@ class RealtimeClient:
             assert self._connection is not None
             opened = loop.time()
             try:
-                await self._read(self._connection)
+                await self._connection.read(self._receive)
             except ConnectionLostError as lost:
                 error = self._reason(lost)
             if not _is_transient(error):
@@ -647,17 +646,17 @@ class RealtimeClient:
             return False
         return True
 
-    async def _append(self, audio: bytes) -> None:
+    def _append(self, audio: bytes) -> Awaitable[None]:
+        # Not a coroutine itself: this happens a hundred times a second.
         if len(audio) > MAX_APPEND_BYTES:
             raise InvalidAudioError("One append takes at most 15 MiB of audio")
-        connection = self._connection
-        if connection is None or self._state is not ConnectionState.OPEN:
+        if (connection := self._connection) is None or self._state is not _OPEN:
             raise NotConnectedError
-        await connection.send(_APPEND_PREFIX + audio + _APPEND_SUFFIX)
         if self._buffer_is_fresh:
             self._buffer_is_fresh = False
             if self._is_manual:
                 self._status.listening()
+        return connection.send(b"".join((_APPEND_PREFIX, audio, _APPEND_SUFFIX)))
 
     # --- Audio formats
 
@@ -687,24 +686,19 @@ class RealtimeClient:
 
     def _receive(self, frame: bytes) -> None:
         try:
-            event = orjson.loads(frame)
-            events = self._decoder.decode(event)
+            for event in self._decoder.decode(orjson.loads(frame)):
+                self._dispatch(event)
         except _MALFORMED as err:
-            _LOGGER.debug(
-                "Ignored a frame that is not an event: %s", type(err).__name__
-            )
-            return
-        for event in events:
-            self._dispatch(event)
+            _LOGGER.debug("Ignored a frame that is no event: %s", type(err).__name__)
 
     def _dispatch(self, event: dict[str, Any]) -> None:
         event_type = event["type"]
         try:
-            if event_type.startswith("response."):
-                self._on_response_event(event_type, event)
-            elif handler := self._HANDLERS.get(event_type):
+            if handler := self._HANDLERS.get(event_type):
                 handler(self, event)
-            if self._commands:
+            elif event_type.startswith("response."):
+                self._on_response_part(event)
+            if self._commands.waiting:
                 self._commands.acknowledge(event)
         except _MALFORMED as err:
             _LOGGER.debug("Malformed %s: %s", event_type, type(err).__name__)
@@ -712,6 +706,7 @@ class RealtimeClient:
 
     def _on_session_created(self, event: Event) -> None:
         self._take_session(event["session"])
+        self._greeted.set()
 
     def _on_session_updated(self, event: Event) -> None:
         self._take_session({**self._session, **event["session"]})
@@ -755,21 +750,23 @@ class RealtimeClient:
         self._buffer_is_fresh = True
         self._status.buffer_cleared()
 
-    def _on_response_event(self, event_type: str, event: Event) -> None:
-        if event_type in ("response.created", "response.done"):
-            described = event["response"]
-            response = self._response(described["id"])
-            if response is None:
-                return
-            if event_type == "response.done":
-                self._end_response(response, described)
-            else:
-                response.describe(described)
-                self._status.response_created(len(self._responses) > 1)
-            return
+    def _on_response_part(self, event: Event) -> None:
         response = self._response(event["response_id"])
         if response is not None and response.feed(event):
             self._status.first_audio()
+
+    def _on_response_created(self, event: Event) -> None:
+        described = event["response"]
+        response = self._response(described["id"])
+        if response is not None:
+            response.describe(described)
+            self._status.response_created(len(self._responses) > 1)
+
+    def _on_response_done(self, event: Event) -> None:
+        described = event["response"]
+        response = self._response(described["id"])
+        if response is not None:
+            self._end_response(response, described)
 
     def _response(self, response_id: str) -> Response | None:
         """Return the response, new if it is; None for what comes after its end."""
@@ -802,4 +799,7 @@ class RealtimeClient:
         "input_audio_buffer.speech_stopped": _on_speech_stopped,
         "input_audio_buffer.committed": _on_committed,
         "input_audio_buffer.cleared": _on_cleared,
+        "response.created": _on_response_created,
+        "response.done": _on_response_done,
+        "response.output_audio.delta": _on_response_part,
     }

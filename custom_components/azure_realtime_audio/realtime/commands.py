@@ -40,12 +40,8 @@ class PendingCommands:
     """The commands under way, oldest first."""
 
     def __init__(self) -> None:
-        """Start with none."""
-        self._by_event_id: dict[str, PendingCommand] = {}
-
-    def __bool__(self) -> bool:
-        """Whether any command waits."""
-        return bool(self._by_event_id)
+        """Start with none; ``waiting`` has them by event id."""
+        self.waiting: dict[str, PendingCommand] = {}
 
     @contextmanager
     def add(
@@ -61,17 +57,17 @@ class PendingCommands:
             claim,
             asyncio.get_running_loop().create_future(),
         )
-        self._by_event_id[pending.event_id] = pending
+        self.waiting[pending.event_id] = pending
         try:
             yield pending
         finally:
-            del self._by_event_id[pending.event_id]
+            del self.waiting[pending.event_id]
             pending.result.cancel()
 
     def acknowledge(self, event: Event) -> None:
         """Give the event to the oldest command that it acknowledges."""
         event_type = event["type"]
-        for pending in self._by_event_id.values():
+        for pending in self.waiting.values():
             if event_type not in pending.acknowledged_by or pending.result.done():
                 continue
             result = pending.claim(event)
@@ -87,14 +83,14 @@ class PendingCommands:
 
     def fail(self, error: RealtimeError) -> None:
         """End every command: no answer will come."""
-        for pending in self._by_event_id.values():
+        for pending in self.waiting.values():
             if not pending.result.done():
                 pending.result.set_exception(error)
 
     def _refused(self, error: Mapping[str, Any]) -> PendingCommand | None:
         if event_id := error.get("event_id"):
-            return self._by_event_id.get(event_id)
-        waiting = list(self._by_event_id.values())
+            return self.waiting.get(event_id)
+        waiting = list(self.waiting.values())
         message = error.get("message") or ""
         for beginning, command in _COMMAND_BY_MESSAGE.items():
             if message.startswith(beginning):

@@ -1,8 +1,9 @@
 """One websocket to one deployment: open, ping, send, receive, close, retry."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 import random
+from typing import NoReturn
 
 import aiohttp
 
@@ -11,6 +12,8 @@ from .errors import CannotConnectError, ConnectionLostError
 
 # How long the other side may take to answer a close, in seconds.
 _CLOSE_TIMEOUT = 2.0
+
+_FRAMES = (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,13 +123,12 @@ class Connection:
         except (aiohttp.ClientError, OSError) as err:
             raise ConnectionLostError(self.close_code) from err
 
-    async def receive(self) -> bytes:
-        """Wait for the next frame. Raises ConnectionLostError with the close code."""
+    async def read(self, on_frame: Callable[[bytes], None]) -> NoReturn:
+        """Give every frame to ``on_frame``, until ConnectionLostError."""
         assert self._socket is not None
-        message = await self._socket.receive()
-        if message.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
-            data: bytes = message.data
-            return data
+        receive = self._socket.receive
+        while (message := await receive()).type in _FRAMES:
+            on_frame(message.data)
         raise ConnectionLostError(self.close_code)
 
     @property

@@ -92,9 +92,9 @@ def detect(session: Mapping[str, Any]) -> Dialect | None:
     return None
 
 
-def aliases(event_type: str) -> str | None:
-    """Return the preview name of a canonical server event, None if it has no other name."""
-    return _ALIASES.get(event_type)
+# The preview name of a canonical server event, None if it has no other name. Asked for with
+# every event, so it is the dictionary's own method.
+aliases = _ALIASES.get
 
 
 def nest(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -59,10 +59,13 @@ class Emitter:
     def emit(self, event_type: str, event: Event) -> None:
         """Call who listens to ``event_type``. A raising listener does not stop the others."""
         listeners = self._listeners
-        if not listeners:
+        alias = aliases(event_type)
+        if not (
+            event_type in listeners or alias in listeners or ANY_EVENT in listeners
+        ):
             return
         called: list[Listener] = []
-        for name in (event_type, aliases(event_type), ANY_EVENT):
+        for name in (event_type, alias, ANY_EVENT):
             if name is None or name not in listeners:
                 continue
             for entry in tuple(listeners[name]):

@@ -11,10 +11,9 @@ from .errors import RealtimeError
 
 type DeltaKind = Literal["text", "transcript", "audio"]
 
-_DELTA_EVENTS: dict[str, DeltaKind] = {
+_TEXT_DELTAS: dict[str, DeltaKind] = {
     "response.output_text.delta": "text",
     "response.output_audio_transcript.delta": "transcript",
-    "response.output_audio.delta": "audio",
 }
 # The event that closes a part tells its whole text under this key: what was missed of
 # the deltas is made up for.
@@ -77,7 +76,7 @@ class Response:
         self._items: dict[str, dict[str, Any]] = {}
         self._audio_bytes = 0
         self._error: RealtimeError | None = None
-        self._done = False
+        self._ended = asyncio.Event()
         self._readers: list[asyncio.Future[None]] = []
 
     def __repr__(self) -> str:
@@ -87,7 +86,7 @@ class Response:
     @property
     def is_done(self) -> bool:
         """Whether nothing more will come."""
-        return self._done
+        return self._ended.is_set()
 
     @property
     def text(self) -> str:
@@ -149,7 +148,7 @@ class Response:
             while position < len(self._deltas):
                 yield self._deltas[position]
                 position += 1
-            if self._done:
+            if self.is_done:
                 break
             await self.changed()
         if self._error:
@@ -162,8 +161,7 @@ class Response:
         ConnectionLostError if the socket dies first, and TimeoutError.
         """
         async with asyncio.timeout(timeout):
-            while not self._done:
-                await self.changed()
+            await self._ended.wait()
         if self._error:
             raise self._error
         return self
@@ -190,13 +188,14 @@ class Response:
     def feed(self, event: Mapping[str, Any]) -> bool:
         """Take in one of its events. True for the first audio of the response."""
         event_type = event["type"]
-        if kind := _DELTA_EVENTS.get(event_type):
-            return self._feed_delta(kind, event)
-        if whole := _WHOLE_TEXT_EVENTS.get(event_type):
+        if event_type == "response.output_audio.delta":
+            return self._feed_audio(event)
+        content_index = event.get("content_index", 0)
+        if kind := _TEXT_DELTAS.get(event_type):
+            self._add_text(kind, event["item_id"], content_index, event["delta"])
+        elif whole := _WHOLE_TEXT_EVENTS.get(event_type):
             kind, key = whole
-            self._complete_text(
-                kind, event["item_id"], event.get("content_index", 0), event.get(key)
-            )
+            self._complete_text(kind, event["item_id"], content_index, event.get(key))
         elif event_type == "response.output_item.added":
             self._items.setdefault(event["item"]["id"], event["item"])
         elif event_type == "response.output_item.done":
@@ -213,29 +212,27 @@ class Response:
 
     def abandon(self, error: RealtimeError) -> None:
         """End without an end: the socket is gone."""
-        if not self._done:
+        if not self.is_done:
             self._error = error
             self.status = "failed"
             self._end()
 
     def _end(self) -> None:
-        self._done = True
+        self._ended.set()
         self._wake_readers()
 
-    def _feed_delta(self, kind: DeltaKind, event: Mapping[str, Any]) -> bool:
-        item_id = event["item_id"]
-        content_index = event.get("content_index", 0)
-        if kind != "audio":
-            self._add_text(kind, item_id, content_index, event["delta"])
-            return False
+    def _feed_audio(self, event: Mapping[str, Any]) -> bool:
         try:
             audio = a2b_base64(event["delta"])
         except Base64Error:
             return False
         is_first = not self._audio_bytes
         self._audio_bytes += len(audio)
-        self._deltas.append(Delta("audio", item_id, content_index, "", audio))
-        self._wake_readers()
+        self._deltas.append(
+            Delta("audio", event["item_id"], event.get("content_index", 0), "", audio)
+        )
+        if self._readers:
+            self._wake_readers()
         return is_first
 
     def _add_text(
@@ -274,8 +271,6 @@ class Response:
         return "\n".join(text for key, text in self._texts.items() if key[0] == kind)
 
     def _wake_readers(self) -> None:
-        if not self._readers:
-            return
         for reader in self._readers:
             if not reader.done():
                 reader.set_result(None)
