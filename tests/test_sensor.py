@@ -1,4 +1,4 @@
-"""The status sensor, driven by what the service says."""
+"""The sensors, driven by what the service says."""
 
 import asyncio
 from base64 import b64encode
@@ -8,7 +8,7 @@ from typing import Any
 
 from homeassistant.components.conversation import async_converse
 from homeassistant.components.sensor import ATTR_OPTIONS
-from homeassistant.const import STATE_UNAVAILABLE
+from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import Context, Event, EventStateChangedData, HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.event import async_track_state_change_event
@@ -21,8 +21,10 @@ from custom_components.azure_realtime_audio.realtime import ModelStatus
 from emulator import Emulator, Reply
 
 from .conftest import SUBENTRY_ID
+from .satellite import Satellite, new_conversation, speak_to
 
 SENSOR = "sensor.azure_realtime_status"
+LATENCY = "sensor.azure_realtime_latency"
 CONVERSATION = "conversation.azure_realtime"
 SILENCE = b64encode(bytes(9600)).decode()  # 200 ms
 
@@ -157,3 +159,30 @@ async def test_unreachable_and_back(
     await async_converse(hass, "Hello", None, Context(), agent_id=CONVERSATION)
     await states.until("idle")
     assert states.seen[:3] == ["idle", STATE_UNAVAILABLE, "idle"]
+
+
+async def test_latency(
+    hass: HomeAssistant, emulator: Emulator, init_integration: MockConfigEntry
+) -> None:
+    """The time to the first sound is kept of each spoken turn, and of no other."""
+    await async_converse(hass, "Hello", None, Context(), agent_id=CONVERSATION)
+    state = hass.states.get(LATENCY)
+    assert state
+    assert state.state == STATE_UNKNOWN
+    assert state.attributes == {
+        "device_class": "duration",
+        "friendly_name": "Azure Realtime Latency",
+        "state_class": "measurement",
+        "unit_of_measurement": "ms",
+    }
+
+    await speak_to(hass, CONVERSATION)
+    satellite = Satellite(hass, new_conversation())
+    latencies = []
+    for emulator.first_audio_ms in (500, 100):
+        assert (await satellite.run()).error is None
+        state = hass.states.get(LATENCY)
+        assert state
+        latencies.append(int(state.state))
+    assert latencies[0] >= 500
+    assert 100 <= latencies[1] < 500
