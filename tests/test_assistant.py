@@ -22,14 +22,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.azure_realtime_audio import realtime
-from custom_components.azure_realtime_audio.assistant import (
-    Assistant,
-    ConversationBusyError,
-    TooManySessionsError,
-    build_options,
-    session_config,
-    translated_error,
-)
+from custom_components.azure_realtime_audio.assistant import Assistant
 from custom_components.azure_realtime_audio.const import (
     CONF_API_VERSION,
     CONF_FIRE_EVENTS,
@@ -39,6 +32,12 @@ from custom_components.azure_realtime_audio.const import (
     EVENT_SERVER_EVENT,
     SESSION_IDLE,
 )
+from custom_components.azure_realtime_audio.errors import (
+    ConversationBusyError,
+    TooManySessionsError,
+    translated_error,
+)
+from custom_components.azure_realtime_audio.options import build_options, session_config
 from custom_components.azure_realtime_audio.realtime import (
     CommandError,
     CommandTimeoutError,
@@ -52,6 +51,7 @@ from .conftest import SUBENTRY_ID
 from .talk import AGENT, STATUS, becomes, change_assistant, gone, hurry, say
 
 MODULE = "custom_components.azure_realtime_audio.assistant"
+SESSION_MODULE = "custom_components.azure_realtime_audio.session"
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ async def test_session_ends_with_the_chat(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """When Home Assistant forgets a conversation, its session is closed."""
-    monkeypatch.setattr(f"{MODULE}.SESSION_IDLE", 9999)
+    monkeypatch.setattr(f"{SESSION_MODULE}.SESSION_IDLE", 9999)
     await say(hass, "hello")
     session = emulator.sessions[-1]
     async_fire_time_changed(
@@ -193,7 +193,7 @@ async def test_one_turn_at_a_time(
     assistant: Assistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A second turn of a conversation waits for the first, for a while."""
-    monkeypatch.setattr(f"{MODULE}.TURN_WAIT", 0.01)
+    monkeypatch.setattr(f"{SESSION_MODULE}.TURN_WAIT", 0.01)
     session = await assistant.async_conversation_session("kitchen")
     async with session.turn():
         with pytest.raises(ConversationBusyError):
@@ -207,11 +207,11 @@ async def test_connecting_takes_too_long(
     assistant: Assistant, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A service that never answers the handshake does not keep a turn waiting."""
-    monkeypatch.setattr(f"{MODULE}.CONNECT_WAIT", 0.05)
+    monkeypatch.setattr(f"{SESSION_MODULE}.CONNECT_WAIT", 0.05)
     emulator.faults.add("http_hang*1")
     with pytest.raises(realtime.CannotConnectError):
         await assistant.async_conversation_session("kitchen")
-    monkeypatch.setattr(f"{MODULE}.CONNECT_WAIT", 20)
+    monkeypatch.setattr(f"{SESSION_MODULE}.CONNECT_WAIT", 20)
     await assistant.async_conversation_session("kitchen")
 
 

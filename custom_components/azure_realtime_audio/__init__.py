@@ -14,13 +14,10 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.typing import ConfigType
 
-from .assistant import (
-    Assistant,
-    AzureRealtimeAudioConfigEntry,
-    build_options,
-    translated_error,
-)
+from .assistant import Assistant, AzureRealtimeAudioConfigEntry
 from .const import DOMAIN
+from .errors import translated_error
+from .options import build_options
 from .pipeline import async_create_pipelines
 from .realtime import (
     CommandError,

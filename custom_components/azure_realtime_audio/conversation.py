@@ -26,16 +26,10 @@ from homeassistant.helpers.chat_session import current_session
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.translation import async_get_translations
 
-from .assistant import (
-    Assistant,
-    AssistantSession,
-    AzureRealtimeAudioConfigEntry,
-    response_failure,
-    translated,
-    translated_error,
-)
+from .assistant import Assistant, AzureRealtimeAudioConfigEntry
 from .const import CONF_INSTRUCTIONS, DOMAIN, LOGGER
 from .entity import AssistantEntity
+from .errors import response_failure, translated, translated_error
 from .realtime import (
     CommandTimeoutError,
     ConnectionLostError,
@@ -43,6 +37,7 @@ from .realtime import (
     RealtimeError,
     Response,
 )
+from .session import AssistantSession
 from .tools import InvalidToolCallError, error_result, function_tools, tool_input
 from .turn import Turn
 

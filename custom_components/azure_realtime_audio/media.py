@@ -13,8 +13,8 @@ from homeassistant.components.media_player import async_process_play_media_url
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
-from .assistant import translated
 from .const import DOMAIN
+from .errors import translated
 from .realtime import InvalidAudioError, RealtimeClient, RealtimeError
 from .realtime.audio import (
     BYTES_PER_SECOND,

@@ -13,10 +13,11 @@ from homeassistant.helpers import llm
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
-from .assistant import AssistantSession, translated
 from .const import DOMAIN
+from .errors import translated
 from .realtime import RealtimeError, Response, ResponseActiveError
 from .realtime.audio import SAMPLE_RATE, alaw_decode, ulaw_decode, wav_header
+from .session import AssistantSession
 from .tools import async_run_tool_call
 
 MAX_TOOL_ROUNDS: Final = 10

@@ -26,8 +26,8 @@ from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.json import JsonObjectType
 import voluptuous as vol
 
-from .assistant import AssistantSession, translated, translated_error
 from .const import DOMAIN, LOGGER
+from .errors import translated, translated_error
 from .media import (
     AUDIO_FORMATS,
     async_append_base64,
@@ -39,6 +39,7 @@ from .media_source import ReplyView
 from .realtime import RealtimeClient, RealtimeError, SessionConfig
 from .realtime.session import validate_response_config
 from .reply import DATA_REPLIES, Replies, Reply
+from .session import AssistantSession
 from .target import async_target
 from .tools import function_tools
 

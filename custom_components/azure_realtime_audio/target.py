@@ -8,8 +8,9 @@ from homeassistant.exceptions import ServiceValidationError, Unauthorized, Unkno
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.service import async_extract_entity_ids
 
-from .assistant import Assistant, translated
+from .assistant import Assistant
 from .const import DOMAIN
+from .errors import translated
 
 
 async def async_target(call: ServiceCall) -> Assistant:

@@ -22,13 +22,9 @@ from homeassistant.helpers.chat_session import current_session
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 import numpy as np
 
-from .assistant import (
-    Assistant,
-    AzureRealtimeAudioConfigEntry,
-    response_failure,
-    translated_error,
-)
+from .assistant import Assistant, AzureRealtimeAudioConfigEntry
 from .entity import AssistantEntity
+from .errors import response_failure, translated_error
 from .realtime import SAMPLE_RATE, RealtimeError
 from .realtime.audio import Resampler, wav_header
 from .realtime.session import VOICES

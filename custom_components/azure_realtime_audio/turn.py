@@ -31,7 +31,8 @@ from .speech import Playback, Speech
 from .tools import function_tools
 
 if TYPE_CHECKING:
-    from .assistant import Assistant, AssistantSession
+    from .assistant import Assistant
+    from .session import AssistantSession
 
 TRANSCRIPT_SECONDS: Final = 10.0
 # Seconds after the last word in which somebody has to take the turn.

@@ -1,0 +1,96 @@
+"""What goes wrong, in the words of the user interface."""
+
+from homeassistant.exceptions import HomeAssistantError
+
+from .const import DOMAIN
+from .hearing import BufferFullError, NothingHeardError
+from .realtime import (
+    CannotConnectError,
+    CommandError,
+    CommandTimeoutError,
+    ConnectionLostError,
+    DeploymentNotFoundError,
+    ForbiddenError,
+    InvalidAudioError,
+    InvalidAuthError,
+    InvalidConfigError,
+    InvalidHostError,
+    NotConnectedError,
+    NotRealtimeModelError,
+    RateLimitedError,
+    RealtimeError,
+    Response,
+    ResponseActiveError,
+    UnsupportedApiVersionError,
+)
+
+_RATE_LIMIT_CODES = frozenset({"inference_rate_limit_exceeded", "rate_limit_exceeded"})
+
+
+class TooManySessionsError(RealtimeError):
+    """Every session that an assistant may have is in the middle of a turn."""
+
+
+class ConversationBusyError(RealtimeError):
+    """Another turn of the same conversation does not end."""
+
+
+_TRANSLATION_KEYS: dict[type[RealtimeError], str] = {
+    BufferFullError: "cannot_connect",
+    NothingHeardError: "nothing_heard",
+    CannotConnectError: "cannot_connect",
+    CommandError: "command_refused",
+    CommandTimeoutError: "command_timeout",
+    ConnectionLostError: "connection_lost",
+    ConversationBusyError: "conversation_busy",
+    DeploymentNotFoundError: "deployment_not_found",
+    ForbiddenError: "forbidden",
+    InvalidAudioError: "invalid_audio",
+    InvalidAuthError: "invalid_auth",
+    InvalidConfigError: "invalid_config",
+    InvalidHostError: "invalid_host",
+    NotConnectedError: "not_connected",
+    NotRealtimeModelError: "not_realtime_model",
+    RateLimitedError: "rate_limited",
+    ResponseActiveError: "response_active",
+    TooManySessionsError: "too_many_sessions",
+    UnsupportedApiVersionError: "unsupported_api_version",
+}
+
+
+def translated_error(err: RealtimeError) -> HomeAssistantError:
+    """Return the error in the words of the user interface."""
+    placeholders = {"error": str(err).rstrip(".")}
+    if isinstance(err, InvalidConfigError):
+        placeholders |= {"key": err.key, "error": err.reason}
+    elif isinstance(err, CommandTimeoutError):
+        placeholders["command"] = err.command
+    key = _TRANSLATION_KEYS.get(type(err), "unexpected")
+    return translated(key, **placeholders)
+
+
+def translated(key: str, /, **placeholders: str) -> HomeAssistantError:
+    """Return an error with a sentence from the translations."""
+    return HomeAssistantError(
+        translation_domain=DOMAIN,
+        translation_key=key,
+        translation_placeholders=placeholders,
+    )
+
+
+def response_failure(response: Response) -> HomeAssistantError | None:
+    """Return why a response is no answer, if it is none."""
+    reason = (response.status_details or {}).get("reason")
+    error = response.error or {}
+    if error.get("code") in _RATE_LIMIT_CODES:
+        return translated("rate_limited")
+    if reason == "content_filter":
+        return translated("content_filter")
+    if response.status == "cancelled":
+        return translated("response_cancelled")
+    if response.status == "failed":
+        message = error.get("message") or "no reason was given"
+        return translated("response_failed", error=message)
+    if not (response.text or response.transcript or response.tool_calls):
+        return translated("no_answer")
+    return None
