@@ -7,9 +7,10 @@ tells whether all of it worked.
 
 import argparse
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+import itertools
 from itertools import groupby
 from pathlib import Path
 import shutil
@@ -23,6 +24,7 @@ import wave
 from homeassistant.const import __version__ as home_assistant_version
 import numpy as np
 
+from custom_components.azure_realtime_audio.realtime.audio import Resampler
 from emulator.voice import EspeakVoice
 
 from .house import (
@@ -50,15 +52,17 @@ STATUSES = ["idle", "listening", "thinking", "speaking", "idle"]
 SPEECH_RMS = 500  # of 32768: noise is far below, a voice above
 SPEECH_SECONDS = 0.3
 SAMPLE_RATE = 24000  # Hz
+MICROPHONE_RATE = 16000  # Hz
+SILENCE = 0.5  # seconds that turn detection waits for, as the assistant has it
 WAV_HEADER = 44  # bytes, as the reply's is
 
 START_LIMIT = 60.0  # seconds
 TURN_LIMIT = 30.0
+REPLY_LIMIT = 3.0
 
 OUTPUT = ROOT / "demo-output"
 SENTENCE_FILE = "turn-on-the-kitchen-light.wav"
 SENTENCE_MEDIA = f"media-source://media_source/local/{SENTENCE_FILE}"
-REPLY = OUTPUT / "reply.wav"
 
 START = time.monotonic()
 
@@ -73,17 +77,23 @@ class Assistant:
     """The assistant that the config flow made, by the ids of its entities."""
 
     conversation: str
+    ears: str
+    latency: str
     status: str
+    voice: str
 
 
 @dataclass
 class Turn:
-    """What was seen and heard of the spoken turn."""
+    """What was seen and heard of a spoken turn."""
 
+    way: str
     light_before: str = ""
     light_after: str = ""
     statuses: list[str] = field(default_factory=list)
     reply: bytes = b""  # PCM16, 24 kHz
+    speech_ended: float = 0.0  # of time.monotonic
+    delay: float = 0.0  # seconds until the reply began
 
     @property
     def seconds(self) -> float:
@@ -100,6 +110,7 @@ class Turn:
             f"The status went {', '.join(statuses)}.": statuses == STATUSES,
             f"The reply lasts {self.seconds:.1f} s.": self.seconds > SPEECH_SECONDS,
             f"The reply is silent ({volume:.0f}).": volume > SPEECH_RMS,
+            f"The reply began after {self.delay:.1f} s.": self.delay < REPLY_LIMIT,
         }
         return [sentence for sentence, is_so in expected.items() if not is_so]
 
@@ -138,12 +149,13 @@ async def set_up(house: HomeAssistant, url: str) -> Assistant:
         },
     )
     await house.entry_loaded(entry_id)
-    entities = {
-        entity["entity_id"].partition(".")[0]: entity["entity_id"]
-        for entity in await house.command("config/entity_registry/list")
-        if entity["platform"] == DOMAIN
-    }
-    assistant = Assistant(entities["conversation"], entities["sensor"])
+    assistant = Assistant(
+        **{
+            entity["translation_key"] or "conversation": entity["entity_id"]
+            for entity in await house.command("config/entity_registry/list")
+            if entity["platform"] == DOMAIN
+        }
+    )
     say(f"Its assistant: {assistant.conversation}, {assistant.status}")
     return assistant
 
@@ -162,22 +174,23 @@ async def prepare_kitchen(house: HomeAssistant) -> None:
     )
 
 
-async def make_pipeline(house: HomeAssistant, assistant: Assistant) -> str:
-    """Make an Assist pipeline that thinks with the assistant; return its id."""
-    unused = ("stt_engine", "stt_language", "tts_engine", "tts_language", "tts_voice")
-    pipeline = await house.command(
-        "assist_pipeline/pipeline/create",
-        name="Azure Realtime",
-        language="en",
-        conversation_engine=assistant.conversation,
-        conversation_language="en",
-        **dict.fromkeys((*unused, "wake_word_entity", "wake_word_id")),
-    )
-    pipeline_id: str = pipeline["id"]
+async def find_pipeline(house: HomeAssistant, assistant: Assistant) -> str:
+    """Find the Assist pipeline that the config flow made, and prefer it; return its id."""
+    answer = await house.command("assist_pipeline/pipeline/list")
+    ids = [
+        pipeline["id"]
+        for pipeline in answer["pipelines"]
+        if pipeline["conversation_engine"] == assistant.conversation
+        and pipeline["stt_engine"] == assistant.ears
+        and pipeline["tts_engine"] == assistant.voice
+    ]
+    if len(ids) != 1:
+        raise HouseError(f"The config flow made {len(ids)} pipelines, not one.")
+    [pipeline_id] = ids
     await house.command(
         "assist_pipeline/pipeline/set_preferred", pipeline_id=pipeline_id
     )
-    return pipeline_id
+    return str(pipeline_id)
 
 
 async def typed_turn(house: HomeAssistant, pipeline: str) -> None:
@@ -215,23 +228,113 @@ async def typed_turn(house: HomeAssistant, pipeline: str) -> None:
     say(f"  complete, in {pieces} pieces")
 
 
-async def spoken_turn(house: HomeAssistant, assistant: Assistant) -> Turn:
-    """Say the sentence through the actions and take in everything that follows."""
-    turn = Turn(light_before=await house.state(LIGHT))
+async def spoken_turn(
+    house: HomeAssistant,
+    assistant: Assistant,
+    turn: Turn,
+    talk: Awaitable[bytes],
+) -> None:
+    """Say the sentence in one way or another, and take in everything that follows."""
+    await house.action("light.turn_off", LIGHT, answers=False)
+    turn.light_before = await house.state(LIGHT)
     turn.statuses.append(await house.state(assistant.status))
-    say(f'Spoken: "{SENTENCE}"; the light is {turn.light_before}')
+    say(f'Spoken {turn.way}: "{SENTENCE}"; the light is {turn.light_before}')
     states = await house.events("subscribe_events", event_type="state_changed")
     server_events = await house.events("subscribe_events", event_type=f"{DOMAIN}_event")
     turn.reply, *_ = await asyncio.gather(
-        say_sentence(house, assistant),
+        talk,
         follow_states(states, assistant, turn),
         follow_server(server_events),
     )
     turn.light_after = await house.state(LIGHT)
-    return turn
 
 
-async def say_sentence(house: HomeAssistant, assistant: Assistant) -> bytes:
+async def talk_to_pipeline(
+    house: HomeAssistant, pipeline: str, speech: bytes, turn: Turn
+) -> bytes:
+    """Talk as a satellite does, and play the reply while it is made; return that as PCM.
+
+    ``speech`` is PCM16 mono of 16 kHz.
+    """
+    events = await house.events(
+        "assist_pipeline/run",
+        start_stage="stt",
+        end_stage="tts",
+        pipeline=pipeline,
+        input={"sample_rate": MICROPHONE_RATE},
+    )
+    url = ""
+    microphone = playing = None
+    try:
+        async for event in events:
+            data = event["data"] or {}
+            match event["type"]:
+                case "run-start":
+                    url = data["tts_output"]["url"]
+                    handler = data["runner_data"]["stt_binary_handler_id"]
+                    microphone = asyncio.create_task(
+                        be_microphone(house, handler, speech, turn)
+                    )
+                case "stt-end":
+                    assert microphone
+                    microphone.cancel()
+                case "intent-progress" if data.get("tts_start_streaming"):
+                    playing = asyncio.create_task(play(house, url, turn))
+                case "error":
+                    raise HouseError(f"The pipeline failed: {data['message']}")
+                case "run-end":
+                    break
+        if playing is None:
+            raise HouseError("The pipeline did not stream the reply.")
+        return await decoded(await playing)
+    finally:
+        for task in (microphone, playing):
+            if task:
+                task.cancel()
+
+
+async def be_microphone(
+    house: HomeAssistant, handler: int, speech: bytes, turn: Turn
+) -> None:
+    """Send speech as fast as it is spoken, and then a silent room."""
+    chunk = MICROPHONE_RATE * 2 // 50  # 20 ms
+    start = time.monotonic()
+    for number in itertools.count():
+        piece = speech[number * chunk : (number + 1) * chunk]
+        await asyncio.sleep(start + number * 0.02 - time.monotonic())
+        await house.send_audio(handler, piece.ljust(chunk, b"\0"))
+        if piece:
+            turn.speech_ended = time.monotonic()
+
+
+async def play(house: HomeAssistant, url: str, turn: Turn) -> bytes:
+    """Fetch the reply as a media player does, while it is being spoken."""
+    sound = b""
+    async for data in house.fetch(url):
+        if not sound:
+            turn.delay = time.monotonic() - turn.speech_ended
+            say(
+                f"  the reply begins to sound, {turn.delay:.2f} s after the last word "
+                f"({SILENCE} s of it to be sure that it was the last)"
+            )
+        sound += data
+    say("  the reply has been fetched")
+    return sound
+
+
+async def decoded(sound: bytes) -> bytes:
+    """Return the PCM of an MP3, which is what pipelines give to a browser."""
+    arguments = ("-f", "s16le", "-ac", "1", "-ar", str(SAMPLE_RATE))
+    ffmpeg = await asyncio.create_subprocess_exec(
+        *("ffmpeg", "-loglevel", "error", "-i", "-", *arguments, "-"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    pcm, _ = await ffmpeg.communicate(sound)
+    return pcm
+
+
+async def talk_through_actions(house: HomeAssistant, assistant: Assistant) -> bytes:
     """Hand the WAV to the assistant and take its spoken reply; return that as PCM."""
 
     async def act(action: str, *, answers: bool = True, **data: Any) -> Any:
@@ -239,8 +342,7 @@ async def say_sentence(house: HomeAssistant, assistant: Assistant) -> bytes:
             f"{DOMAIN}.{action}", assistant.conversation, answers=answers, **data
         )
 
-    # The service listens when it answers. The emulator listens when audio is committed:
-    # by then it has to know the house, which this tells it.
+    # What the emulator writes down depends on the names it knows: this tells it the house.
     await act("update_session", answers=False, session={})
     await act("append_audio", answers=False, media_content_id=SENTENCE_MEDIA)
     item = await act("commit_audio")
@@ -306,6 +408,13 @@ def tokens(usage: Mapping[str, Any]) -> str:
     )
 
 
+def at_microphone(pcm: bytes) -> bytes:
+    """Return PCM of 24 kHz as a satellite's microphone has it, from sound to sound."""
+    loud = np.flatnonzero(np.abs(np.frombuffer(pcm, "<i2").astype(int)) > SPEECH_RMS)
+    resampler = Resampler(SAMPLE_RATE, MICROPHONE_RATE)
+    return resampler.process(pcm[2 * loud[0] : 2 * loud[-1] + 2]) + resampler.flush()
+
+
 def write_wav(path: Path, pcm: bytes) -> None:
     """Write PCM16 mono of 24 kHz as a WAV file."""
     with wave.open(str(path), "wb") as file:
@@ -317,39 +426,50 @@ def write_wav(path: Path, pcm: bytes) -> None:
 
 def report(turn: Turn) -> bool:
     """Keep the reply and tell how it went; return whether all is as it should be."""
-    write_wav(REPLY, turn.reply)
-    say(f"Status: {', '.join(turn.statuses)}")
-    say(f"Light: {turn.light_before}, then {turn.light_after}")
-    say(f"Reply: {REPLY}, {turn.seconds:.1f} s")
+    reply = OUTPUT / f"reply-{turn.way.replace(' ', '-')}.wav"
+    write_wav(reply, turn.reply)
+    say(f"Spoken {turn.way}:")
+    say(f"  status: {', '.join(turn.statuses)}")
+    say(f"  light: {turn.light_before}, then {turn.light_after}")
+    say(f"  reply: {reply}, {turn.seconds:.1f} s")
     failures = turn.failures()
     for failure in failures:
-        say(f"FAILED: {failure}")
+        say(f"  FAILED: {failure}")
     return not failures
 
 
 async def demo(*, serve: bool) -> bool:
-    """Go through both turns in a house of our own; return whether all went well."""
+    """Go through the turns in a house of our own; return whether all went well."""
     OUTPUT.mkdir(exist_ok=True)
-    async with running_house() as (house, emulator):
+    async with running_house() as (house, emulator, speech):
         assistant = await set_up(house, emulator)
         await prepare_kitchen(house)
-        pipeline = await make_pipeline(house, assistant)
+        pipeline = await find_pipeline(house, assistant)
         async with within(TURN_LIMIT, "The typed question"):
             await typed_turn(house, pipeline)
-        async with within(TURN_LIMIT, "The spoken turn"):
-            turn = await spoken_turn(house, assistant)
-        is_well = report(turn)
+        in_pipeline, by_action = Turn("in the pipeline"), Turn("through actions")
+        async with within(TURN_LIMIT, "The spoken turn in the pipeline"):
+            talk = talk_to_pipeline(house, pipeline, speech, in_pipeline)
+            await spoken_turn(house, assistant, in_pipeline, talk)
+        async with within(TURN_LIMIT, "The spoken turn through actions"):
+            talk = talk_through_actions(house, assistant)
+            await spoken_turn(house, assistant, by_action, talk)
+        say(f"Latency sensor: {await house.state(assistant.latency)} ms")
+        reports = [report(turn) for turn in (in_pipeline, by_action)]
         if serve:
             say(f"Open {house.url} as {USER_NAME} / {PASSWORD}. Ctrl-C ends it.")
             with suppress(asyncio.CancelledError):
                 await asyncio.Event().wait()
     say("Everything is shut down.")
-    return is_well
+    return all(reports)
 
 
 @asynccontextmanager
-async def running_house() -> AsyncGenerator[tuple[HomeAssistant, str]]:
-    """Run both sides in a temporary folder; yield the house and the emulator's URL."""
+async def running_house() -> AsyncGenerator[tuple[HomeAssistant, str, bytes]]:
+    """Run both sides in a temporary folder.
+
+    Yields the house, the emulator's URL, and the sentence as PCM16 mono of 16 kHz.
+    """
     port = free_port()
     async with AsyncExitStack() as stack:
         folder = Path(
@@ -378,7 +498,7 @@ async def running_house() -> AsyncGenerator[tuple[HomeAssistant, str]]:
                 home_assistant(f"http://127.0.0.1:{port}", starting)
             )
         say(f"Home Assistant answers on {house.url}")
-        yield house, url
+        yield house, url, at_microphone(sentence)
 
 
 @asynccontextmanager

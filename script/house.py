@@ -294,6 +294,10 @@ class HomeAssistant:
         await self._send(number, command, fields)
         return _drain(queue)
 
+    async def send_audio(self, handler: int, pcm: bytes) -> None:
+        """Send audio to the binary handler that a pipeline run has announced."""
+        await self._websocket.send_bytes(bytes([handler]) + pcm)
+
     async def action(
         self, action: str, entity_id: str, *, answers: bool = True, **data: Any
     ) -> dict[str, Any]:
