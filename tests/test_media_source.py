@@ -19,9 +19,12 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.azure_realtime_audio import reply as reply_module
+from custom_components.azure_realtime_audio import (
+    reply as reply_module,
+    speech as speech_module,
+)
 from custom_components.azure_realtime_audio.const import DOMAIN
-from custom_components.azure_realtime_audio.realtime.audio import ulaw_decode
+from custom_components.azure_realtime_audio.realtime.audio import Resampler, ulaw_decode
 from emulator import Emulator, Reply
 
 from .conftest import SUBENTRY_ID
@@ -143,12 +146,12 @@ async def test_silence_while_a_player_would_wait(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A gap is filled, so that the player does not give up; the reply is complete."""
-    monkeypatch.setattr(reply_module, "_GAP_SECONDS", 0.05)
+    monkeypatch.setattr(speech_module, "GAP_SECONDS", 0.05)
     more = asyncio.Event()
     emulator.replies.append(Reply(text="Well ...", hold=more))
     reply = await answer(wait=False)
     response = await player.get(reply["url"])
-    silence = bytes(24000)  # half a second
+    silence = bytes(960)  # 20 ms
     body = b""
     async for chunk in response.content.iter_any():
         body += chunk
@@ -167,8 +170,10 @@ async def test_g711_becomes_pcm(
     reply = await answer(wait=wait)
     response = await player.get(reply["url"])
     body = await response.read()
-    assert int.from_bytes(body[24:28], "little") == 8000
-    assert body[HEADER_BYTES:] == ulaw_decode(_spoken(emulator))
+    assert int.from_bytes(body[24:28], "little") == 24_000
+    resampler = Resampler(8_000, 24_000)
+    pcm = resampler.process(ulaw_decode(_spoken(emulator))) + resampler.flush()
+    assert body[HEADER_BYTES:] == pcm
 
 
 async def test_resolve(

@@ -16,20 +16,15 @@ from homeassistant.util.json import JsonObjectType, JsonValueType
 from .const import DOMAIN
 from .errors import translated
 from .realtime import RealtimeError, Response, ResponseActiveError
-from .realtime.audio import SAMPLE_RATE, alaw_decode, ulaw_decode, wav_header
+from .realtime.audio import wav_header
 from .session import AssistantSession
+from .speech import Speech
 from .tools import async_run_tool_call
 
 MAX_TOOL_ROUNDS: Final = 10
 KEPT_REPLIES: Final = 8
 KEPT_SECONDS: Final = 600.0
 REPLY_URL: Final = "/api/azure_realtime_audio/reply/{token}.wav"
-
-_G711_DECODERS = {"audio/pcmu": ulaw_decode, "audio/pcma": alaw_decode}
-_G711_RATE = 8000
-# A player that hears nothing for some seconds gives up: a gap is filled before that.
-_GAP_SECONDS = 1.0
-_SILENCE_SECONDS = 0.5
 
 
 class Reply:
@@ -53,7 +48,6 @@ class Reply:
         self.token = secrets.token_urlsafe(32)
         self.expires = time.monotonic() + timeout + KEPT_SECONDS
         self.is_out_of_band = config.get("conversation") == "none"
-        self.is_done = False
         self._is_spoken = "audio" in (
             config.get("output_modalities")
             or session.client.session.get("output_modalities", ())
@@ -62,10 +56,14 @@ class Reply:
         self._llm_api = None if self.is_out_of_band else llm_api
         self._timeout = timeout
         self._deadline = loop.time() + timeout
-        self._responses: list[Response] = []
+        self._speech = Speech()
         self._tool_outputs: dict[str, str] = {}
         self._is_stopped = False
-        self._progress = asyncio.Event()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing more will come."""
+        return self._speech.is_finished
 
     async def async_begin(self) -> None:
         """Have the first response created. Raises RealtimeError."""
@@ -84,9 +82,8 @@ class Reply:
             raise translated("response_timeout", seconds=f"{self._timeout:g}") from None
         finally:
             with suppress(RealtimeError):
-                await self._responses[-1].cancel()
-            self.is_done = True
-            self._wake_readers()
+                await self._speech.responses[-1].cancel()
+            self._speech.finish()
             self.session.async_used()
 
     async def _async_rounds(self) -> None:
@@ -95,13 +92,13 @@ class Reply:
             if rounds == MAX_TOOL_ROUNDS:
                 raise translated("too_many_tool_rounds", rounds=str(MAX_TOOL_ROUNDS))
             rounds += 1
-            await self._async_run_tools(self._responses[-1])
+            await self._async_run_tools(self._speech.responses[-1])
             if self._is_stopped:
                 return
             await self._async_next_response()
 
     async def _async_is_waiting_for_tools(self) -> bool:
-        response = await self._responses[-1].done()
+        response = await self._speech.responses[-1].done()
         if response.status == "failed":
             raise translated("response_failed", error=_reason(response))
         return (
@@ -134,8 +131,7 @@ class Reply:
             with suppress(RealtimeError):
                 await (await creating).cancel()
             raise
-        self._responses.append(response)
-        self._wake_readers()
+        self._speech.add(response)
         if self._is_stopped:
             await response.cancel()
 
@@ -143,13 +139,9 @@ class Reply:
         """Let no further response follow; the one in progress is the caller's to cancel."""
         self._is_stopped = True
 
-    def _wake_readers(self) -> None:
-        self._progress.set()
-        self._progress = asyncio.Event()
-
     def as_dict(self) -> JsonObjectType:
         """Tell the reply as an action's response data."""
-        responses = self._responses
+        responses = self._speech.responses
         last = responses[-1]
         is_cut_off = self._is_stopped and bool(last.tool_calls)
         return {
@@ -182,9 +174,9 @@ class Reply:
 
     @property
     def wav(self) -> bytes:
-        """The whole reply as a WAV file, PCM16 mono, once it is done."""
-        pcm = b"".join(_pcm(response, response.audio) for response in self._responses)
-        return wav_header(self._sample_rate, data_bytes=len(pcm)) + pcm
+        """The whole reply as a WAV file, 24 kHz PCM16 mono, once it is done."""
+        pcm = self._speech.pcm
+        return wav_header(data_bytes=len(pcm)) + pcm
 
     async def async_wav_stream(self) -> AsyncGenerator[bytes]:
         """Yield the reply as a WAV of unknown length while it is being made.
@@ -192,47 +184,10 @@ class Reply:
         Starts at the beginning for every caller. Where the model makes a player wait, as
         while a tool runs, silence fills the gap. Ends early with the socket.
         """
-        yield wav_header(self._sample_rate)
-        loop = asyncio.get_running_loop()
-        silence = bytes(2 * int(self._sample_rate * _SILENCE_SECONDS))
-        played_until = loop.time()
-        async with aclosing(self._async_pcm()) as audio:
-            chunk = asyncio.ensure_future(anext(audio, b""))
-            try:
-                while True:
-                    patience = played_until + _GAP_SECONDS - loop.time()
-                    await asyncio.wait([chunk], timeout=max(patience, 0))
-                    if not chunk.done():
-                        pcm = silence
-                    elif pcm := chunk.result():
-                        chunk = asyncio.ensure_future(anext(audio, b""))
-                    else:
-                        return
-                    played_until = max(played_until, loop.time())
-                    played_until += len(pcm) / (2 * self._sample_rate)
-                    yield pcm
-            finally:
-                chunk.cancel()
-                await asyncio.wait([chunk])
-
-    async def _async_pcm(self) -> AsyncGenerator[bytes]:
-        position = 0
-        while True:
-            while position < len(self._responses):
-                response = self._responses[position]
-                with suppress(RealtimeError):
-                    async for delta in response:
-                        if delta.audio:
-                            yield _pcm(response, delta.audio)
-                position += 1
-            if self.is_done:
-                return
-            await self._progress.wait()
-
-    @property
-    def _sample_rate(self) -> int:
-        is_g711 = self._responses[0].audio_format in _G711_DECODERS
-        return _G711_RATE if is_g711 else SAMPLE_RATE
+        yield wav_header()
+        async with aclosing(self._speech.pieces()) as pieces:
+            async for _, pcm in pieces:
+                yield pcm
 
 
 class Replies:
@@ -284,11 +239,6 @@ class Replies:
 
 
 DATA_REPLIES: HassKey[Replies] = HassKey(f"{DOMAIN}_replies")
-
-
-def _pcm(response: Response, audio: bytes) -> bytes:
-    decode = _G711_DECODERS.get(response.audio_format)
-    return decode(audio) if decode else audio
 
 
 def _reason(response: Response) -> str:

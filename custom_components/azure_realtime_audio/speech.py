@@ -8,7 +8,7 @@ from .realtime import SAMPLE_RATE, Response
 from .realtime.audio import BYTES_PER_SECOND, Resampler, alaw_decode, ulaw_decode
 
 # A player that gets nothing for some seconds gives up (home-assistant-voice-pe#612).
-GAP_SECONDS: Final = 1.0
+GAP_SECONDS: Final = 0.5
 # What a player gets while it still has something to play, so as not to give up...
 _TOKEN_SILENCE = bytes(BYTES_PER_SECOND * 20 // 1000)
 # ... and when it has nothing left.
@@ -27,7 +27,7 @@ class Speech:
     def __init__(self) -> None:
         """Begin with nothing to say."""
         self.responses: list[Response] = []
-        self._is_finished = False
+        self.is_finished = False
         self._changed = asyncio.Event()
 
     def add(self, response: Response) -> None:
@@ -37,8 +37,17 @@ class Speech:
 
     def finish(self) -> None:
         """Let no response follow."""
-        self._is_finished = True
+        self.is_finished = True
         self._wake()
+
+    @property
+    def pcm(self) -> bytes:
+        """Everything that has been said so far."""
+        decode = _Decoder()
+        said = [
+            decode(response.audio_format, response.audio) for response in self.responses
+        ]
+        return b"".join((*said, decode.flush()))
 
     def _wake(self) -> None:
         self._changed.set()
@@ -57,7 +66,9 @@ class Speech:
         while True:
             item_id, pcm = None, b""
             if number == len(self.responses):
-                if self._is_finished:
+                if self.is_finished:
+                    if rest := decode.flush():
+                        yield None, rest
                     return
                 change = self._changed.wait()
             elif position < len(deltas := self.responses[number].deltas):
@@ -95,6 +106,10 @@ class _Decoder:
         if (decode := _G711_DECODERS.get(audio_format)) is None:
             return audio
         return self._resampler.process(decode(audio))
+
+    def flush(self) -> bytes:
+        """Return the last ms of G.711, which the resampler held back."""
+        return self._resampler.flush()
 
 
 class Playback:
