@@ -755,6 +755,14 @@ class RealtimeClient:
         if response is not None and response.feed(event):
             self._status.first_audio()
 
+    def _on_audio_delta(self, event: Event) -> None:
+        """Take in what comes most often, with as few steps as can be."""
+        response = self._responses.get(event["response_id"])
+        if response is None:
+            self._on_response_part(event)
+        elif response.feed_audio(event):
+            self._status.first_audio()
+
     def _on_response_created(self, event: Event) -> None:
         described = event["response"]
         response = self._response(described["id"])
@@ -801,5 +809,5 @@ class RealtimeClient:
         "input_audio_buffer.cleared": _on_cleared,
         "response.created": _on_response_created,
         "response.done": _on_response_done,
-        "response.output_audio.delta": _on_response_part,
+        "response.output_audio.delta": _on_audio_delta,
     }

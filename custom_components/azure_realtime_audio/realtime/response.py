@@ -189,7 +189,7 @@ class Response:
         """Take in one of its events. True for the first audio of the response."""
         event_type = event["type"]
         if event_type == "response.output_audio.delta":
-            return self._feed_audio(event)
+            return self.feed_audio(event)
         content_index = event.get("content_index", 0)
         if kind := _TEXT_DELTAS.get(event_type):
             self._add_text(kind, event["item_id"], content_index, event["delta"])
@@ -221,7 +221,8 @@ class Response:
         self._ended.set()
         self._wake_readers()
 
-    def _feed_audio(self, event: Mapping[str, Any]) -> bool:
+    def feed_audio(self, event: Mapping[str, Any]) -> bool:
+        """Take in a piece of its audio. True for the first of the response."""
         try:
             audio = a2b_base64(event["delta"])
         except Base64Error:
