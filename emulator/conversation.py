@@ -1,6 +1,5 @@
 """The conversation a session holds: items in order, with the audio that belongs to them."""
 
-import asyncio
 import base64
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,7 +22,6 @@ class Item:
     content: list[dict[str, Any]] | None = None
     fields: dict[str, Any] = field(default_factory=dict)
     audio: bytearray = field(default_factory=bytearray)
-    heard: asyncio.Task[str] | None = None
 
     @classmethod
     def created(cls, wire: dict[str, Any]) -> Item:
@@ -58,10 +56,9 @@ class Item:
                         part["audio"] = base64.b64encode(self.audio).decode()
         return {**wire, **self.fields}
 
-    async def words(self) -> str:
-        """Return what the item says, as far as it was said, written or recognised."""
-        if self.heard:
-            return await asyncio.shield(self.heard)
+    @property
+    def text(self) -> str:
+        """Return what the item says in writing."""
         if self.type == "function_call_output":
             return str(self.fields["output"])
         parts = (

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from functools import cache
+from functools import cache, lru_cache
 import threading
 from typing import Any, Protocol
 
@@ -10,11 +10,15 @@ import numpy as np
 from pocketsphinx import Decoder
 
 from .audio import RATE
+from .conversation import Item
 from .phrases import House, grammar, is_sentence, sayable
 
 _SPHINX_RATE = 16000
 _SILENCE = bytes(_SPHINX_RATE // 2)  # 250 ms: the decoder wants some around the words
+_PIECE = _SPHINX_RATE // 5  # bytes in 100 ms
 _ENGLISH = "_default"  # pocketsphinx's name for the language model it starts with
+_CHANNEL = "channel"
+_CHANNEL_GRAMMAR = "#JSGF V1.0; grammar channel; public <word> = hello;"
 
 
 class Ears(Protocol):
@@ -23,23 +27,26 @@ class Ears(Protocol):
     async def load(self) -> None:
         """Prepare, so that the first turn is not slower than the others."""
 
-    async def hear(self, pcm: bytes, session: dict[str, Any]) -> str:
-        """Return what was said. The session's tools and instructions say what is likely."""
+    async def hear(self, item: Item, config: dict[str, Any]) -> str:
+        """Return what an item says. A response's tools and instructions say what is likely."""
 
 
 class ScriptedEars:
-    """Hear what a test wrote down, in order; then always the same greeting."""
+    """Hear what a test wrote down, a line for each item; then always the same greeting."""
 
     def __init__(self, script: deque[str]) -> None:
         """Share the script with who fills it."""
         self._script = script
+        self._heard: dict[str, str] = {}
 
     async def load(self) -> None:
         """Need nothing."""
 
-    async def hear(self, pcm: bytes, session: dict[str, Any]) -> str:
-        """Return the next line of the script."""
-        return self._script.popleft() if self._script else "hello"
+    async def hear(self, item: Item, config: dict[str, Any]) -> str:
+        """Return the line of an item, which stays the same."""
+        if item.id not in self._heard:
+            self._heard[item.id] = self._script.popleft() if self._script else "hello"
+        return self._heard[item.id]
 
 
 class SphinxEars:
@@ -49,19 +56,12 @@ class SphinxEars:
         """Load the model."""
         await asyncio.to_thread(_sphinx)
 
-    async def hear(self, pcm: bytes, session: dict[str, Any]) -> str:
+    async def hear(self, item: Item, config: dict[str, Any]) -> str:
         """Return a sentence of the house if it is one, else the nearest English."""
-        return await asyncio.to_thread(
-            _recognized, pcm, session["tools"], session["instructions"]
-        )
-
-
-def _recognized(pcm: bytes, tools: list[dict[str, Any]], instructions: str) -> str:
-    return _sphinx().hear(
-        pcm,
-        [tool["name"] for tool in tools if tool["type"] == "function"],
-        House.described_in(instructions),
-    )
+        names = (tool["name"] for tool in config["tools"] if tool["type"] == "function")
+        house = House.described_in(config["instructions"])
+        pcm = bytes(item.audio)
+        return await asyncio.to_thread(lambda: _sphinx().hear(pcm, tuple(names), house))
 
 
 @cache
@@ -73,20 +73,30 @@ class _Sphinx:
     """The decoder, which hears one utterance at a time. A second to load, once in a process."""
 
     def __init__(self) -> None:
-        self._decoder = Decoder(samprate=_SPHINX_RATE, loglevel="FATAL")
+        self._decoder = Decoder(
+            samprate=_SPHINX_RATE, fwdflat=False, bestpath=False, loglevel="FATAL"
+        )
+        self._decoder.add_jsgf_string(_CHANNEL, _CHANNEL_GRAMMAR)
         self._lock = threading.Lock()
         self._grammars: dict[str, str] = {}
+        self._recognize = lru_cache(maxsize=256)(self._recognized)
 
-    def hear(self, pcm: bytes, tool_names: list[str], house: House) -> str:
-        """Return the words: by the grammar of the house, or by the English model."""
+    def hear(self, pcm: bytes, tool_names: tuple[str, ...], house: House) -> str:
+        """Return the words; those of a conversation are asked for again in every response."""
+        with self._lock:
+            return self._recognize(pcm, tool_names, house)
+
+    def _recognized(self, pcm: bytes, tool_names: tuple[str, ...], house: House) -> str:
+        """Recognize by the grammar of the house, or by the English model."""
         speech = _SILENCE + _resampled(pcm) + _SILENCE
         phrases = sayable(tool_names)
-        with self._lock:
-            search = self._search_for(grammar(phrases, house, self._knows))
-            words = self._decoded(search, speech)
-            if is_sentence(words, phrases, house):
-                return words
-            return self._decoded(_ENGLISH, speech)
+        self._learn_channel(speech)
+        words = self._decoded(
+            self._search_for(grammar(phrases, house, self._knows)), speech
+        )
+        if is_sentence(words, phrases, house):
+            return words
+        return self._decoded(_ENGLISH, speech)
 
     def _knows(self, word: str) -> bool:
         return self._decoder.lookup_word(word) is not None
@@ -97,10 +107,19 @@ class _Sphinx:
             self._decoder.add_jsgf_string(self._grammars[jsgf], jsgf)
         return self._grammars[jsgf]
 
-    def _decoded(self, search: str, speech: bytes) -> str:
-        self._decoder.activate_search(search)
+    def _learn_channel(self, speech: bytes) -> None:
+        """Hear the whole at once, for one word, so that the decoder knows how it sounds."""
+        self._decoder.activate_search(_CHANNEL)
         self._decoder.start_utt()
         self._decoder.process_raw(speech, full_utt=True)
+        self._decoder.end_utt()
+
+    def _decoded(self, search: str, speech: bytes) -> str:
+        """Decode in pieces: each holds the interpreter lock, and an event loop wants it too."""
+        self._decoder.activate_search(search)
+        self._decoder.start_utt()
+        for at in range(0, len(speech), _PIECE):
+            self._decoder.process_raw(speech[at : at + _PIECE])
         self._decoder.end_utt()
         hypothesis = self._decoder.hyp()
         return hypothesis.hypstr if hypothesis else ""

@@ -4,7 +4,7 @@
 instructions name, `<area>` an area, `<number>` a number.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 import re
 
@@ -155,14 +155,14 @@ def find(phrase: str, words: str, house: House) -> Iterator[Match]:
         yield Match(match.start(), match.end(), places)
 
 
-def sayable(tool_names: list[str]) -> list[str]:
+def sayable(tool_names: Iterable[str]) -> list[str]:
     """Return the phrases that make sense with these tools."""
     ways = [way for name in tool_names for way in SKILLS.get(bare_name(name), ())]
     return [*ways, *SMALL_TALK.values()]
 
 
 def grammar(phrases: list[str], house: House, is_known: Callable[[str], bool]) -> str:
-    """Return the JSGF of one phrase or two; names with an unknown word are left out."""
+    """Return the JSGF of a phrase, and a command; names with an unknown word are left out."""
     names, areas = _known(house.names, is_known), _known(house.areas, is_known)
     targets = _known(house.targets, is_known)
     # "Kitchen lights" is too much like a device called kitchen light.
@@ -175,9 +175,17 @@ def grammar(phrases: list[str], house: House, is_known: Callable[[str], bool]) -
         phrases = [phrase for phrase in phrases if "<target>" not in phrase]
     if not areas:
         phrases = [phrase.replace("[in [the] <area>]", "") for phrase in phrases]
-    rules = {"target": targets, "area": areas, "number": NUMBERS, "said": phrases}
+    commands = [phrase for phrase in phrases if "<target>" in phrase]
+    rules = {
+        "target": targets,
+        "area": areas,
+        "number": NUMBERS,
+        "command": commands,
+        "said": phrases,
+    }
     lines = [f"<{name}> = {' | '.join(ways)};" for name, ways in rules.items() if ways]
-    sentence = "public <sentence> = [please] <said> [and <said>] [please];"
+    more = "[and <command>]" if commands else ""
+    sentence = f"public <sentence> = [please] <said> {more} [please];"
     return "\n".join(["#JSGF V1.0;", "grammar house;", *lines, sentence])
 
 

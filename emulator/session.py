@@ -166,7 +166,6 @@ class Session:
             "input_audio_buffer.committed", previous_item_id=previous, item_id=item.id
         )
         self._announce(item, previous)
-        self._hear(item)
         self._start(self._transcribe(item))
 
     def answer(self) -> None:
@@ -186,7 +185,9 @@ class Session:
         if self.emulator.replies:
             return self.emulator.replies.popleft()
         lines = [
-            brain.Line(item.type, item.role, item.fields, await item.words())
+            brain.Line(
+                item.type, item.role, item.fields, await self._words(item, config)
+            )
             for item in context
         ]
         return brain.think(lines, config)
@@ -388,8 +389,6 @@ class Session:
     def _create_item(self, raw: Any, previous_item_id: str | None) -> None:
         item = Item.created(self._dialect.item(raw))
         previous = self.conversation.add(item, previous_item_id)
-        if item.audio:
-            self._hear(item)
         self._announce(item, previous)
 
     def _create_response(self, raw: dict[str, Any]) -> None:
@@ -465,10 +464,7 @@ class Session:
     def _given_item(self, wire: dict[str, Any]) -> Item:
         """Return an item of a response's own input."""
         if wire["type"] != "item_reference":
-            item = Item.created(wire)
-            if item.audio:
-                self._hear(item)
-            return item
+            return Item.created(wire)
         found = self.conversation.find(wire["id"])
         if found is None:
             raise InvalidRequest(
@@ -489,10 +485,10 @@ class Session:
         for event_type in ("conversation.item.added", "conversation.item.done"):
             self.emit(event_type, previous_item_id=previous, item=item.wire())
 
-    def _hear(self, item: Item) -> None:
-        item.heard = self._start(
-            self.emulator.ears_of_model.hear(bytes(item.audio), self.config)
-        )
+    async def _words(self, item: Item, config: dict[str, Any]) -> str:
+        if item.role == "user" and item.audio:
+            return await self.emulator.ears_of_model.hear(item, config)
+        return item.text
 
     async def _transcribe(self, item: Item) -> None:
         wanted = self.config["audio"]["input"]["transcription"]
@@ -500,7 +496,7 @@ class Session:
             return
         if (seconds := self.faults.take("transcription_late")) is not None:
             await asyncio.sleep(float(seconds or 1))
-        transcript = await item.words()
+        transcript = await self._words(item, self.config)
         prefix = "conversation.item.input_audio_transcription"
         ids = {"item_id": item.id, "content_index": 0}
         known = wanted.get("model") in self.emulator.transcription_deployments

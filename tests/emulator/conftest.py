@@ -70,6 +70,11 @@ class Client:
             pass
         return event
 
+    async def saw(self, event_type: str) -> dict[str, Any]:
+        """Return the first event of a type, seen already or still to come."""
+        seen = (event for event in self.seen if event["type"] == event_type)
+        return next(seen, None) or await self.until(event_type)
+
     async def update(self, **session: Any) -> dict[str, Any]:
         """Update a GA session; return what is effective now."""
         await self.send("session.update", session={"type": "realtime", **session})
