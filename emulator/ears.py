@@ -27,8 +27,8 @@ class Ears(Protocol):
     async def load(self) -> None:
         """Prepare, so that the first turn is not slower than the others."""
 
-    async def hear(self, item: Item, config: dict[str, Any]) -> str:
-        """Return what an item says. A response's tools and instructions say what is likely."""
+    async def hear(self, item: Item, likely: dict[str, Any]) -> str:
+        """Return what an item says; tools and instructions of the session say what is likely."""
 
 
 class ScriptedEars:
@@ -42,7 +42,7 @@ class ScriptedEars:
     async def load(self) -> None:
         """Need nothing."""
 
-    async def hear(self, item: Item, config: dict[str, Any]) -> str:
+    async def hear(self, item: Item, likely: dict[str, Any]) -> str:
         """Return the line of an item, which stays the same."""
         if item.id not in self._heard:
             self._heard[item.id] = self._script.popleft() if self._script else "hello"
@@ -56,12 +56,14 @@ class SphinxEars:
         """Load the model."""
         await asyncio.to_thread(_sphinx)
 
-    async def hear(self, item: Item, config: dict[str, Any]) -> str:
+    async def hear(self, item: Item, likely: dict[str, Any]) -> str:
         """Return a sentence of the house if it is one, else the nearest English."""
-        names = (tool["name"] for tool in config["tools"] if tool["type"] == "function")
-        house = House.described_in(config["instructions"])
+        names = (tool["name"] for tool in likely["tools"] if tool["type"] == "function")
+        house = House.described_in(likely["instructions"])
         pcm = bytes(item.audio)
-        return await asyncio.to_thread(lambda: _sphinx().hear(pcm, tuple(names), house))
+        return await asyncio.to_thread(
+            lambda: _sphinx().hear(pcm, tuple(dict.fromkeys(names)), house)
+        )
 
 
 @cache

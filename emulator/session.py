@@ -486,8 +486,13 @@ class Session:
             self.emit(event_type, previous_item_id=previous, item=item.wire())
 
     async def _words(self, item: Item, config: dict[str, Any]) -> str:
+        """Return what an item says; session and response both say what is likely."""
         if item.role == "user" and item.audio:
-            return await self.emulator.ears_of_model.hear(item, config)
+            likely = {
+                "tools": [*self.config["tools"], *config["tools"]],
+                "instructions": f"{self.config['instructions']}\n{config['instructions']}",
+            }
+            return await self.emulator.ears_of_model.hear(item, likely)
         return item.text
 
     async def _transcribe(self, item: Item) -> None:

@@ -91,7 +91,7 @@ async def test_a_spoken_command_end_to_end(socket_enabled: None) -> None:
 
 
 async def test_listens_when_it_answers(socket_enabled: None) -> None:
-    """What a response says about the house counts, also for audio committed before it."""
+    """What session or response says about the house counts, also if it comes after the audio."""
     async with (
         Emulator(api_key=KEY, deployment="house", ears="sphinx", speed=0) as emulator,
         aiohttp.ClientSession() as session,
@@ -110,6 +110,19 @@ async def test_listens_when_it_answers(socket_enabled: None) -> None:
         )
         call = (await client.until("response.done"))["response"]["output"][0]
         assert call["name"] == "intent__HassTurnOff"
+        await client.update(instructions=HOUSE, tools=TOOLS, output_modalities=["text"])
+        spoken = next(iter(emulator.sessions[0].conversation))
+        await client.send(
+            "response.create",
+            response={
+                "conversation": "none",
+                "instructions": "Write down exactly what the user says.",
+                "tools": [],
+                "input": [{"type": "item_reference", "id": spoken.id}],
+            },
+        )
+        written = (await client.until("response.done"))["response"]["output"][0]
+        assert written["content"][0]["text"] == "turn off the bedroom lamp"
 
 
 @pytest.mark.parametrize("kind", ["audio/pcmu", "audio/pcma"])
