@@ -1,0 +1,1 @@
+"""Our client and other people's servers. Runs where Home Assistant is: see script/test."""
