@@ -1,8 +1,10 @@
 """What every test stands on."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
+from homeassistant.components import tts
 from homeassistant.config_entries import ConfigSubentryDataWithId
 from homeassistant.const import CONF_API_KEY
 from homeassistant.core import HomeAssistant
@@ -33,8 +35,15 @@ SUBENTRY_ID = "assistant"
 
 
 @pytest.fixture
-async def custom_home(hass: HomeAssistant, enable_custom_integrations: None) -> None:
+async def custom_home(
+    hass: HomeAssistant,
+    enable_custom_integrations: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Set up what a real core always has: the default agent needs exposed entities."""
+    # What one test had read aloud, the next would find on the disk.
+    monkeypatch.setattr(tts, "_init_tts_cache_dir", lambda *_: str(tmp_path))
     assert await async_setup_component(hass, "homeassistant", {})
 
 

@@ -1,8 +1,9 @@
 """A voice satellite: it runs the stock Assist pipeline and plays what comes back."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+import struct
 from typing import Any
 
 from homeassistant.components import assist_pipeline, stt, tts
@@ -21,24 +22,75 @@ EARS = "stt.azure_realtime_ears"
 VOICE = "tts.azure_realtime_voice"
 
 _CHUNK = 320  # 10 ms of 16 kHz PCM16, as pipelines send it
+_SECOND = 32_000
 
 
-def _tone(seconds: float, hertz: float = 220.0) -> bytes:
-    times = np.arange(int(16_000 * seconds)) / 16_000
+def tone(seconds: float, hertz: float, rate: int) -> bytes:
+    """Return a sine as PCM16."""
+    times = np.arange(int(rate * seconds)) / rate
     return (12_000 * np.sin(2 * np.pi * hertz * times)).astype("<i2").tobytes()
 
 
-SPEECH = _tone(0.6)
+def said_at(hertz: float, seconds: float = 0.3) -> bytes:
+    """Return a reply, 24 kHz PCM16, that can be told from others by its pitch."""
+    return tone(seconds, hertz, 24_000)
+
+
+SPEECH = tone(0.6, 220, 16_000)
 
 
 async def microphone(
     speech: bytes = SPEECH, silence_seconds: float | None = 60.0
 ) -> AsyncIterator[bytes]:
     """Yield speech, then silence until nobody listens; None ends it with the speech."""
-    audio = bytes(3200) + speech + bytes(int((silence_seconds or 0) * 32_000))
+    audio = bytes(3200) + speech + bytes(int((silence_seconds or 0) * _SECOND))
     for start in range(0, len(audio), _CHUNK):
         yield audio[start : start + _CHUNK]
         await asyncio.sleep(0)  # a microphone lets others work
+
+
+async def waiting_microphone(
+    speech: bytes = b"", go_on: asyncio.Event | None = None
+) -> AsyncIterator[bytes]:
+    """Yield speech, and nothing more until ``go_on`` (for ever without it)."""
+    async for chunk in microphone(speech, None):
+        yield chunk
+    await (go_on or asyncio.Event()).wait()
+
+
+@dataclass
+class Wav:
+    """What a WAV of unknown length holds."""
+
+    data: bytes
+
+    @property
+    def channels(self) -> int:
+        """How many channels it has."""
+        return int(struct.unpack_from("<H", self.data, 22)[0])
+
+    @property
+    def rate(self) -> int:
+        """Samples a second."""
+        return int(struct.unpack_from("<I", self.data, 24)[0])
+
+    @property
+    def samples(self) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """The samples of the first channel, -1 to 1."""
+        pcm = self.data[self.data.index(b"data", 0, 200) + 8 :]
+        pcm = pcm[: len(pcm) // (2 * self.channels) * 2 * self.channels]
+        return np.frombuffer(pcm, "<i2")[:: self.channels] / 32768
+
+    @property
+    def seconds(self) -> float:
+        """How long it plays."""
+        return len(self.samples) / self.rate
+
+    @property
+    def pitch(self) -> float:
+        """The strongest tone in Hz, to 1 Hz."""
+        spectrum = np.abs(np.fft.rfft(self.samples, self.rate))
+        return float(np.argmax(spectrum))
 
 
 @dataclass
@@ -46,9 +98,42 @@ class Run:
     """What one pipeline run told, and what it played."""
 
     events: list[PipelineEvent] = field(default_factory=list)
-    wav: bytes = b""
+    data: bytes = b""
+    task: asyncio.Task[None] | None = None
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def data(self, event_type: PipelineEventType) -> dict[str, Any]:
+    def changed(self) -> None:
+        """Let those look who wait."""
+        self._changed.set()
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Wait until something is true of the run."""
+        async with asyncio.timeout(10):
+            while not condition():
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def until_event(self, event_type: PipelineEventType) -> None:
+        """Wait for an event."""
+        await self.until(lambda: self.has(event_type))
+
+    async def until_played(self, size: int = 1) -> None:
+        """Wait until the player has so many bytes."""
+        await self.until(lambda: len(self.data) >= size)
+
+    async def end(self) -> Run:
+        """Wait for the end of the run, and of its speech."""
+        assert self.task is not None
+        await self.task
+        return self
+
+    async def abort(self) -> None:
+        """Hang up."""
+        assert self.task is not None
+        self.task.cancel()
+        await asyncio.wait((self.task,))
+
+    def event(self, event_type: PipelineEventType) -> dict[str, Any]:
         """Return the data of the first event of a type."""
         event = next(event for event in self.events if event.type == event_type)
         return event.data or {}
@@ -60,14 +145,21 @@ class Run:
     @property
     def heard(self) -> str:
         """What speech-to-text told."""
-        text: str = self.data(PipelineEventType.STT_END)["stt_output"]["text"]
+        text: str = self.event(PipelineEventType.STT_END)["stt_output"]["text"]
         return text
+
+    @property
+    def output(self) -> dict[str, Any]:
+        """What the agent returned."""
+        found: dict[str, Any] = self.event(PipelineEventType.INTENT_END)[
+            "intent_output"
+        ]
+        return found
 
     @property
     def answer(self) -> str:
         """What the agent said, in words."""
-        output = self.data(PipelineEventType.INTENT_END)["intent_output"]
-        text: str = output["response"]["speech"]["plain"]["speech"]
+        text: str = self.output["response"]["speech"]["plain"]["speech"]
         return text
 
     @property
@@ -75,13 +167,18 @@ class Run:
         """The code of the error that ended the run."""
         if not self.has(PipelineEventType.ERROR):
             return None
-        code: str = self.data(PipelineEventType.ERROR)["code"]
+        code: str = self.event(PipelineEventType.ERROR)["code"]
         return code
 
     @property
     def pcm(self) -> bytes:
         """What was played, less the WAV header."""
-        return self.wav[44:]
+        return self.data[44:]
+
+    @property
+    def wav(self) -> Wav:
+        """What was played, where the satellite takes WAV."""
+        return Wav(self.data)
 
 
 @dataclass
@@ -91,11 +188,20 @@ class Satellite:
     hass: HomeAssistant
     conversation_id: str
     pipeline: str | None = None
-    audio_output: str | None = "wav"
+    audio_output: str | dict[str, Any] = field(
+        default_factory=lambda: {tts.ATTR_PREFERRED_FORMAT: "wav"}
+    )
     satellite_id: str | None = None
     device_id: str | None = None
+    context: Context = field(default_factory=Context)
 
     async def run(
+        self, audio: AsyncIterator[bytes] | None = None, **kwargs: Any
+    ) -> Run:
+        """Say something, and play the reply to its end."""
+        return await self.start(audio, **kwargs).end()
+
+    def start(
         self,
         audio: AsyncIterator[bytes] | None = None,
         *,
@@ -104,48 +210,64 @@ class Satellite:
     ) -> Run:
         """Say something, and play the reply as it comes."""
         run = Run()
+        run.task = asyncio.create_task(
+            self._run(run, audio or microphone(), end, extra_system_prompt)
+        )
+        return run
+
+    async def _run(
+        self,
+        run: Run,
+        audio: AsyncIterator[bytes],
+        end: PipelineStage,
+        extra_system_prompt: str | None,
+    ) -> None:
         playing: list[asyncio.Task[None]] = []
 
         def on_event(event: PipelineEvent) -> None:
             run.events.append(event)
-            if event.type is PipelineEventType.RUN_START and "tts_output" in event.data:
-                token = event.data["tts_output"]["token"]
+            run.changed()
+            begins = (event.data or {}).get("tts_start_streaming")
+            if (begins or event.type is PipelineEventType.TTS_END) and not playing:
+                token = run.event(PipelineEventType.RUN_START)["tts_output"]["token"]
                 playing.append(asyncio.create_task(self._play(run, token)))
 
-        await assist_pipeline.async_pipeline_from_audio_stream(
-            self.hass,
-            context=Context(),
-            event_callback=on_event,
-            stt_metadata=stt.SpeechMetadata(
-                language="en",
-                format=stt.AudioFormats.WAV,
-                codec=stt.AudioCodecs.PCM,
-                bit_rate=stt.AudioBitRates.BITRATE_16,
-                sample_rate=stt.AudioSampleRates.SAMPLERATE_16000,
-                channel=stt.AudioChannels.CHANNEL_MONO,
-            ),
-            stt_stream=audio or microphone(),
-            pipeline_id=self.pipeline,
-            conversation_id=self.conversation_id,
-            tts_audio_output={tts.ATTR_PREFERRED_FORMAT: self.audio_output},
-            audio_settings=AudioSettings(is_vad_enabled=True),
-            device_id=self.device_id,
-            satellite_id=self.satellite_id,
-            start_stage=PipelineStage.STT,
-            end_stage=end,
-            conversation_extra_system_prompt=extra_system_prompt,
-        )
-        for task in playing:
-            if run.error or not run.has(PipelineEventType.TTS_END):
+        try:
+            await assist_pipeline.async_pipeline_from_audio_stream(
+                self.hass,
+                context=self.context,
+                event_callback=on_event,
+                stt_metadata=stt.SpeechMetadata(
+                    language="en",
+                    format=stt.AudioFormats.WAV,
+                    codec=stt.AudioCodecs.PCM,
+                    bit_rate=stt.AudioBitRates.BITRATE_16,
+                    sample_rate=stt.AudioSampleRates.SAMPLERATE_16000,
+                    channel=stt.AudioChannels.CHANNEL_MONO,
+                ),
+                stt_stream=audio,
+                pipeline_id=self.pipeline,
+                conversation_id=self.conversation_id,
+                tts_audio_output=self.audio_output,
+                audio_settings=AudioSettings(is_vad_enabled=True),
+                device_id=self.device_id,
+                satellite_id=self.satellite_id,
+                start_stage=PipelineStage.STT,
+                end_stage=end,
+                conversation_extra_system_prompt=extra_system_prompt,
+            )
+            if playing:
+                await asyncio.wait(playing)
+        finally:
+            for task in playing:
                 task.cancel()
-            await asyncio.wait((task,))
-        return run
 
     async def _play(self, run: Run, token: str) -> None:
         stream = tts.async_get_stream(self.hass, token)
         assert stream is not None
         async for chunk in stream.async_stream_result():
-            run.wav += chunk
+            run.data += chunk
+            run.changed()
 
 
 async def speak_to(

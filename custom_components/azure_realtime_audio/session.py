@@ -55,6 +55,7 @@ class AssistantSession:
         self.key = key
         self.client = client
         self.history = History()
+        self.is_listening = False
         self._turn = asyncio.Lock()
         self._told: tuple[str, Sequence[Mapping[str, Any]]] | None = None
         self._idle_timer: CALLBACK_TYPE | None = None
@@ -63,8 +64,12 @@ class AssistantSession:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a turn or a response is in progress."""
-        return self._turn.locked() or self.client.active_response is not None
+        """Whether somebody speaks, or a turn or a response is in progress."""
+        return (
+            self.is_listening
+            or self._turn.locked()
+            or self.client.active_response is not None
+        )
 
     @property
     def transcribes(self) -> bool:

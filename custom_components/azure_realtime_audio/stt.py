@@ -116,10 +116,22 @@ class AssistantEars(AssistantEntity, SpeechToTextEntity):
         self, metadata: SpeechMetadata, stream: AsyncIterable[bytes]
     ) -> SpeechResult:
         """Listen to the end of the turn, and tell what was said as far as it is known."""
+        if (chat := current_session.get()) is not None:
+            return await self._async_process(chat, metadata, stream)
+        # Over HTTP there is no conversation: this one ends with what is said.
+        chat = ChatSession(ulid_now())
+        token = current_session.set(chat)
+        try:
+            return await self._async_process(chat, metadata, stream)
+        finally:
+            current_session.reset(token)
+            chat.async_cleanup()
+
+    async def _async_process(
+        self, chat: ChatSession, metadata: SpeechMetadata, stream: AsyncIterable[bytes]
+    ) -> SpeechResult:
         turns = self.assistant.turns
-        chat = current_session.get()
-        alone = ChatSession(ulid_now())  # over HTTP there is no conversation
-        turn = turns.async_begin(chat or alone)
+        turn = turns.async_begin(chat)
         try:
             text = await self._async_hear(turn, metadata.language, stream)
         except NothingHeardError:
@@ -129,7 +141,6 @@ class AssistantEars(AssistantEntity, SpeechToTextEntity):
             return SpeechResult(None, SpeechResultState.ERROR)
         finally:
             turns.async_release(turn)
-            alone.async_cleanup()
         return SpeechResult(text, SpeechResultState.SUCCESS)
 
     async def _async_hear(

@@ -87,7 +87,11 @@ class Turn:
         HomeAssistantError when the instructions cannot be made.
         """
         opening = asyncio.ensure_future(self._async_open(llm_context))
-        await self._hearing.async_listen(stream, opening)
+        try:
+            await self._hearing.async_listen(stream, opening)
+        finally:
+            if self._session is not None:
+                self._session.is_listening = False
         assert self._session is not None
         self._session_id = self._session.client.session_id
         if self.is_expected:
@@ -102,6 +106,7 @@ class Turn:
             await self.previous.async_end()
         session = await self._assistant.async_conversation_session(self.conversation_id)
         self._session = session
+        session.is_listening = True
         async with session.turn():
             await session.client.clear_audio_buffer()
             self._hearing.listen_to(session.client)
@@ -281,9 +286,13 @@ class Turn:
         for unsubscribe in self._unsubscribe:
             unsubscribe()
         self._unsubscribe.clear()
+        if self.previous is not None:
+            self.previous.close()
+            self.previous = None
 
     async def async_end(self) -> None:
         """Make way for the next turn of the conversation."""
+        self.speech.finish()
         if self.is_claimed:
             await self._async_interrupt()
         else:
@@ -357,8 +366,6 @@ class Turns:
         turn = Turn(self._assistant, conversation_id, is_expected=is_expected)
         if (previous := self._turns.get(conversation_id)) is None:
             chat.async_on_cleanup(lambda: self._forget(conversation_id))
-        if previous is not None:
-            previous.close()
         turn.previous = previous
         self._turns[conversation_id] = turn
         return turn
@@ -403,6 +410,7 @@ class Turns:
             return None
         if turn.previous is not None:
             turn.previous.correct(chat_log)
+            turn.previous.close()
             turn.previous = None
         turn.is_claimed = True
         return turn
