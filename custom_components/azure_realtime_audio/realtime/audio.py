@@ -91,7 +91,7 @@ class Resampler:
     """Changes the sample rate of a stream of PCM16 mono little-endian.
 
     A polyphase low-pass filter with state: chunks of any size give the same samples as the whole
-    would. The output keeps the input's time line and, once flushed, its duration; it lags while
+    would, to within a rounding. The output keeps the input's time line and, once flushed, its duration; it lags while
     streaming by 32 samples of the slower rate (2 ms at 16 kHz).
     """
 
