@@ -16,6 +16,7 @@ from custom_components.azure_realtime_audio.const import DOMAIN
 from custom_components.azure_realtime_audio.realtime import ToolCall
 from custom_components.azure_realtime_audio.tools import (
     InvalidToolCallError,
+    ToolBudget,
     async_run_tool_call,
     function_tools,
     tool_input,
@@ -84,7 +85,9 @@ async def test_names(hass: HomeAssistant) -> None:
     assert names[0] == "plain-Name_1"
     assert len(set(names)) == len(tools)
     assert all(re.fullmatch("[a-zA-Z0-9_-]{1,64}", name) for name in names)
-    assert [tool_input(api, call(name)).tool_name for name in names] == list(tools)
+    assert [
+        tool_input(api, call(name), ToolBudget()).tool_name for name in names
+    ] == list(tools)
 
 
 async def test_schema(hass: HomeAssistant) -> None:
@@ -166,22 +169,26 @@ async def test_run(
     """A call outside a chat log always has an output."""
     fields = {vol.Optional("text"): str, vol.Optional("fail"): bool}
     api = await api_of(hass, EchoTool("say", fields))
-    told = await async_run_tool_call(api, call(name, arguments))
+    told = await async_run_tool_call(api, call(name, arguments), ToolBudget())
     assert json.loads(told) == output
 
 
 async def test_run_what_cannot_be(hass: HomeAssistant) -> None:
     """Broken JSON, arguments out of bounds and a missing API are outputs, too."""
     api = await api_of(hass, EchoTool("say", {vol.Required("text"): str}))
-    broken = json.loads(await async_run_tool_call(api, call("say", '{"text"')))
+    broken = json.loads(
+        await async_run_tool_call(api, call("say", '{"text"'), ToolBudget())
+    )
     assert broken["error"] == "InvalidToolCallError"
     assert broken["error_text"].startswith("The arguments are not JSON")
-    invalid = json.loads(await async_run_tool_call(api, call("say", "{}")))
+    invalid = json.loads(
+        await async_run_tool_call(api, call("say", "{}"), ToolBudget())
+    )
     assert "text" in invalid["error_text"]
-    missing = json.loads(await async_run_tool_call(None, call("say")))
+    missing = json.loads(await async_run_tool_call(None, call("say"), ToolBudget()))
     assert missing["error_text"] == "There is no function say"
     with pytest.raises(InvalidToolCallError):
-        tool_input(None, call("say"))
+        tool_input(None, call("say"), ToolBudget())
 
 
 @pytest.mark.parametrize(

@@ -38,14 +38,23 @@ from .realtime import (
     Response,
 )
 from .session import AssistantSession
-from .tools import InvalidToolCallError, error_result, function_tools, tool_input
+from .tools import (
+    MAX_TOOL_ROUNDS,
+    InvalidToolCallError,
+    ToolBudget,
+    TooManyToolCallsError,
+    error_result,
+    function_tools,
+    tool_input,
+)
 from .turn import Turn
 
 PARALLEL_UPDATES = 0
 
-MAX_TOOL_ROUNDS: Final = 10
 # Seconds without a word, after which a response is taken for dead.
 RESPONSE_STALL: Final = 30.0
+# Seconds that a whole turn may take, its tools included.
+TURN_TIMEOUT: Final = 300.0
 
 # One more than the pipeline waits for (assist_pipeline, STREAM_RESPONSE_CHARS).
 _BLANKS = " " * 61
@@ -142,7 +151,12 @@ class AssistantConversation(AssistantEntity, ConversationEntity):
         )
         async with session.turn():
             begun = await turn.async_take_over(chat_log) if turn else None
-            await self._async_rounds(session, chat_log, turn, begun)
+            try:
+                async with asyncio.timeout(TURN_TIMEOUT):
+                    await self._async_rounds(session, chat_log, turn, begun)
+            except TimeoutError:
+                seconds = f"{TURN_TIMEOUT:g}"
+                raise translated("response_timeout", seconds=seconds) from None
 
     async def _async_rounds(
         self,
@@ -151,8 +165,9 @@ class AssistantConversation(AssistantEntity, ConversationEntity):
         turn: Turn | None,
         begun: Response | None,
     ) -> None:
+        budget = ToolBudget()
         for _ in range(MAX_TOOL_ROUNDS):
-            await self._async_respond(session, chat_log, turn, begun)
+            await self._async_respond(session, chat_log, turn, begun, budget)
             if not chat_log.unresponded_tool_results:
                 return
             begun = None
@@ -164,6 +179,7 @@ class AssistantConversation(AssistantEntity, ConversationEntity):
         chat_log: ChatLog,
         turn: Turn | None,
         begun: Response | None,
+        budget: ToolBudget,
     ) -> None:
         """Have one response, its tools run, in the chat log. Raises if there is none.
 
@@ -171,7 +187,7 @@ class AssistantConversation(AssistantEntity, ConversationEntity):
         """
         async with _async_response(session, chat_log, turn, begun) as response:
             async for content in chat_log.async_add_delta_content_stream(
-                self.entity_id, _deltas(response, chat_log, turn)
+                self.entity_id, _deltas(response, chat_log, turn, budget)
             ):
                 if isinstance(content, AssistantContent):
                     session.history.hold(content, response.item_ids)
@@ -252,7 +268,7 @@ async def _async_catch_up(session: AssistantSession, chat_log: ChatLog) -> None:
 
 
 async def _deltas(
-    response: Response, chat_log: ChatLog, turn: Turn | None
+    response: Response, chat_log: ChatLog, turn: Turn | None, budget: ToolBudget
 ) -> AsyncGenerator[AssistantContentDeltaDict | ToolResultContentDeltaDict]:
     """Yield a response as the chat log takes it; ends early where the response does."""
     yield {"role": "assistant"}
@@ -277,7 +293,7 @@ async def _deltas(
     except RealtimeError, TimeoutError:
         return  # what was said stays; the response tells how it ended
     if response.status == "completed":
-        async for content in _tool_deltas(response, chat_log.llm_api):
+        async for content in _tool_deltas(response, chat_log.llm_api, budget):
             yield content
 
 
@@ -292,15 +308,15 @@ def _start_speaking(chat_log: ChatLog) -> None:
 
 
 async def _tool_deltas(
-    response: Response, llm_api: llm.APIInstance | None
+    response: Response, llm_api: llm.APIInstance | None, budget: ToolBudget
 ) -> AsyncGenerator[AssistantContentDeltaDict | ToolResultContentDeltaDict]:
     """Yield the calls, which the chat log runs, and the results of those nobody can run."""
     calls: list[llm.ToolInput] = []
     failed: list[ToolResultContentDeltaDict] = []
     for call in response.tool_calls:
         try:
-            calls.append(tool_input(llm_api, call))
-        except InvalidToolCallError as err:
+            calls.append(tool_input(llm_api, call, budget))
+        except (InvalidToolCallError, TooManyToolCallsError) as err:
             calls.append(llm.ToolInput(call.name, {}, call.call_id, external=True))
             failed.append(
                 {

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing, suppress
-import json
 import secrets
 import time
 from typing import Any, Final
@@ -11,7 +10,7 @@ from typing import Any, Final
 from homeassistant.components.media_source import generate_media_source_id
 from homeassistant.helpers import llm
 from homeassistant.util.hass_dict import HassKey
-from homeassistant.util.json import JsonObjectType, JsonValueType
+from homeassistant.util.json import JsonObjectType, JsonValueType, json_loads
 
 from .const import DOMAIN
 from .errors import translated
@@ -19,9 +18,8 @@ from .realtime import RealtimeError, Response, ResponseActiveError
 from .realtime.audio import wav_header
 from .session import AssistantSession
 from .speech import Speech
-from .tools import async_run_tool_call
+from .tools import MAX_TOOL_ROUNDS, ToolBudget, async_run_tool_call
 
-MAX_TOOL_ROUNDS: Final = 10
 KEPT_REPLIES: Final = 8
 KEPT_SECONDS: Final = 600.0
 REPLY_URL: Final = "/api/azure_realtime_audio/reply/{token}.wav"
@@ -57,6 +55,7 @@ class Reply:
         self._timeout = timeout
         self._deadline = loop.time() + timeout
         self._speech = Speech()
+        self._tool_budget = ToolBudget()
         self._tool_outputs: dict[str, str] = {}
         self._is_stopped = False
 
@@ -110,7 +109,7 @@ class Reply:
     async def _async_run_tools(self, response: Response) -> None:
         assert self._llm_api is not None
         for call in response.tool_calls:
-            output = await async_run_tool_call(self._llm_api, call)
+            output = await async_run_tool_call(self._llm_api, call, self._tool_budget)
             self._tool_outputs[call.call_id] = output
             await self.session.client.create_conversation_item(
                 {
@@ -253,10 +252,9 @@ def _paragraph(texts: Iterable[str]) -> str:
 def _parsed(text: str) -> JsonValueType:
     """Return the value of a JSON text; a text that is none stays as it is."""
     try:
-        value: JsonValueType = json.loads(text)
+        return json_loads(text)
     except ValueError:
         return text
-    return value
 
 
 def _total(usages: Iterable[Mapping[str, Any]]) -> JsonObjectType:

@@ -1,18 +1,24 @@
 """Home Assistant's LLM API as the model's function tools."""
 
-import json
+from collections import Counter
 import re
 from typing import Any, Final
 
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import llm
-from homeassistant.helpers.json import json_dumps
+from homeassistant.helpers.json import json_dumps, json_dumps_sorted
+from homeassistant.util.json import json_loads
 from probatio import to_openapi
 import voluptuous as vol
 
 from .realtime import ToolCall
 
 MAX_NAME_LENGTH: Final = 64
+# What one turn may take of the house. Far more than a person's wish needs, and little enough
+# that a model which is confused, or misled by something it read, does no harm.
+MAX_TOOL_ROUNDS: Final = 10
+MAX_TOOL_CALLS: Final = 32
+MAX_IDENTICAL_CALLS: Final = 3
 _REFUSED_CHARACTERS = re.compile(r"[^a-zA-Z0-9_-]")
 # Keywords that the service refuses at the top of a function's parameters.
 _REFUSED_KEYWORDS = frozenset({"allOf", "anyOf", "enum", "not", "oneOf"})
@@ -20,6 +26,33 @@ _REFUSED_KEYWORDS = frozenset({"allOf", "anyOf", "enum", "not", "oneOf"})
 
 class InvalidToolCallError(HomeAssistantError):
     """The model called a function that is not there, or wrote arguments nobody can read."""
+
+
+class TooManyToolCallsError(HomeAssistantError):
+    """The model called more in one turn than it may."""
+
+
+class ToolBudget:
+    """What the model may still call in one turn."""
+
+    def __init__(self) -> None:
+        """Start with all of it."""
+        self._calls: Counter[tuple[str, str]] = Counter()
+
+    def spend(self, name: str, arguments: str) -> None:
+        """Count a call that is about to be run. Raises TooManyToolCallsError.
+
+        ``arguments`` is canonical JSON: the same for calls that mean the same.
+        """
+        if self._calls.total() == MAX_TOOL_CALLS:
+            raise TooManyToolCallsError(
+                f"No more than {MAX_TOOL_CALLS} calls are possible in one turn"
+            )
+        if self._calls[name, arguments] == MAX_IDENTICAL_CALLS:
+            raise TooManyToolCallsError(
+                f"The same call was made {MAX_IDENTICAL_CALLS} times in this turn"
+            )
+        self._calls[name, arguments] += 1
 
 
 def function_name(tool_name: str) -> str:
@@ -42,17 +75,25 @@ def function_tools(llm_api: llm.APIInstance | None) -> list[dict[str, Any]]:
     ]
 
 
-def tool_input(llm_api: llm.APIInstance | None, call: ToolCall) -> llm.ToolInput:
-    """Return the model's call as Home Assistant's. Raises InvalidToolCallError."""
+def tool_input(
+    llm_api: llm.APIInstance | None, call: ToolCall, budget: ToolBudget
+) -> llm.ToolInput:
+    """Return the model's call as Home Assistant's, to be run, at the budget's expense.
+
+    Raises InvalidToolCallError and TooManyToolCallsError.
+    """
     tools = {} if llm_api is None else _tools_by_function(llm_api)
     if (tool := tools.get(call.name)) is None:
         raise InvalidToolCallError(f"There is no function {call.name}")
     try:
-        arguments = json.loads(call.arguments or "{}")
-    except ValueError as err:
+        arguments = json_loads(call.arguments or "{}")
+        # What is too deep to be written again could not be kept in the history either.
+        canonical = json_dumps_sorted(arguments)
+    except (TypeError, ValueError) as err:
         raise InvalidToolCallError(f"The arguments are not JSON: {err}") from err
     if not isinstance(arguments, dict):
         raise InvalidToolCallError("The arguments are not a JSON object")
+    budget.spend(tool.name, canonical)
     return llm.ToolInput(tool_name=tool.name, tool_args=arguments, id=call.call_id)
 
 
@@ -72,13 +113,13 @@ def tool_output(result: llm.ToolResult) -> str:
 
 
 async def async_run_tool_call(
-    llm_api: llm.APIInstance | None, tool_call: ToolCall
+    llm_api: llm.APIInstance | None, tool_call: ToolCall, budget: ToolBudget
 ) -> str:
     """Run a call outside a chat log; a failure is told to the model as the output."""
     try:
         if llm_api is None:
             raise InvalidToolCallError(f"There is no function {tool_call.name}")
-        result = await llm_api.async_call_tool(tool_input(llm_api, tool_call))
+        result = await llm_api.async_call_tool(tool_input(llm_api, tool_call, budget))
     except (HomeAssistantError, vol.Invalid) as err:
         result = error_result(err)
     return tool_output(result)

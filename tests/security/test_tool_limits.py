@@ -1,0 +1,213 @@
+"""A model that is confused, or misled by what it reads, cannot flood the house."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+import json
+from typing import Any
+
+from homeassistant.const import CONF_LLM_HASS_API
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import llm
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+import voluptuous as vol
+
+from custom_components.azure_realtime_audio import conversation
+from custom_components.azure_realtime_audio.const import DOMAIN
+from custom_components.azure_realtime_audio.tools import (
+    MAX_IDENTICAL_CALLS,
+    MAX_TOOL_CALLS,
+)
+from emulator import Emulator, Reply, Session
+from tests.talk import AGENT, change_assistant, say, speech
+
+RING = "ring"
+SAID = "Done."
+
+type Ask = Callable[[], Coroutine[Any, Any, str]]
+
+
+class RingTool(llm.Tool):
+    """Rings a bell, for as long as it is held."""
+
+    name = RING
+    integration = "test"
+    parameters = vol.Schema({vol.Optional("times"): int, vol.Optional("at"): str})
+
+    def __init__(self) -> None:
+        """Be silent."""
+        self.rung: list[dict[str, Any]] = []
+        self.hold: asyncio.Event | None = None
+
+    async def async_call(
+        self,
+        hass: HomeAssistant,
+        tool_input: llm.ToolInput,
+        llm_context: llm.LLMContext,
+    ) -> llm.ToolResult:
+        """Ring."""
+        self.rung.append(self.parameters(tool_input.tool_args))
+        if self.hold:
+            await self.hold.wait()
+        return llm.ToolResult({"ok": True})
+
+
+class BellApi(llm.API):
+    """A house that has a bell and no more."""
+
+    def __init__(self, hass: HomeAssistant, bell: RingTool) -> None:
+        """Have a bell."""
+        super().__init__(hass=hass, id="bell", name="Bell")
+        self.bell = bell
+
+    async def async_get_api_instance(
+        self, llm_context: llm.LLMContext
+    ) -> llm.APIInstance:
+        """Return the API."""
+        return llm.APIInstance(self, "There is a bell.", llm_context, [self.bell])
+
+
+@pytest.fixture
+async def bell(hass: HomeAssistant, init_integration: MockConfigEntry) -> RingTool:
+    """Give the assistant a bell."""
+    bell = RingTool()
+    llm.async_register_api(hass, BellApi(hass, bell))
+    await change_assistant(hass, init_integration, **{CONF_LLM_HASS_API: ["bell"]})
+    return bell
+
+
+@pytest.fixture(params=["conversation", "action"])
+def ask(hass: HomeAssistant, bell: RingTool, request: pytest.FixtureRequest) -> Ask:
+    """Return what has the model answer, in each of the two ways; returns what it says."""
+
+    async def by_conversation() -> str:
+        return speech(await say(hass, "ring the bell"))
+
+    async def by_action() -> str:
+        answer = await hass.services.async_call(
+            DOMAIN,
+            "create_response",
+            {"entity_id": AGENT, "modalities": ["text"]},
+            blocking=True,
+            return_response=True,
+        )
+        assert answer
+        return str(answer["text"])
+
+    return by_conversation if request.param == "conversation" else by_action
+
+
+def outputs(session: Session) -> list[dict[str, Any]]:
+    """Return what the model was told of its calls."""
+    return [
+        json.loads(event["item"]["output"])
+        for event in session.received.of("conversation.item.create")
+        if event["item"]["type"] == "function_call_output"
+    ]
+
+
+async def test_flood_of_calls(bell: RingTool, ask: Ask, emulator: Emulator) -> None:
+    """Of a hundred calls in one response the first are run, the others are errors."""
+    calls: list[Any] = [(RING, {"times": n}) for n in range(100)]
+    emulator.replies += [Reply(tool_calls=calls), Reply(text=SAID, audio=False)]
+    assert await ask() == SAID
+    assert [call["times"] for call in bell.rung] == [*range(MAX_TOOL_CALLS)]
+    told = outputs(emulator.sessions[-1])
+    assert len(told) == 100
+    refused = [output for output in told if "error" in output]
+    assert len(refused) == 100 - MAX_TOOL_CALLS
+    assert refused[0] == {
+        "error": "TooManyToolCallsError",
+        "error_text": "No more than 32 calls are possible in one turn",
+    }
+
+
+async def test_the_same_again_and_again(
+    bell: RingTool, ask: Ask, emulator: Emulator
+) -> None:
+    """Calls that mean the same are few, over all rounds and however they are written."""
+    same = ['{"times": 1, "at": "door"}', '{"at":"door","times":1}']
+    emulator.replies += [
+        *(Reply(tool_calls=[(RING, call) for call in same]) for _ in range(4)),
+        Reply(tool_calls=[(RING, {"times": 2})]),
+        Reply(text=SAID, audio=False),
+    ]
+    assert await ask() == SAID
+    assert len(bell.rung) == MAX_IDENTICAL_CALLS + 1
+    assert bell.rung[-1] == {"times": 2}
+    refused = [o for o in outputs(emulator.sessions[-1]) if "error" in o]
+    assert len(refused) == 8 - MAX_IDENTICAL_CALLS
+    assert refused[0]["error_text"] == "The same call was made 3 times in this turn"
+
+
+async def test_limits_begin_anew(bell: RingTool, ask: Ask, emulator: Emulator) -> None:
+    """What one turn has used is not missing in the next."""
+    turn = [
+        Reply(tool_calls=[(RING, {})] * MAX_IDENTICAL_CALLS),
+        Reply(text=SAID, audio=False),
+    ]
+    emulator.replies += turn * 2
+    assert await ask() == await ask() == SAID
+    assert len(bell.rung) == 2 * MAX_IDENTICAL_CALLS
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        '{"times": "many"}',
+        '{"who": "me"}',
+        '{"times": NaN}',
+        '{"at": ' + "[" * 300 + "]" * 300 + "}",
+        "[" * 100_000,
+        '{"at": "\\ud800"}',
+    ],
+    ids=["type", "unknown key", "no number", "deep", "very deep", "surrogate"],
+)
+async def test_arguments_no_tool_takes(
+    bell: RingTool, ask: Ask, emulator: Emulator, arguments: str
+) -> None:
+    """Strange arguments are told to the model as an error, and nothing is run."""
+    emulator.replies += [
+        Reply(tool_calls=[(RING, arguments)]),
+        Reply(text=SAID, audio=False),
+    ]
+    assert await ask() == SAID
+    assert not bell.rung
+    (told,) = outputs(emulator.sessions[-1])
+    assert told["error"]
+
+
+async def test_actions_are_no_tools(
+    hass: HomeAssistant, bell: RingTool, ask: Ask, emulator: Emulator
+) -> None:
+    """The model reaches the exposed API and nothing beside it: no action, no other API."""
+    emulator.replies += [
+        Reply(
+            tool_calls=[
+                ("homeassistant.restart", {}),
+                ("HassTurnOn", {"name": "all"}),
+                ("assist__HassTurnOn", {"name": "all"}),
+            ]
+        ),
+        Reply(text=SAID, audio=False),
+    ]
+    assert await ask() == SAID
+    told = outputs(emulator.sessions[-1])
+    assert [output["error"] for output in told] == ["InvalidToolCallError"] * 3
+
+
+async def test_turn_that_takes_for_ever(
+    hass: HomeAssistant,
+    bell: RingTool,
+    emulator: Emulator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A tool that does not return ends with the turn, and the conversation goes on."""
+    monkeypatch.setattr(conversation, "TURN_TIMEOUT", 0.5)
+    bell.hold = asyncio.Event()
+    emulator.replies.append(Reply(tool_calls=[(RING, {})]))
+    result = await say(hass, "ring the bell")
+    assert "within 0.5 seconds" in speech(result)
+    bell.hold = None
+    emulator.replies.append(Reply(text="Hello."))
+    assert speech(await say(hass, "hello", result.conversation_id)) == "Hello."
