@@ -330,6 +330,7 @@ def translation_schema() -> vol.Schema:
             vol.Optional("config_subentries"): keyed(flow_schema(subentry), cv.slug),
             vol.Optional("device"): keyed({vol.Optional("name"): text}),
             vol.Optional("entity"): keyed(keyed(entity), cv.slug),
+            vol.Optional("common"): keyed(text, cv.slug),
             vol.Optional("exceptions"): keyed({vol.Required("message"): text}, cv.slug),
             vol.Optional("issues"): {str: issue},
             vol.Optional("options"): flow_schema(),
