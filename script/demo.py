@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-import itertools
 from itertools import groupby
 from pathlib import Path
 import shutil
@@ -28,6 +27,7 @@ from custom_components.azure_realtime_audio.realtime.audio import Resampler
 from emulator.voice import EspeakVoice
 
 from .house import (
+    MICROPHONE_RATE,
     PASSWORD,
     ROOT,
     USER_NAME,
@@ -52,7 +52,6 @@ STATUSES = ["idle", "listening", "thinking", "speaking", "idle"]
 SPEECH_RMS = 500  # of 32768: noise is far below, a voice above
 SPEECH_SECONDS = 0.3
 SAMPLE_RATE = 24000  # Hz
-MICROPHONE_RATE = 16000  # Hz
 SILENCE = 0.5  # seconds that turn detection waits for, as the assistant has it
 WAV_HEADER = 44  # bytes, as the reply's is
 
@@ -94,6 +93,10 @@ class Turn:
     reply: bytes = b""  # PCM16, 24 kHz
     speech_ended: float = 0.0  # of time.monotonic
     delay: float = 0.0  # seconds until the reply began
+
+    def end_of_speech(self) -> None:
+        """Note when the last word was said."""
+        self.speech_ended = time.monotonic()
 
     @property
     def seconds(self) -> float:
@@ -273,7 +276,7 @@ async def talk_to_pipeline(
                     url = data["tts_output"]["url"]
                     handler = data["runner_data"]["stt_binary_handler_id"]
                     microphone = asyncio.create_task(
-                        be_microphone(house, handler, speech, turn)
+                        house.speak(handler, speech, turn.end_of_speech)
                     )
                 case "stt-end":
                     assert microphone
@@ -291,20 +294,6 @@ async def talk_to_pipeline(
         for task in (microphone, playing):
             if task:
                 task.cancel()
-
-
-async def be_microphone(
-    house: HomeAssistant, handler: int, speech: bytes, turn: Turn
-) -> None:
-    """Send speech as fast as it is spoken, and then a silent room."""
-    chunk = MICROPHONE_RATE * 2 // 50  # 20 ms
-    start = time.monotonic()
-    for number in itertools.count():
-        piece = speech[number * chunk : (number + 1) * chunk]
-        await asyncio.sleep(start + number * 0.02 - time.monotonic())
-        await house.send_audio(handler, piece.ljust(chunk, b"\0"))
-        if piece:
-            turn.speech_ended = time.monotonic()
 
 
 async def play(house: HomeAssistant, url: str, turn: Turn) -> bytes:

@@ -5,7 +5,7 @@ second as the frontend does: REST for onboarding and config flows, one websocket
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 import itertools
@@ -15,12 +15,15 @@ from pathlib import Path
 import signal
 import socket
 import sys
+import time
 from typing import Any
 
 import aiohttp
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "custom_components" / "azure_realtime_audio"
+MICROPHONE_RATE = 16000  # Hz
+MICROPHONE_BYTES = MICROPHONE_RATE * 2 // 50  # 20 ms of PCM16
 USER_NAME = "admin"
 PASSWORD = "admin-pass-1"
 
@@ -294,9 +297,22 @@ class HomeAssistant:
         await self._send(number, command, fields)
         return _drain(queue)
 
-    async def send_audio(self, handler: int, pcm: bytes) -> None:
-        """Send audio to the binary handler that a pipeline run has announced."""
-        await self._websocket.send_bytes(bytes([handler]) + pcm)
+    async def speak(
+        self, handler: int, speech: bytes, ended: Callable[[], None]
+    ) -> None:
+        """Be the microphone of a pipeline run until cancelled.
+
+        Sends ``speech`` (PCM16 mono of 16 kHz) to the binary handler as fast as it is spoken,
+        calls ``ended``, and goes on with a silent room.
+        """
+        start = time.monotonic()
+        for number in itertools.count():
+            await asyncio.sleep(start + number * 0.02 - time.monotonic())
+            piece = speech[number * MICROPHONE_BYTES : (number + 1) * MICROPHONE_BYTES]
+            pcm = piece.ljust(MICROPHONE_BYTES, b"\0")
+            await self._websocket.send_bytes(bytes([handler]) + pcm)
+            if piece and (number + 1) * MICROPHONE_BYTES >= len(speech):
+                ended()
 
     async def action(
         self, action: str, entity_id: str, *, answers: bool = True, **data: Any

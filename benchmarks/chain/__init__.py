@@ -1,0 +1,94 @@
+"""A voice assistant as it was: speech-to-text, then a language model, then text-to-speech.
+
+None of them thinks; each takes the time that it is told to. Beside it, a websocket command that
+runs any pipeline as a satellite of one's choice: core's own gives browsers MP3 and nothing else.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Any
+
+from homeassistant.components import stt, websocket_api
+from homeassistant.components.assist_pipeline import async_pipeline_from_audio_stream
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import Platform
+from homeassistant.core import HomeAssistant
+from homeassistant.util.hass_dict import HassKey
+import voluptuous as vol
+
+PLATFORMS = (Platform.CONVERSATION, Platform.STT, Platform.TTS)
+
+
+@dataclass
+class Models:
+    """What the models are to do in the next run."""
+
+    seconds: float  # that each takes until its first output
+    reply: str
+    pcm: bytes  # what that sounds like, PCM16 mono of 24 kHz
+    speed: float  # of that sound, in multiples of real time
+
+
+MODELS = HassKey[Models]("chain")
+
+
+async def async_setup_entry(hass: HomeAssistant, entry: ConfigEntry) -> bool:
+    """Set the three stages up, and the command."""
+    websocket_api.async_register_command(hass, _run)
+    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    return True
+
+
+@websocket_api.websocket_command(
+    {
+        vol.Required("type"): "chain/run",
+        vol.Required("pipeline"): str,
+        vol.Required("output"): dict,
+        vol.Required("model_seconds"): vol.Coerce(float),
+        vol.Required("reply"): str,
+        vol.Required("reply_seconds"): vol.Coerce(float),
+        vol.Required("speed"): vol.Coerce(float),
+    }
+)
+@websocket_api.async_response
+async def _run(
+    hass: HomeAssistant, connection: websocket_api.ActiveConnection, msg: dict[str, Any]
+) -> None:
+    """Run a pipeline; its events follow the number of the handler that takes the audio."""
+    hass.data[MODELS] = Models(
+        msg["model_seconds"],
+        msg["reply"],
+        b"\x00\x20" * int(24_000 * msg["reply_seconds"]),
+        msg["speed"],
+    )
+    audio = asyncio.Queue[bytes]()
+    handler, unregister = connection.async_register_binary_handler(
+        lambda _hass, _connection, pcm: audio.put_nowait(pcm)
+    )
+
+    async def microphone() -> AsyncGenerator[bytes]:
+        while True:
+            yield await audio.get()
+
+    connection.send_result(msg["id"])
+    connection.send_event(msg["id"], {"type": "microphone", "data": handler})
+    try:
+        await async_pipeline_from_audio_stream(
+            hass,
+            context=connection.context(msg),
+            event_callback=lambda event: connection.send_event(msg["id"], event),
+            stt_metadata=stt.SpeechMetadata(
+                language="en",
+                format=stt.AudioFormats.WAV,
+                codec=stt.AudioCodecs.PCM,
+                bit_rate=stt.AudioBitRates.BITRATE_16,
+                sample_rate=stt.AudioSampleRates.SAMPLERATE_16000,
+                channel=stt.AudioChannels.CHANNEL_MONO,
+            ),
+            stt_stream=microphone(),
+            pipeline_id=msg["pipeline"],
+            tts_audio_output=msg["output"],
+        )
+    finally:
+        unregister()
