@@ -7,7 +7,7 @@ from datetime import timedelta
 import gc
 from typing import Any
 
-from homeassistant.components import conversation
+from homeassistant.components import conversation, tts
 from homeassistant.components.assist_pipeline import PipelineEventType, PipelineStage
 from homeassistant.components.conversation.chat_log import DATA_CHAT_LOGS
 from homeassistant.components.conversation.trace import async_get_traces
@@ -40,6 +40,7 @@ import voluptuous as vol
 
 from custom_components.azure_realtime_audio.assistant import Assistant
 from custom_components.azure_realtime_audio.const import (
+    CONF_API_VERSION,
     CONF_FIRE_EVENTS,
     CONF_INSTRUCTIONS,
     CONF_TRANSCRIPTION_DEPLOYMENT,
@@ -58,7 +59,9 @@ from .conftest import SUBENTRY_ID
 from .satellite import (
     EARS,
     SPEECH,
+    VOICE,
     Satellite,
+    Wav,
     microphone,
     new_conversation,
     said_at,
@@ -141,8 +144,18 @@ def assistant_of(entry: MockConfigEntry) -> Assistant:
     return assistant
 
 
-async def test_speech_to_speech(emulator: Emulator, satellite: Satellite) -> None:
+@pytest.mark.parametrize("api_version", ["", "2025-04-01-preview"])
+async def test_speech_to_speech(
+    hass: HomeAssistant,
+    emulator: Emulator,
+    satellite: Satellite,
+    init_integration: MockConfigEntry,
+    api_version: str,
+) -> None:
     """A short word is heard while it is being said: the model's own voice."""
+    data = {**init_integration.data, CONF_API_VERSION: api_version}
+    hass.config_entries.async_update_entry(init_integration, data=data)
+    await hass.async_block_till_done()
     hold = asyncio.Event()
     emulator.replies.append(Reply(text="Yes", pcm=said_at(700), hold=hold))
     run = satellite.start()
@@ -339,6 +352,47 @@ async def test_slow_tool(
     assert run.answer == "Done."
     ends = (run.wav.samples[:2400], run.wav.samples[-2400:])
     assert all(abs(end).max() > 0.3 for end in ends)
+
+
+class Announcement(SlowTool):
+    """A tool that has something read aloud by the same voice."""
+
+    played = b""
+
+    async def async_call(
+        self,
+        hass: HomeAssistant,
+        tool_input: llm.ToolInput,
+        llm_context: llm.LLMContext,
+    ) -> llm.ToolResult:
+        """Announce it."""
+        stream = tts.async_create_stream(
+            hass, VOICE, options={tts.ATTR_PREFERRED_FORMAT: "wav"}
+        )
+        stream.async_set_message("Dinner is ready")
+        self.played = b"".join([data async for data in stream.async_stream_result()])
+        return llm.ToolResult(data={"success": True})
+
+
+async def test_announcement_in_a_turn(
+    hass: HomeAssistant,
+    emulator: Emulator,
+    satellite: Satellite,
+    init_integration: MockConfigEntry,
+) -> None:
+    """An announcement that a turn makes is not taken for its reply."""
+    tool = Announcement()
+    llm.async_register_api(hass, SlowAPI(hass, tool))
+    await change_assistant(hass, init_integration, **{CONF_LLM_HASS_API: ["slow"]})
+    emulator.replies += [
+        Reply(tool_calls=[("slow", {})]),
+        Reply(text="Dinner is ready", pcm=said_at(600)),
+        Reply(text="Announced.", pcm=said_at(800)),
+    ]
+    run = await satellite.run()
+    assert Wav(tool.played).pitch == pytest.approx(600, abs=5)
+    assert run.answer == "Announced."
+    assert run.wav.pitch == pytest.approx(800, abs=5)
 
 
 # --- Never unasked
@@ -591,6 +645,38 @@ async def test_spoken_after_typed(
     run = await satellite.run()
     assert run.answer == "Your name is Ada."
     assert len(emulator.sessions[-1].received.of("response.create")) == 2
+
+
+async def test_typed_while_speaking(
+    hass: HomeAssistant, emulator: Emulator, satellite: Satellite
+) -> None:
+    """What another agent was told meanwhile is in its place when the model answers."""
+    go_on = asyncio.Event()
+    run = satellite.start(waiting_microphone(SPEECH, go_on))
+    session = await listening(emulator)
+    typed = await say(hass, "hello", satellite.conversation_id, agent_id=HOME_ASSISTANT)
+    go_on.set()
+    await run.end()
+    assert run.error is None
+    log = hass.data[DATA_CHAT_LOGS][satellite.conversation_id].content
+    assert [content.role for content in log[-2:]] == ["user", "assistant"]
+    lines = told(session)
+    assert lines[0] == "user: hello"
+    assert lines[-3:] == [
+        f"assistant: {speech(typed)}",
+        "user: ",
+        "assistant: Hello! How can I help?",
+    ]
+
+
+async def test_two_runs_at_once(emulator: Emulator, satellite: Satellite) -> None:
+    """In one conversation who speaks last is listened to."""
+    first = satellite.start(waiting_microphone(SPEECH))
+    session = await listening(emulator)
+    await assert_works(satellite)
+    await first.end()
+    assert first.error == "stt-stream-failed"
+    assert told(session) == ["user: ", "assistant: Hello! How can I help?"]
 
 
 async def test_extra_prompt(emulator: Emulator, satellite: Satellite) -> None:
@@ -943,17 +1029,45 @@ async def test_written_answer(emulator: Emulator, satellite: Satellite) -> None:
     assert run.wav.seconds == pytest.approx(0.04 * len(run.answer), abs=0.05)
 
 
-async def test_lost_before_the_agent(
+async def test_lost_in_the_middle(
     hass: HomeAssistant, emulator: Emulator, transcribing: Satellite
 ) -> None:
-    """Where the connection breaks after the words are known, they are answered anew."""
-    emulator.replies.append(Reply(text="Too"))
+    """A reply that breaks off is apologised for; the next turn knows what was said."""
+    emulator.replies.append(Reply(text="Too", pcm=said_at(500, 1)))
     emulator.faults.add("abort_mid_audio", times=1)
-    emulator.replies[0].pcm = said_at(500, 1)
     run = await transcribing.run()
     assert run.answer.startswith("The connection to the Azure service was lost")
     await assert_works(transcribing)
     assert told(emulator.sessions[-1])[0] == "user: hello"
+
+
+@pytest.mark.parametrize("transcription", ["whisper-1", ""])
+async def test_lost_before_the_agent(
+    hass: HomeAssistant,
+    emulator: Emulator,
+    satellite: Satellite,
+    init_integration: MockConfigEntry,
+    transcription: str,
+) -> None:
+    """Where the connection breaks before the agent's turn, known words are not lost."""
+    await change_assistant(
+        hass, init_integration, **{CONF_TRANSCRIPTION_DEPLOYMENT: transcription}
+    )
+    await speak_to(hass, AGENT, prefer_local_intents=True)  # the agent has to wait
+    emulator.first_audio_ms = 60_000 if transcription == "" else 0
+    emulator.hears.append("tell me a joke")
+    run = satellite.start()
+    await run.until_event(PipelineEventType.STT_END)
+    emulator.sessions[-1].abort()
+    emulator.first_audio_ms = 0
+    await run.end()
+    if transcription:
+        assert "light bulb" in run.answer
+        assert told(emulator.sessions[-1])[0] == "user: tell me a joke"
+    else:
+        assert run.answer.startswith("The connection to the Azure service was lost")
+    await speak_to(hass, AGENT, prefer_local_intents=False)
+    await assert_works(satellite)
 
 
 # --- Many at once

@@ -130,22 +130,19 @@ class Assistant:
 
     @asynccontextmanager
     async def async_read_aloud(
-        self, text: str, instructions: str, voice: str | None
+        self, instructions: str, voice: str | None
     ) -> AsyncIterator[Response]:
-        """Have a text spoken out of band, in a session of its own. Raises RealtimeError."""
+        """Have something said that no conversation knows of, in a session of its own.
+
+        Without any input the model does what the instructions say. Raises RealtimeError.
+        """
         session = await self._async_shared_session(Shared.READING)
         config: dict[str, Any] = {
             "conversation": "none",
             "output_modalities": ["audio"],
             "instructions": instructions,
             "tools": [],
-            "input": [
-                {
-                    "type": "message",
-                    "role": "user",
-                    "content": [{"type": "input_text", "text": text}],
-                }
-            ],
+            "input": [],
         }
         if voice:
             config["audio"] = {"output": {"voice": voice}}

@@ -13,6 +13,7 @@ from .realtime import (
     CommandError,
     ConnectionLostError,
     ConnectionState,
+    NotConnectedError,
     RealtimeClient,
     RealtimeError,
 )
@@ -116,10 +117,11 @@ class Hearing:
 
     @callback
     def close(self) -> None:
-        """Hear no more."""
+        """Hear no more; who still speaks is not listened to."""
         for unsubscribe in self._unsubscribe:
             unsubscribe()
         self._unsubscribe.clear()
+        self._give_up(NotConnectedError())
 
     # --- The microphone
 
@@ -221,8 +223,11 @@ class Hearing:
     def _on_connection_changed(self, event: Mapping[str, Any]) -> None:
         if event["state"] is ConnectionState.OPEN:
             return
+        self._give_up(event["error"] or ConnectionLostError())
+
+    def _give_up(self, error: RealtimeError) -> None:
         if not self._committed.done():
-            self._committed.set_exception(event["error"] or ConnectionLostError())
+            self._committed.set_exception(error)
             self._committed.exception()  # perhaps nobody else asks
         if not self._transcribed.done():
             self._transcribed.set_result(None)

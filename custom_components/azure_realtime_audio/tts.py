@@ -7,7 +7,6 @@ from typing import Any, Final, override
 
 from homeassistant.components import tts
 from homeassistant.components.tts import (
-    ATTR_PREFERRED_SAMPLE_BYTES,
     ATTR_PREFERRED_SAMPLE_CHANNELS,
     ATTR_PREFERRED_SAMPLE_RATE,
     ATTR_VOICE,
@@ -37,13 +36,18 @@ PARALLEL_UPDATES = 0
 # leaves alone what an engine has already made as asked. Before, its ffmpeg waits for 64 KB:
 # a stream of four times the bytes starts after 0.3 s instead of 1.3 s.
 CORE_STREAMS_WAV: Final = hasattr(tts, "PcmFormat")
-_EARLIER_CORE_RATE: Final = 48_000
-_EARLIER_CORE_CHANNELS: Final = 2
+_RATE, _CHANNELS = (SAMPLE_RATE, 1) if CORE_STREAMS_WAV else (48_000, 2)
+_FORMAT_OPTIONS: Final = (
+    (ATTR_PREFERRED_SAMPLE_CHANNELS, ATTR_PREFERRED_SAMPLE_RATE)
+    if CORE_STREAMS_WAV
+    else ()
+)
 
+# How OpenAI's guide has a model say something of one's own (2025), without any input: a
+# text in a message would be answered now and then.
 _INSTRUCTIONS = (
-    "You are a voice that reads aloud. Say exactly the words of the last message, in the "
-    "language they are written in ({language}). Add nothing, leave nothing out, and do not "
-    "answer them."
+    "Say exactly the following, word for word, in the language it is written in "
+    "({language}). Add nothing, leave nothing out, and do not answer it: “{text}”"
 )
 _SENTENCE_END = re.compile(r"[.!?。！？…]['\")\]]*\s+|\n+")
 
@@ -67,13 +71,7 @@ class AssistantVoice(AssistantEntity, TextToSpeechEntity):
     _attr_translation_key = "voice"
     _attr_default_language = "en"
     _attr_supported_languages = sorted(LANGUAGES)
-    _attr_supported_options = [ATTR_VOICE]
-    if CORE_STREAMS_WAV:
-        _attr_supported_options += [
-            ATTR_PREFERRED_SAMPLE_BYTES,
-            ATTR_PREFERRED_SAMPLE_CHANNELS,
-            ATTR_PREFERRED_SAMPLE_RATE,
-        ]
+    _attr_supported_options = [ATTR_VOICE, *_FORMAT_OPTIONS]
 
     def __init__(self, assistant: Assistant) -> None:
         """Name the entity after the assistant's subentry."""
@@ -114,12 +112,14 @@ class AssistantVoice(AssistantEntity, TextToSpeechEntity):
     ) -> AsyncGenerator[bytes]:
         """Yield a text as speech, sentence by sentence. Raises HomeAssistantError."""
         voice = request.options.get(ATTR_VOICE)
-        instructions = _INSTRUCTIONS.format(language=request.language)
         try:
             async for sentence in _sentences(text):
                 speech = Speech()
+                instructions = _INSTRUCTIONS.format(
+                    language=request.language, text=sentence
+                )
                 async with self.assistant.async_read_aloud(
-                    sentence, instructions, voice
+                    instructions, voice
                 ) as response:
                     speech.add(response)
                     speech.finish()
@@ -163,11 +163,8 @@ async def _wav(
     pcm: AsyncGenerator[bytes], options: dict[str, Any]
 ) -> AsyncGenerator[bytes]:
     """Yield a WAV of unknown length, in the format that costs core the least time."""
-    if CORE_STREAMS_WAV:
-        rate = int(options.get(ATTR_PREFERRED_SAMPLE_RATE) or SAMPLE_RATE)
-        channels = int(options.get(ATTR_PREFERRED_SAMPLE_CHANNELS) or 1)
-    else:
-        rate, channels = _EARLIER_CORE_RATE, _EARLIER_CORE_CHANNELS
+    rate = int(options.get(ATTR_PREFERRED_SAMPLE_RATE) or _RATE)
+    channels = int(options.get(ATTR_PREFERRED_SAMPLE_CHANNELS) or _CHANNELS)
     resampler = Resampler(SAMPLE_RATE, rate)
     async with aclosing(pcm):
         is_first = True
@@ -180,6 +177,4 @@ async def _wav(
 
 def _spread(pcm: bytes, channels: int) -> bytes:
     """Give every channel the same PCM16."""
-    if channels == 1:
-        return pcm
     return np.frombuffer(pcm, "<i2").repeat(channels).tobytes()

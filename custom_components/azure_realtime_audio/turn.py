@@ -351,7 +351,7 @@ class Turns:
         """
         conversation_id = chat.conversation_id
         turn = self._turns.get(conversation_id)
-        if turn is not None and turn.run is None and not turn.is_claimed:
+        if turn is not None and turn.run is None and not turn.is_expected:
             turn.is_expected = True
         elif conversation_id not in self._expected:
             self._expected.add(conversation_id)

@@ -1,0 +1,251 @@
+"""The voice of an assistant: texts of others, and the formats that players want."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
+
+from homeassistant.components import tts
+from homeassistant.components.assist_pipeline import PipelineEventType
+from homeassistant.components.media_source import async_resolve_media
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.setup import async_setup_component
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_mock_service,
+)
+from pytest_homeassistant_custom_component.typing import (
+    ClientSessionGenerator,
+    WebSocketGenerator,
+)
+
+from custom_components.azure_realtime_audio.const import CONF_API_VERSION
+from emulator import Emulator, Reply
+
+from .satellite import VOICE, Satellite, Wav, new_conversation, said_at, speak_to
+from .talk import AGENT
+
+SECONDS_PER_LETTER = 0.04  # of the emulator's cheap voice
+DINNER = "Dinner is ready."
+
+
+def aloud(
+    hass: HomeAssistant,
+    text: str | AsyncGenerator[str],
+    *,
+    language: str | None = None,
+    **options: Any,
+) -> AsyncGenerator[bytes]:
+    """Have something read aloud, as announcements and other integrations do."""
+    options = {tts.ATTR_PREFERRED_FORMAT: "wav", **options}
+    stream = tts.async_create_stream(hass, VOICE, language, options)
+    if isinstance(text, str):
+        stream.async_set_message(text)
+    else:
+        stream.async_set_message_stream(text)
+    return stream.async_stream_result()
+
+
+async def heard(stream: AsyncGenerator[bytes]) -> Wav:
+    """Listen to the end."""
+    return Wav(b"".join([chunk async for chunk in stream]))
+
+
+@pytest.mark.parametrize("api_version", ["", "2025-04-01-preview"])
+async def test_reads_a_text(
+    hass: HomeAssistant,
+    emulator: Emulator,
+    config_entry: MockConfigEntry,
+    api_version: str,
+) -> None:
+    """A text is read as it is, in no conversation."""
+    data = {**config_entry.data, CONF_API_VERSION: api_version}
+    hass.config_entries.async_update_entry(config_entry, data=data)
+    assert await hass.config_entries.async_setup(config_entry.entry_id)
+    wav = await heard(aloud(hass, DINNER))
+    assert wav.seconds == pytest.approx(len(DINNER) * SECONDS_PER_LETTER, abs=0.01)
+    assert wav.pitch == pytest.approx(440, abs=5)
+    session = emulator.sessions[-1]
+    [created] = session.received.of("response.create")
+    response = created["response"]
+    assert response["conversation"] == "none"
+    assert response["input"] == []
+    assert response["tools"] == []
+    assert response["instructions"].startswith("Say exactly")
+    assert "(en)" in response["instructions"]
+    assert len(session.conversation) == 0
+    done = session.sent.of("response.done")[0]["response"]
+    [item] = done["output"]
+    assert item["content"][0]["transcript"] == DINNER
+
+
+async def test_language_and_voice(
+    hass: HomeAssistant,
+    emulator: Emulator,
+    init_integration: MockConfigEntry,
+    hass_ws_client: WebSocketGenerator,
+) -> None:
+    """Who asks for a language and a voice gets them."""
+    client = await hass_ws_client(hass)
+    await client.send_json_auto_id(
+        {"type": "tts/engine/voices", "engine_id": VOICE, "language": "nl"}
+    )
+    voices = (await client.receive_json())["result"]["voices"]
+    assert {"voice_id": "echo", "name": "Echo"} in voices
+    await heard(aloud(hass, "Het eten is klaar.", language="nl", voice="echo"))
+    [created] = emulator.sessions[-1].received.of("response.create")
+    assert created["response"]["audio"]["output"]["voice"] == "echo"
+    assert "(nl)" in created["response"]["instructions"]
+
+
+async def test_sentence_by_sentence(
+    hass: HomeAssistant, emulator: Emulator, init_integration: MockConfigEntry
+) -> None:
+    """A text that is still being written is read as far as its sentences are complete."""
+    go_on = asyncio.Event()
+
+    async def writing() -> AsyncGenerator[str]:
+        yield 'One. "Two!" Th'
+        yield "ree?\nFo"
+        await go_on.wait()
+        yield "ur"
+
+    stream = aloud(hass, writing())
+    await anext(stream)
+    session = emulator.sessions[-1]
+    await session.received.wait_for("response.create", 3)
+    assert len(session.received.of("response.create")) == 3
+    go_on.set()
+    await heard(stream)
+    texts = [
+        created["response"]["instructions"].partition("“")[2].rstrip("”")
+        for created in session.received.of("response.create")
+    ]
+    assert texts == ["One.", '"Two!"', "Three?", "Four"]
+
+
+async def test_cached(
+    hass: HomeAssistant, emulator: Emulator, init_integration: MockConfigEntry
+) -> None:
+    """What was read once, Home Assistant keeps."""
+    first = await heard(aloud(hass, DINNER))
+    assert await heard(aloud(hass, DINNER)) == first
+    assert len(emulator.sessions[-1].received.of("response.create")) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "key"),
+    [
+        ("http_500", "cannot_connect"),
+        ("response_failed", "response_failed"),
+        ("response_rate_limited", "rate_limited"),
+        ("abort_mid_audio", "connection_lost"),
+        ("refuse:response.create", "command_refused"),
+    ],
+)
+async def test_errors(
+    hass: HomeAssistant,
+    emulator: Emulator,
+    init_integration: MockConfigEntry,
+    fault: str,
+    key: str,
+) -> None:
+    """Who wants to hear is told what went wrong; the next text is read again."""
+    emulator.faults.add(fault, times=1)
+    with pytest.raises(HomeAssistantError) as caught:
+        await heard(aloud(hass, DINNER))
+    assert caught.value.translation_key == key
+    emulator.faults.clear()
+    assert (await heard(aloud(hass, DINNER))).seconds > 0.5
+
+
+async def test_speak_action(
+    hass: HomeAssistant,
+    emulator: Emulator,
+    init_integration: MockConfigEntry,
+    hass_client: ClientSessionGenerator,
+) -> None:
+    """The action that speaks on a media player gives it the voice."""
+    assert await async_setup_component(hass, "media_source", {})
+    played = async_mock_service(hass, "media_player", "play_media")
+    await hass.services.async_call(
+        "tts",
+        "speak",
+        {
+            "entity_id": VOICE,
+            "media_player_entity_id": "media_player.kitchen",
+            "message": DINNER,
+            "options": {"preferred_format": "wav"},
+        },
+        blocking=True,
+    )
+    media = await async_resolve_media(
+        hass, played[0].data["media_content_id"], "media_player.kitchen"
+    )
+    client = await hass_client()
+    response = await client.get(media.url)
+    wav = Wav(await response.read())
+    assert wav.seconds == pytest.approx(len(DINNER) * SECONDS_PER_LETTER, abs=0.01)
+
+
+# --- Formats
+
+
+@pytest.mark.parametrize(
+    ("audio_output", "beginning"),
+    [
+        ({"preferred_format": "wav"}, b"RIFF"),
+        (
+            {
+                "preferred_format": "wav",
+                "preferred_sample_rate": 16_000,
+                "preferred_sample_channels": 1,
+                "preferred_sample_bytes": 2,
+            },
+            b"RIFF",
+        ),
+        ({"preferred_format": "mp3"}, b"ID3"),
+        ({"preferred_format": "flac", "preferred_sample_rate": 48_000}, b"fLaC"),
+    ],
+)
+async def test_plays_while_it_is_made(
+    hass: HomeAssistant,
+    emulator: Emulator,
+    init_integration: MockConfigEntry,
+    decoded: Callable[[bytes], Any],
+    audio_output: dict[str, Any],
+    beginning: bytes,
+) -> None:
+    """Whatever a player wants, it gets the first sound before the reply is complete."""
+    await speak_to(hass, AGENT)
+    satellite = Satellite(hass, new_conversation(), audio_output=audio_output)
+    hold = asyncio.Event()
+    emulator.replies.append(Reply(text="Yes", pcm=said_at(700, 1.0), hold=hold))
+    run = satellite.start()
+    await run.until_played()
+    assert not run.has(PipelineEventType.INTENT_END)
+    hold.set()
+    await run.end()
+    assert run.data.startswith(beginning)
+    wav = await decoded(run.data)
+    assert wav.pitch == pytest.approx(700, abs=5)
+    assert wav.seconds >= 1.0
+    if rate := audio_output.get("preferred_sample_rate"):
+        assert Wav(run.data).rate == rate or beginning != b"RIFF"
+
+
+@pytest.fixture
+def decoded() -> Callable[[bytes], Any]:
+    """Return what decodes any format, as a player does."""
+
+    async def decode(data: bytes) -> Wav:
+        ffmpeg = await asyncio.create_subprocess_exec(
+            *("ffmpeg", "-i", "-", "-f", "wav", "-"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        return Wav((await ffmpeg.communicate(data))[0])
+
+    return decode
