@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from .errors import InvalidConfigError
+from .shape import check_shape
 
 type Event = dict[str, Any]
 
@@ -176,12 +177,17 @@ class Decoder:
     def decode(self, event: Event) -> list[Event]:
         """Return the canonical events that this one means, in order.
 
-        The streams of deltas are not touched in GA: the list holds the event itself.
+        The streams of deltas are not touched in GA: the list holds the event itself. Of what
+        is no event of any dialect it raises AttributeError, KeyError, TypeError or ValueError.
         """
-        handler = self._handlers.get(event["type"])
-        if handler is None:
-            return [event]
-        return handler(event)
+        event_type = event["type"]
+        if event_type == "response.output_audio.delta":
+            return [event]  # comes so often that who takes it in checks it
+        handler = self._handlers.get(event_type)
+        events = [event] if handler is None else handler(event)
+        for decoded in events:
+            check_shape(decoded)
+        return events
 
     def _session(self, event: Event) -> list[Event]:
         session = event["session"]

@@ -61,6 +61,8 @@ class Response:
         audio_format: str = "audio/pcm",
     ) -> None:
         """Start in progress; ``cancel`` asks the service to stop it."""
+        if type(response_id) is not str:
+            raise TypeError("A response id is text")
         self.id = response_id
         self.audio_format = audio_format
         self.status = "in_progress"
@@ -207,7 +209,8 @@ class Response:
         self.describe(response)
         self.status = response.get("status") or "completed"
         for item in response.get("output") or ():
-            self._complete_item(item)
+            if "id" in item:
+                self._complete_item(item)
         self._end()
 
     def abandon(self, error: RealtimeError) -> None:
@@ -223,15 +226,16 @@ class Response:
 
     def feed_audio(self, event: Mapping[str, Any]) -> bool:
         """Take in a piece of its audio. True for the first of the response."""
+        item_id, content_index = event["item_id"], event.get("content_index", 0)
+        if type(item_id) is not str or type(content_index) is not int:
+            raise TypeError("A piece of audio is of no item")
         try:
             audio = a2b_base64(event["delta"])
         except Base64Error:
             return False
         is_first = not self._audio_bytes
         self._audio_bytes += len(audio)
-        self._deltas.append(
-            Delta("audio", event["item_id"], event.get("content_index", 0), "", audio)
-        )
+        self._deltas.append(Delta("audio", item_id, content_index, "", audio))
         if self._readers:
             self._wake_readers()
         return is_first
@@ -262,11 +266,12 @@ class Response:
                 self._complete_text(kind, item_id, content_index, part.get(key))
 
     def _add_tool_call(self, item: Mapping[str, Any]) -> None:
-        call = ToolCall(
-            item["call_id"], item["name"], item.get("arguments") or "{}", item["id"]
-        )
-        if call.call_id not in (known.call_id for known in self.tool_calls):
-            self.tool_calls.append(call)
+        call_id, name = item.get("call_id"), item.get("name")
+        if not call_id or not name:
+            return  # it can be neither run nor answered
+        if call_id not in (known.call_id for known in self.tool_calls):
+            arguments = item.get("arguments") or "{}"
+            self.tool_calls.append(ToolCall(call_id, name, arguments, item["id"]))
 
     def _joined(self, kind: DeltaKind) -> str:
         return "\n".join(text for key, text in self._texts.items() if key[0] == kind)
