@@ -42,7 +42,7 @@ class History:
         self._held: list[_Held] = []
 
     def clear(self) -> None:
-        """Forget everything: the conversation is a new one."""
+        """Forget everything: the conversation has ended."""
         self._held.clear()
 
     def hold(self, content: Content, item_ids: Iterable[str]) -> None:

@@ -74,7 +74,7 @@ class AssistantSession:
     @property
     def transcribes(self) -> bool:
         """Whether the service writes down what it hears."""
-        audio_input = self.client.session.get("audio", {}).get("input", {})
+        audio_input = (self.client.session.get("audio") or {}).get("input") or {}
         return bool(audio_input.get("transcription"))
 
     @callback
@@ -167,9 +167,12 @@ class AssistantSession:
 
     @callback
     def _on_connection_changed(self, event: Mapping[str, Any]) -> None:
-        if event["state"] is ConnectionState.OPEN:
-            # A new connection has an empty conversation.
-            self.history.clear()
+        match event["state"]:
+            case ConnectionState.CLOSING:
+                self.history.clear()
+            case ConnectionState.OPEN:
+                # The conversation is as it was. What a turn had begun is no turn's now.
+                self.history.leave(self.client.item_ids)
 
     @callback
     def _on_idle(self, _: datetime) -> None:

@@ -32,6 +32,7 @@ from .errors import (
     RealtimeError,
     ResponseActiveError,
 )
+from .ledger import Ledger
 from .response import Response
 from .session import (
     DEFAULT_SESSION_CONFIG,
@@ -57,7 +58,7 @@ _APPEND_SUFFIX = b'"}'
 _NORMAL_CLOSURE = 1000
 
 # What reading an event can raise that has not the shape it should have.
-_MALFORMED = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+_MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 _PCM = "audio/pcm"
 # These take PCM16 of 8 kHz.
@@ -115,15 +116,17 @@ class RealtimeOptions:
 class RealtimeClient:
     """One conversation with a model, over one websocket at a time.
 
+    After a transient loss the client connects again by itself, and tells the new session
+    what was said before: ``session_id`` changes, the items and their ids do not, but what
+    was spoken is text now. What could not be helped, the next ``connect`` makes up for in
+    the same way. Only ``close`` ends the conversation.
+
     Every command that the service acknowledges is awaited until then, and raises
 
     - ``CommandError`` when the service refuses it,
     - ``CommandTimeoutError`` when the acknowledgement does not come in time,
     - ``NotConnectedError`` and ``ConnectionLostError`` without a connection,
     - ``InvalidConfigError`` and ``InvalidAudioError`` before anything is sent.
-
-    After a transient loss the client connects again by itself, to a new session with an
-    empty conversation: ``session_id`` changes.
     """
 
     def __init__(
@@ -164,6 +167,7 @@ class RealtimeClient:
         self._is_initialized = False
         self._has_been_initialized = False
 
+        self._ledger = Ledger()
         self._commands = PendingCommands()
         self._update_lock = asyncio.Lock()
         self._responses: dict[str, Response] = {}
@@ -226,6 +230,11 @@ class RealtimeClient:
         """The response in progress in the conversation, if there is one."""
         return self._active
 
+    @property
+    def item_ids(self) -> list[str]:
+        """The ids of the conversation's items, in order."""
+        return self._ledger.item_ids
+
     # --- Listeners
 
     def on(self, event: str, listener: Listener) -> Callable[[], None]:
@@ -281,10 +290,11 @@ class RealtimeClient:
             raise self._error or NotConnectedError()
 
     async def close(self) -> None:
-        """Close the socket and end everything that waits for it."""
+        """End the conversation and everything that waits for it; close the socket."""
         if (runner := self._runner) is None:
             return
         self._set_state(ConnectionState.CLOSING)
+        self._ledger.clear()
         runner.cancel()
         await asyncio.wait((runner,))
 
@@ -339,16 +349,8 @@ class RealtimeClient:
         Returns its id, which the caller may choose (at most 32 characters).
         """
         item = validate_item(item)
-        item_id = item.setdefault("id", f"item_{uuid4().hex[:24]}")
-        event: dict[str, Any] = {"type": "conversation.item.create", "item": item}
-        if previous_item_id is not None:
-            event["previous_item_id"] = previous_item_id
-        await self._command(
-            event,
-            acknowledged_by={"conversation.item.added", "conversation.item.done"},
-            claim=lambda event: True if event["item"]["id"] == item_id else None,
-        )
-        return str(item_id)
+        item.setdefault("id", f"item_{uuid4().hex[:24]}")
+        return await self._create_item(self._require_open(), item, previous_item_id)
 
     async def delete_item(self, item_id: str) -> None:
         """Delete an item of the conversation."""
@@ -456,8 +458,8 @@ class RealtimeClient:
         return {"api-key": self.options.api_key}
 
     async def _configure(self, connection: Connection) -> None:
-        """Read until the service has greeted and accepted the session config."""
-        configuring = asyncio.ensure_future(self._send_first_update(connection))
+        """Read until the session is as the last one was, or as it is to begin."""
+        configuring = asyncio.ensure_future(self._begin_session(connection))
         reading = asyncio.ensure_future(connection.read(self._receive))
         tasks: tuple[asyncio.Future[Any], ...] = (configuring, reading)
         try:
@@ -470,11 +472,28 @@ class RealtimeClient:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _send_first_update(self, connection: Connection) -> None:
+    async def _begin_session(self, connection: Connection) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(_CREATED_TIMEOUT):
                 await self._greeted.wait()
         await self._send_session_update(connection, self._config)
+        await self._replay(connection)
+
+    async def _replay(self, connection: Connection) -> None:
+        """Tell the new session what was said before. Raises ConnectionLostError.
+
+        What the service does not take is left out: the rest of the conversation is worth
+        more than none.
+        """
+        items = list(self._ledger.items())
+        outcomes = await asyncio.gather(
+            *(self._create_item(connection, item) for item in items),
+            return_exceptions=True,
+        )
+        for outcome in outcomes:
+            if isinstance(outcome, ConnectionLostError):
+                raise outcome
+        self._ledger.keep(outcome for outcome in outcomes if isinstance(outcome, str))
 
     async def _stay_connected(self) -> None:
         """Read, and connect again after a loss. Raises what cannot be helped."""
@@ -528,6 +547,7 @@ class RealtimeClient:
         self._commands.fail(error)
         responses, self._responses = self._responses, {}
         for response in responses.values():
+            self._ledger.hear(response)
             response.abandon(error)
         self._status.reset()
         if connection is not None:
@@ -595,6 +615,31 @@ class RealtimeClient:
             "session.updated",
             lambda event: True,
         )
+
+    async def _create_item(
+        self,
+        connection: Connection,
+        item: dict[str, Any],
+        previous_item_id: str | None = None,
+    ) -> str:
+        event: dict[str, Any] = {"type": "conversation.item.create", "item": item}
+        if previous_item_id is not None:
+            event["previous_item_id"] = previous_item_id
+
+        def claim(event: Event) -> str | None:
+            item_id: str = item["id"]
+            if event["item"]["id"] != item_id:
+                return None
+            self._ledger.sent(item, previous_item_id)
+            return item_id
+
+        created: str = await self._acknowledged(
+            connection,
+            event,
+            {"conversation.item.added", "conversation.item.done"},
+            claim,
+        )
+        return created
 
     async def _create_response(
         self, event: dict[str, Any], *, is_out_of_band: bool
@@ -732,7 +777,7 @@ class RealtimeClient:
         ):
             error["message"] = error["message"].replace(self.options.api_key, "***")
         _LOGGER.debug("The service reported an error: %s (%s)", error.get("type"), code)
-        if code in FATAL_CODES or self._state is ConnectionState.CONNECTING:
+        if code in FATAL_CODES or not self._is_initialized:
             self._fatal_error = error
         self._commands.refuse(error)
 
@@ -749,6 +794,14 @@ class RealtimeClient:
     def _on_cleared(self, _: Event) -> None:
         self._buffer_is_fresh = True
         self._status.buffer_cleared()
+
+    def _on_item(self, event: Event) -> None:
+        self._ledger.feed(event)
+
+    def _on_item_truncated(self, event: Event) -> None:
+        for response in self._responses.values():
+            self._ledger.hear(response)
+        self._ledger.feed(event)
 
     def _on_response_part(self, event: Event) -> None:
         response = self._response(event["response_id"])
@@ -788,6 +841,7 @@ class RealtimeClient:
 
     def _end_response(self, response: Response, described: Mapping[str, Any]) -> None:
         response.finish(described)
+        self._ledger.hear(response)
         self._responses.pop(response.id, None)
         self._ended_responses.append(response.id)
         if self._active is response:
@@ -807,6 +861,11 @@ class RealtimeClient:
         "input_audio_buffer.speech_stopped": _on_speech_stopped,
         "input_audio_buffer.committed": _on_committed,
         "input_audio_buffer.cleared": _on_cleared,
+        "conversation.item.added": _on_item,
+        "conversation.item.done": _on_item,
+        "conversation.item.deleted": _on_item,
+        "conversation.item.truncated": _on_item_truncated,
+        "conversation.item.input_audio_transcription.completed": _on_item,
         "response.created": _on_response_created,
         "response.done": _on_response_done,
         "response.output_audio.delta": _on_audio_delta,

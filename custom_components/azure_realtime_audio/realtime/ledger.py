@@ -1,0 +1,206 @@
+"""What the service's conversation holds, in writing, so that it can be told again."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from .emitter import Event
+from .response import Response
+
+# Beyond these the oldest items go, as the service's own truncation does. Either is far more
+# than what fits a model's context; the second bounds the memory that images take.
+MAX_ITEMS = 500
+MAX_CHARACTERS = 4 * 1024 * 1024
+
+# The service refuses longer item ids from clients.
+_MAX_ID_LENGTH = 32
+
+# Stands for what a person said where the service did not write it down.
+UNWRITTEN = "[spoken, not written down]"
+
+
+@dataclass(slots=True)
+class _Held:
+    """An item; ``said`` is what the model says in it, in words."""
+
+    item: dict[str, Any]
+    said: str = ""
+    audio_ms: int = 0
+    is_cut: bool = False
+    size: int = 0
+
+    def describe(self, item: Mapping[str, Any]) -> None:
+        """Take over the item as it is described, without its audio."""
+        content = [
+            {key: value for key, value in part.items() if key != "audio"}
+            for part in item.get("content") or ()
+        ]
+        self.item = {**item, "content": content}
+        self.size = len(orjson.dumps(self.item))
+        if item.get("role") == "assistant":
+            self.say("\n".join(filter(None, map(_words, content))))
+
+    def say(self, words: str) -> None:
+        """Take over what the model says, unless that has been cut."""
+        if words and not self.is_cut:
+            self.said = words
+
+    def cut(self, audio_end_ms: int) -> None:
+        """Cut the words in proportion to the audio: where each was spoken is not known."""
+        if audio_end_ms < self.audio_ms:
+            heard = audio_end_ms / self.audio_ms
+            self.said = self.said[: round(len(self.said) * heard)]
+            self.audio_ms = audio_end_ms
+        self.is_cut = True
+
+    def in_writing(self) -> dict[str, Any] | None:
+        """Return the item as a client can create it; None if it cannot be, or says nothing."""
+        item = self.item
+        keys: tuple[str, ...]
+        match item["type"]:
+            case "message" if content := self._content():
+                return {
+                    "id": item["id"],
+                    "type": "message",
+                    "role": item["role"],
+                    "content": content,
+                }
+            # The arguments of a call that was cut off are not whole.
+            case "function_call" if item.get("status", "completed") == "completed":
+                keys = ("call_id", "name", "arguments")
+            case "function_call_output":
+                keys = ("call_id", "output")
+            case _:
+                return None
+        return {key: item[key] for key in ("id", "type", *keys)}
+
+    def _content(self) -> list[dict[str, Any]]:
+        if self.item["role"] == "assistant":
+            return [{"type": "output_text", "text": self.said}] if self.said else []
+        return [
+            {"type": "input_text", "text": part.get("transcript") or UNWRITTEN}
+            if part["type"] == "input_audio"
+            else part
+            for part in self.item["content"]
+        ]
+
+
+class Ledger:
+    """The items of the conversation, in order, with the words that were said.
+
+    It hears the service's events in GA's form. The ``conversation.item`` events alone tell
+    what there is, so what is said out of band never gets in.
+    """
+
+    def __init__(self) -> None:
+        """Begin with an empty conversation."""
+        self._held: list[_Held] = []
+
+    @property
+    def item_ids(self) -> list[str]:
+        """The ids of the items, in order."""
+        return [held.item["id"] for held in self._held]
+
+    def feed(self, event: Event) -> None:
+        """Take in an event about an item of the conversation."""
+        match event["type"]:
+            case "conversation.item.added":
+                self._add(event["item"], event.get("previous_item_id"))
+            case "conversation.item.done":
+                self._complete(event["item"], event.get("previous_item_id"))
+            case "conversation.item.deleted":
+                self.keep(id_ for id_ in self.item_ids if id_ != event["item_id"])
+            case "conversation.item.truncated":
+                if held := self._find(event["item_id"]):
+                    held.cut(event["audio_end_ms"])
+            case "conversation.item.input_audio_transcription.completed":
+                self._transcribe(event)
+
+    def sent(self, item: Mapping[str, Any], previous_item_id: str | None) -> None:
+        """Note the item as the client sent it: the service's echo may leave things out.
+
+        Only the client knows whether it is the first one: the echo then has no previous
+        item, like that of an item of which the service does not tell the place.
+        """
+        self._add(item, previous_item_id)
+        held = self._find(item["id"])
+        assert held is not None
+        held.describe(item)
+        if previous_item_id == "root":
+            self._held.remove(held)
+            self._held.insert(0, held)
+
+    def hear(self, response: Response) -> None:
+        """Take over what a response has said so far."""
+        parts: dict[str, dict[int, str]] = {}
+        for delta in response.deltas:
+            said = parts.setdefault(delta.item_id, {})
+            said[delta.content_index] = said.get(delta.content_index, "") + delta.text
+        for item_id, audio_ms in response.audio_ms_by_item.items():
+            if (held := self._find(item_id)) and not held.is_cut:
+                held.audio_ms = audio_ms
+        for item_id, said in parts.items():
+            if held := self._find(item_id):
+                held.say("\n".join(filter(None, said.values())))
+
+    def items(self) -> Iterator[dict[str, Any]]:
+        """Yield the items to create in an empty conversation, so that it equals this one.
+
+        What was spoken becomes text. A function call that is not answered yet is among
+        them, for its answer needs it; an answer without its call would be refused.
+        """
+        calls = set()
+        for held in self._held:
+            held.item["id"] = held.item["id"][-_MAX_ID_LENGTH:]
+            item = held.in_writing()
+            if item is None:
+                continue
+            if item["type"] == "function_call":
+                calls.add(item["call_id"])
+            if item["type"] != "function_call_output" or item["call_id"] in calls:
+                yield item
+
+    def keep(self, item_ids: Iterable[str]) -> None:
+        """Forget all items but these."""
+        kept = set(item_ids)
+        self._held = [held for held in self._held if held.item["id"] in kept]
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._held.clear()
+
+    def _find(self, item_id: str) -> _Held | None:
+        return next((held for held in self._held if held.item["id"] == item_id), None)
+
+    def _add(self, item: Mapping[str, Any], previous_item_id: str | None) -> None:
+        if self._find(item["id"]):
+            return
+        held = _Held({})
+        held.describe(item)
+        previous = self._find(previous_item_id) if previous_item_id else None
+        position = self._held.index(previous) + 1 if previous else len(self._held)
+        self._held.insert(position, held)
+        size = sum(held.size for held in self._held)
+        while len(self._held) > 1 and (
+            len(self._held) > MAX_ITEMS or size > MAX_CHARACTERS
+        ):
+            size -= self._held.pop(0).size
+
+    def _complete(self, item: Mapping[str, Any], previous_item_id: str | None) -> None:
+        """Take over what the model has finished; the rest is known since it was added."""
+        self._add(item, previous_item_id)
+        held = self._find(item["id"])
+        if held and held.item.get("status") == "in_progress":
+            held.describe(item)
+
+    def _transcribe(self, event: Event) -> None:
+        if held := self._find(event["item_id"]):
+            part = held.item["content"][event["content_index"]]
+            part["transcript"] = event["transcript"].strip()
+
+
+def _words(part: Mapping[str, Any]) -> str:
+    words: str = part.get("text") or part.get("transcript") or ""
+    return words

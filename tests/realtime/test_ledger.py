@@ -1,0 +1,268 @@
+"""What is told again after a loss: the conversation as it was, in writing."""
+
+import asyncio
+from random import Random
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings, strategies as st
+import pytest
+
+from custom_components.azure_realtime_audio.realtime import (
+    ConnectionState,
+    RealtimeClient,
+)
+from custom_components.azure_realtime_audio.realtime.ledger import (
+    MAX_CHARACTERS,
+    MAX_ITEMS,
+    Ledger,
+)
+from emulator import Emulator, Reply
+
+from .conftest import MakeClient
+from .small_talk import SmallTalk
+from .test_client import SPEECH, next_event, user_text
+
+WRITTEN_DOWN = {
+    "turn_detection": None,
+    "input_audio_transcription": {"model": "gpt-4o-mini-transcribe"},
+}
+
+
+@given(random=st.randoms(use_true_random=False))
+@settings(
+    max_examples=12,
+    deadline=None,
+    # The fixtures have no state but the emulator's, of which each example takes a new session.
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+async def test_both_sides_know_the_same(
+    emulator: Emulator,
+    make_client: MakeClient,
+    api_version: str | None,
+    random: Random,
+) -> None:
+    """Whatever happens: none lost, none doubled, all in order."""
+    often = {"max_reconnect_attempts": 1000, "max_reconnect_delay": 0.01}
+    async with make_client(
+        often, session_config=WRITTEN_DOWN, api_version=api_version
+    ) as client:
+        talk = SmallTalk(emulator, client, random)
+        for _ in range(25):
+            await talk.go_on()
+
+
+@pytest.fixture
+async def client(make_client: MakeClient, api_version: str | None) -> RealtimeClient:
+    """Return a connected client that gets what is spoken in writing, of each dialect."""
+    client = make_client(session_config=WRITTEN_DOWN, api_version=api_version)
+    await client.connect()
+    return client
+
+
+async def lose_connection(emulator: Emulator, client: RealtimeClient) -> None:
+    """Cut the connection and wait for the next one."""
+    opened = asyncio.ensure_future(
+        next_event(client, "connection_changed", state=ConnectionState.OPEN)
+    )
+    emulator.sessions[-1].abort()
+    await opened
+
+
+def said(emulator: Emulator) -> list[str]:
+    """Return what the newest session's conversation says."""
+    return [item.text for item in emulator.sessions[-1].conversation]
+
+
+async def test_spoken_turn_becomes_text(
+    emulator: Emulator, client: RealtimeClient
+) -> None:
+    """What both said is known to the new session; of the model's words, those heard."""
+    emulator.hears.append("Is the door locked?")
+    emulator.replies.append(Reply(text="It is. Shall I open it?", pcm=bytes(48_000)))
+    written = asyncio.ensure_future(
+        next_event(client, "conversation.item.input_audio_transcription.completed")
+    )
+    await client.append_pcm(SPEECH)
+    await client.commit_audio()
+    await written
+    response = await (await client.create_response()).done()
+    await client.truncate_item(response.item_ids[0], 0, 250)
+    ids = client.item_ids
+    await lose_connection(emulator, client)
+    assert said(emulator) == ["Is the door locked?", "It is."]
+    assert client.item_ids == ids == [i.id for i in emulator.sessions[-1].conversation]
+    assert emulator.sessions[-1].received.of("response.create") == []
+
+
+async def test_interrupted_in_mid_sentence(
+    emulator: Emulator, client: RealtimeClient
+) -> None:
+    """A truncation counts by what had been said when the person interrupted."""
+    reply = Reply(text="one two", pcm=bytes(9_600), hold=asyncio.Event())
+    emulator.replies.append(reply)
+    speaking = asyncio.ensure_future(next_event(client, "response.output_audio.delta"))
+    response = await client.create_response()
+    await speaking
+    await client.truncate_item(response.item_ids[0], 0, 50)
+    await response.cancel()
+    await lose_connection(emulator, client)
+    assert said(emulator) == ["on"]  # of "one" in 100 ms
+
+
+async def test_what_cannot_be_told_again(
+    emulator: Emulator, client: RealtimeClient
+) -> None:
+    """A refused item does not stop the others, and the conversation goes on without it."""
+    for text in ("a", "b", "c"):
+        await client.create_conversation_item(user_text(text))
+    emulator.faults.add("refuse:conversation.item.create*1")
+    await lose_connection(emulator, client)
+    assert sorted(said(emulator)) == ["b", "c"]
+    await client.create_conversation_item(user_text("d"))
+    await lose_connection(emulator, client)
+    assert said(emulator) == ["b", "c", "d"]
+
+
+async def test_lost_again_while_telling(
+    emulator: Emulator, client: RealtimeClient
+) -> None:
+    """A connection that breaks in the middle of it takes nothing along."""
+    for text in ("a", "b"):
+        await client.create_conversation_item(user_text(text))
+    emulator.faults.add("abort_on:conversation.item.create*1")
+    await lose_connection(emulator, client)
+    assert len(emulator.sessions) == 3
+    assert said(emulator) == ["a", "b"]
+
+
+async def test_conversation_survives_a_fatal_loss(
+    emulator: Emulator, client: RealtimeClient
+) -> None:
+    """What the client could not help ends the connection, not the conversation."""
+    await client.create_conversation_item(user_text("hello"))
+    closed = asyncio.ensure_future(
+        next_event(client, "connection_changed", state=ConnectionState.CLOSED)
+    )
+    await emulator.sessions[-1].close(3000)
+    await closed
+    await client.connect()
+    assert said(emulator) == ["hello"]
+
+
+async def test_close_ends_the_conversation(
+    emulator: Emulator, client: RealtimeClient
+) -> None:
+    """Whoever closes begins anew."""
+    await client.create_conversation_item(user_text("hello"))
+    await client.close()
+    await client.connect()
+    assert (said(emulator), client.item_ids) == ([], [])
+
+
+async def test_tool_outlives_the_connection(
+    emulator: Emulator, client: RealtimeClient
+) -> None:
+    """The call is told again, so that its output has its place; it is not made again."""
+    emulator.replies.append(Reply(tool_calls=[("turn_on", {"name": "lamp"})]))
+    response = await (await client.create_response()).done()
+    (call,) = response.tool_calls
+    await lose_connection(emulator, client)
+    await client.create_conversation_item(
+        {"type": "function_call_output", "call_id": call.call_id, "output": "done"}
+    )
+    called, output = emulator.sessions[-1].conversation
+    assert called.fields == {
+        "call_id": call.call_id,
+        "name": "turn_on",
+        "arguments": '{"name": "lamp"}',
+    }
+    assert (called.id, output.text) == (call.item_id, "done")
+    assert client.active_response is None
+
+
+async def test_echo_that_leaves_things_out(
+    emulator: Emulator, client: RealtimeClient
+) -> None:
+    """The client knows what it sent."""
+    emulator.faults.add("no_ack:conversation.item.create*1")
+    creating = asyncio.ensure_future(
+        client.create_conversation_item({"id": "item_1", **user_text("hello")})
+    )
+    session = emulator.sessions[-1]
+    await session.wait_for("conversation.item.create")
+    name = "added" if client.dialect == "ga" else "created"
+    echo = {"id": "item_1", "type": "message", "role": "user", "status": "completed"}
+    await session.send({"type": f"conversation.item.{name}", "item": echo})
+    await creating
+    await lose_connection(emulator, client)
+    assert said(emulator) == ["hello"]
+
+
+def added(number: int, **item: Any) -> dict[str, Any]:
+    """Return the service's word of a new item."""
+    item = {"id": f"item_{number}", **user_text(f"{number}"), **item}
+    return {"type": "conversation.item.added", "item": item}
+
+
+def test_oldest_go_first() -> None:
+    """The ledger is bounded by the number of items and by their size; the newest stays."""
+    ledger = Ledger()
+    for number in range(MAX_ITEMS + 2):
+        ledger.feed(added(number))
+    assert len(ledger.item_ids) == MAX_ITEMS
+    assert ledger.item_ids[0] == "item_2"
+    image = {"type": "input_image", "image_url": "x" * (MAX_CHARACTERS // 2)}
+    ledger.feed(added(1000, content=[image]))
+    assert len(ledger.item_ids) == MAX_ITEMS
+    ledger.feed(added(1001, content=[image]))
+    assert ledger.item_ids == ["item_1001"]
+    ledger.feed(added(1002, content=[image, image]))
+    assert [item["content"] for item in ledger.items()] == [[image, image]]
+
+
+def test_ids_that_the_service_gave() -> None:
+    """A client may not choose an id that long."""
+    ledger = Ledger()
+    ledger.feed(added(0, id="item_of_somebody_who_likes_to_make_long_names"))
+    (item,) = ledger.items()
+    assert len(item["id"]) == 32
+    assert ledger.item_ids == [item["id"]]
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"type": "mcp_list_tools", "server_label": "a", "tools": []},
+        {
+            "type": "function_call",
+            "status": "incomplete",
+            "arguments": "{",
+            "name": "a",
+        },
+        {"type": "function_call_output", "call_id": "call_1", "output": "{}"},
+        {"role": "assistant", "content": []},
+    ],
+)
+def test_what_nobody_can_create(item: dict[str, Any]) -> None:
+    """Such items stay behind."""
+    ledger = Ledger()
+    ledger.feed(added(0, **item))
+    assert list(ledger.items()) == []
+
+
+def test_events_of_items_unheard_of() -> None:
+    """They change nothing."""
+    ledger = Ledger()
+    ledger.feed(added(0))
+    for event in (
+        {"type": "conversation.item.deleted", "item_id": "item_1"},
+        {"type": "conversation.item.truncated", "item_id": "x", "audio_end_ms": 1},
+        {
+            "type": "conversation.item.input_audio_transcription.completed",
+            "item_id": "item_1",
+            "content_index": 0,
+            "transcript": "hello",
+        },
+    ):
+        ledger.feed(event)
+    assert [item["content"][0]["text"] for item in ledger.items()] == ["0"]
