@@ -13,7 +13,7 @@ from statistics import median, quantiles
 import sys
 import time
 
-from .arms import Arm, bare_socket, client, openai_sdk
+from .arms import Arm, bare_socket, by_hand, client, openai_sdk
 from .server import DELTA_BYTES
 
 APPEND = bytes(1536)  # 32 ms of PCM16 at 24 kHz
@@ -22,6 +22,7 @@ DELTAS = 250  # per round
 INTERVAL_US = 1500  # between deltas: each wakes the event loop by itself
 
 BARE = "bare aiohttp"
+BY_HAND = "by hand: base64 and JSON"
 CLIENT = "RealtimeClient"
 SDK = "openai SDK"
 
@@ -81,6 +82,7 @@ async def bench(rounds: int) -> None:
         port = await stack.enter_async_context(server())
         arms: dict[str, Arm] = {
             BARE: await stack.enter_async_context(bare_socket(port)),
+            BY_HAND: await stack.enter_async_context(by_hand(port)),
             CLIENT: await stack.enter_async_context(client(port)),
             SDK: await stack.enter_async_context(openai_sdk(port)),
         }

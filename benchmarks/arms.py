@@ -5,6 +5,7 @@ one spoken response as PCM. Only how it does so differs.
 """
 
 from base64 import b64decode, b64encode
+from binascii import a2b_base64, b2a_base64
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 import json
@@ -13,6 +14,7 @@ from typing import Any, Protocol, override
 import aiohttp
 from openai import AsyncOpenAI
 from openai.resources.realtime.realtime import AsyncRealtimeConnection
+import orjson
 
 from custom_components.azure_realtime_audio.realtime import (
     RealtimeClient,
@@ -21,6 +23,8 @@ from custom_components.azure_realtime_audio.realtime import (
 
 API_KEY = "bench"
 DEPLOYMENT = "bench"
+
+_APPEND = b'{"type":"input_audio_buffer.append","audio":"'
 
 
 class Arm(Protocol):
@@ -60,6 +64,39 @@ class BareSocket(Arm):
         ):
             received += len(text)
         return received
+
+
+class ByHand(Arm):
+    """The least that whoever wants PCM has to do: base64, and one JSON parse a frame."""
+
+    def __init__(self, websocket: aiohttp.ClientWebSocketResponse[bool]) -> None:
+        """Take an open websocket whose frames stay bytes."""
+        self._websocket = websocket
+
+    @override
+    async def append(self, pcm: bytes, count: int) -> None:
+        for _ in range(count):
+            audio = b2a_base64(pcm, newline=False)
+            await self._send(_APPEND + audio + b'"}')
+        await self._send(_event("input_audio_buffer.commit").encode())
+        while b"conversation.item.done" not in (await self._websocket.receive()).data:
+            pass
+
+    @override
+    async def receive(self, asked: dict[str, str]) -> int:
+        await self._send(
+            _event("response.create", response={"metadata": asked}).encode()
+        )
+        received = 0
+        while True:
+            event = orjson.loads((await self._websocket.receive()).data)
+            if event["type"] == "response.output_audio.delta":
+                received += len(a2b_base64(event["delta"]))
+            elif event["type"] == "response.done":
+                return received
+
+    async def _send(self, frame: bytes) -> None:
+        await self._websocket.send_frame(frame, aiohttp.WSMsgType.TEXT)
 
 
 class Client(Arm):
@@ -119,15 +156,31 @@ class OpenAISdk(Arm):
 @asynccontextmanager
 async def bare_socket(port: int) -> AsyncGenerator[BareSocket]:
     """Open the arm that everything is compared with."""
+    async with _websocket(port, decode_text=True) as websocket:
+        yield BareSocket(websocket)
+
+
+@asynccontextmanager
+async def by_hand(port: int) -> AsyncGenerator[ByHand]:
+    """Open the arm that tells how little is possible."""
+    async with _websocket(port, decode_text=False) as websocket:
+        yield ByHand(websocket)
+
+
+@asynccontextmanager
+async def _websocket(
+    port: int, *, decode_text: bool
+) -> AsyncGenerator[aiohttp.ClientWebSocketResponse[bool]]:
     async with (
         aiohttp.ClientSession() as session,
         session.ws_connect(
             f"ws://127.0.0.1:{port}/openai/v1/realtime?model={DEPLOYMENT}",
             compress=0,
             max_msg_size=0,
+            decode_text=decode_text,
         ) as websocket,
     ):
-        yield BareSocket(websocket)
+        yield websocket
 
 
 @asynccontextmanager
