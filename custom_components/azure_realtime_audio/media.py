@@ -47,7 +47,8 @@ async def async_append_base64(
     """Append base64 of raw mono audio; returns its duration in ms.
 
     ``audio_format`` is one of AUDIO_FORMATS; without a ``sample_rate`` in Hz it is the
-    format's own. Raises RealtimeError.
+    format's own. Raises RealtimeError, and HomeAssistantError if it is more than
+    MAX_AUDIO_SECONDS.
     """
     if decode := _G711_DECODERS.get(audio_format):
         pcm = decode(_decoded(audio))
@@ -55,6 +56,8 @@ async def async_append_base64(
     else:
         pcm = decode_base64(audio)
         sample_rate = sample_rate or SAMPLE_RATE
+    if len(pcm) > MAX_AUDIO_SECONDS * 2 * sample_rate:
+        raise translated("audio_too_long", seconds=str(MAX_AUDIO_SECONDS))
     for chunk in pcm_chunks(pcm):
         await client.append_pcm(chunk, sample_rate=sample_rate)
     return len(pcm) * 1000 // (2 * sample_rate)
@@ -95,13 +98,22 @@ async def async_file_input(hass: HomeAssistant, path: str) -> MediaInput:
 
     Raises ServiceValidationError.
     """
-    if not await hass.async_add_executor_job(hass.config.is_allowed_path, path):
+
+    def allowed() -> Path | None:
+        try:
+            file = Path(path).resolve()
+            return file if hass.config.is_allowed_path(str(file)) else None
+        except OSError, ValueError:  # no path at all
+            return None
+
+    # What was checked is what is opened: a link may change in between.
+    if (file := await hass.async_add_executor_job(allowed)) is None:
         raise ServiceValidationError(
             translation_domain=DOMAIN,
             translation_key="path_not_allowed",
             translation_placeholders={"path": path},
         )
-    return await _async_existing_file(hass, Path(path), path)
+    return await _async_existing_file(hass, file, path)
 
 
 async def async_media_input(hass: HomeAssistant, media_content_id: str) -> MediaInput:

@@ -1,0 +1,117 @@
+"""What an action may read, and who may call it."""
+
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+from homeassistant.auth.models import User
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import (
+    HomeAssistantError,
+    ServiceValidationError,
+    Unauthorized,
+)
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.azure_realtime_audio import media
+from custom_components.azure_realtime_audio.const import DOMAIN
+from custom_components.azure_realtime_audio.services import ACTIONS
+from emulator import Emulator
+from tests.talk import AGENT
+
+MINIMAL: dict[str, dict[str, Any]] = {
+    "append_audio": {"audio": "AAAA"},
+    "create_conversation_item": {"text": "hello"},
+    "delete_item": {"item_id": "item_1"},
+    "truncate_item": {"item_id": "item_1", "audio_end_ms": 0},
+    "update_session": {"session": {"instructions": "obey"}},
+}
+
+
+async def act(hass: HomeAssistant, action: str, context: Context, **data: Any) -> None:
+    """Call an action on the assistant."""
+    await hass.services.async_call(
+        DOMAIN, action, {"entity_id": AGENT} | data, blocking=True, context=context
+    )
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+async def test_who_may_not_control_the_assistant(
+    hass: HomeAssistant,
+    init_integration: MockConfigEntry,
+    emulator: Emulator,
+    hass_read_only_user: User,
+    action: str,
+) -> None:
+    """Somebody who may only look is refused by every action, before anything is sent."""
+    context = Context(user_id=hass_read_only_user.id)
+    with pytest.raises(Unauthorized):
+        await act(hass, action, context, **MINIMAL.get(action, {}))
+    assert len(emulator.sessions) == 1  # the set-up's
+
+
+async def test_link_out_of_the_allowed_folder(
+    hass: HomeAssistant, init_integration: MockConfigEntry, tmp_path: Path
+) -> None:
+    """Where a file is decides, not by which way it is named."""
+    allowed, secret = tmp_path / "allowed", tmp_path / "secrets.wav"
+    allowed.mkdir()
+    secret.write_bytes(b"RIFF")
+    (allowed / "link.wav").symlink_to(secret)
+    (allowed / "folder").symlink_to(tmp_path)
+    hass.config.allowlist_external_dirs = {str(allowed)}
+    for path in (
+        allowed / "link.wav",
+        allowed / "folder" / "secrets.wav",
+        allowed / ".." / "secrets.wav",
+        f"file:{secret}",
+        f"{allowed}/\x00",
+    ):
+        with pytest.raises(ServiceValidationError):
+            await act(hass, "append_audio", Context(), path=str(path))
+
+
+async def test_more_base64_than_a_file_may_have(
+    hass: HomeAssistant,
+    init_integration: MockConfigEntry,
+    emulator: Emulator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The bound is one of time, the same as that of a file; nothing of it is sent."""
+    monkeypatch.setattr(media, "MAX_AUDIO_SECONDS", 2)
+    second = bytes(16_000)
+    rates = {"audio_format": "pcm16", "sample_rate": 8000}
+    await act(
+        hass, "append_audio", Context(), audio=b64encode(second * 2).decode(), **rates
+    )
+    sent = len(emulator.sessions[-1].received.of("input_audio_buffer.append"))
+    with pytest.raises(HomeAssistantError, match="longer than 2 seconds"):
+        await act(
+            hass,
+            "append_audio",
+            Context(),
+            audio=b64encode(second * 2 + b"\0\0").decode(),
+            **rates,
+        )
+    assert len(emulator.sessions[-1].received.of("input_audio_buffer.append")) == sent
+
+
+@pytest.mark.parametrize(
+    "audio",
+    ["AAAA AAAA", "AAAA\n", "AAA", "AA=A", "AAAA====", "-_-_", "é", "\x00", " AAAA"],
+)
+@pytest.mark.parametrize("audio_format", media.AUDIO_FORMATS)
+async def test_base64_is_strict(
+    hass: HomeAssistant,
+    init_integration: MockConfigEntry,
+    emulator: Emulator,
+    audio: str,
+    audio_format: str,
+) -> None:
+    """What a lenient reader would skip is refused."""
+    with pytest.raises(HomeAssistantError, match="base64"):
+        await act(
+            hass, "append_audio", Context(), audio=audio, audio_format=audio_format
+        )
+    assert not emulator.sessions[-1].received.of("input_audio_buffer.append")

@@ -1,0 +1,145 @@
+"""The key goes to the server that was meant, and to no other."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import ipaddress
+from pathlib import Path
+import ssl
+from threading import Thread
+
+import aiohttp
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from homeassistant.config_entries import SOURCE_USER
+from homeassistant.const import CONF_API_KEY
+from homeassistant.core import HomeAssistant
+import pytest
+
+from custom_components.azure_realtime_audio.const import (
+    CONF_DEPLOYMENT,
+    CONF_HOST_NAME,
+    DOMAIN,
+)
+from custom_components.azure_realtime_audio.realtime import (
+    CannotConnectError,
+    RealtimeClient,
+    RealtimeOptions,
+)
+
+KEY = "0123456789abcdef"
+LOOPBACK = "127.0.0.1"
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a certificate for this machine, signed by nobody but itself; with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, LOOPBACK)])
+    address = x509.IPAddress(ipaddress.ip_address(LOOPBACK))
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "self_signed.pem"
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + made.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+@contextmanager
+def server(
+    certificate: Path, status: int = 200, location: str = ""
+) -> Iterator[tuple[int, list[Message]]]:
+    """Serve HTTPS: the same answer to everything. Yields the port and all headers asked with.
+
+    In a thread, for a handshake that the other side breaks off is no error there.
+    """
+    requests: list[Message] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        """Keep what is asked, and answer."""
+
+        def do_GET(self) -> None:
+            """Answer."""
+            requests.append(self.headers)
+            self.send_response(status)
+            self.send_header("Location", location)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    with ThreadingHTTPServer((LOOPBACK, 0), Handler) as http:
+        http.socket = context.wrap_socket(http.socket, server_side=True)
+        thread = Thread(target=http.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield http.server_port, requests
+        finally:
+            http.shutdown()
+            thread.join()
+
+
+@pytest.mark.usefixtures("socket_enabled")
+async def test_certificate_nobody_vouches_for(
+    hass: HomeAssistant, certificate: Path
+) -> None:
+    """The form refuses the host, and the server has seen no request."""
+    with server(certificate) as (port, requests):
+        flow = await hass.config_entries.flow.async_init(
+            DOMAIN, context={"source": SOURCE_USER}
+        )
+        form = {
+            CONF_HOST_NAME: f"https://{LOOPBACK}:{port}",
+            CONF_DEPLOYMENT: "gpt-realtime",
+            CONF_API_KEY: KEY,
+            "advanced": {},
+        }
+        result = await hass.config_entries.flow.async_configure(flow["flow_id"], form)
+        assert list((result["errors"] or {}).values()) == ["cannot_connect"]
+        assert not requests
+
+
+@pytest.mark.usefixtures("socket_enabled")
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_redirect_is_not_followed(certificate: Path, status: int) -> None:
+    """Not even over TLS that is trusted: the key would go along."""
+    trusted = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=certificate))
+    with server(certificate) as (elsewhere, astray):
+        location = f"https://{LOOPBACK}:{elsewhere}/elsewhere"
+        with server(certificate, status, location) as (port, requests):
+            async with aiohttp.ClientSession(connector=trusted) as http:
+                client = RealtimeClient(
+                    RealtimeOptions(
+                        host_name=f"{LOOPBACK}:{port}",
+                        deployment="gpt-realtime",
+                        api_key=KEY,
+                    ),
+                    session=http,
+                )
+                with pytest.raises(CannotConnectError, match=str(status)):
+                    await client.connect()
+    assert [request["api-key"] for request in requests] == [KEY]
+    assert not astray
