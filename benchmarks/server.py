@@ -22,6 +22,8 @@ from typing import Any, override
 DELTA_BYTES = 4800  # PCM16 of one audio delta: 100 ms at 24 kHz
 _LONGEST_COMMAND = 1000  # bytes; whatever is longer is an append, which nobody looks at
 
+_EVENT_NUMBERS = itertools.count()
+
 _ACCEPT_SUFFIX = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455
 
 _SESSION = {
@@ -146,12 +148,15 @@ def _spoken_response(number: int, deltas: int) -> Iterator[bytes]:
     of_response = {"response_id": response["id"], "output_index": 0}
     of_part = of_response | {"item_id": item["id"], "content_index": 0}
     audio = b64encode(bytes(range(240)) * (DELTA_BYTES // 240)).decode()
-    delta = _event("response.output_audio.delta", **of_part, delta=audio)
+    # Enough of them that none looks like one that came twice.
+    some_deltas = [
+        _event("response.output_audio.delta", **of_part, delta=audio) for _ in range(64)
+    ]
     yield _event("response.created", response=response | {"status": "in_progress"})
     yield _event("response.output_item.added", **of_response, item=item)
     yield _event("conversation.item.added", item=item)
     yield _event("response.content_part.added", **of_part, part={"type": "audio"})
-    yield from itertools.repeat(delta, deltas)
+    yield from itertools.islice(itertools.cycle(some_deltas), deltas)
     yield _event("response.output_audio.done", **of_part)
     yield _event("response.content_part.done", **of_part, part={"type": "audio"})
     yield _event("response.output_item.done", **of_response, item=item)
@@ -164,7 +169,7 @@ def _item(number: int, role: str) -> dict[str, Any]:
 
 
 def _event(kind: str, **fields: Any) -> bytes:
-    event = {"type": kind, "event_id": "event_bench", **fields}
+    event = {"type": kind, "event_id": f"event_{next(_EVENT_NUMBERS)}", **fields}
     return _frame(Opcode.TEXT, json.dumps(event, separators=(",", ":")).encode())
 
 

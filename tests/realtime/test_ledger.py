@@ -20,7 +20,7 @@ from emulator import Emulator, Reply
 
 from .conftest import MakeClient
 from .small_talk import SmallTalk
-from .test_client import SPEECH, next_event, user_text
+from .test_client import SPEECH, next_event, record, user_text
 
 WRITTEN_DOWN = {
     "turn_detection": None,
@@ -266,3 +266,34 @@ def test_events_of_items_unheard_of() -> None:
     ):
         ledger.feed(event)
     assert [item["content"][0]["text"] for item in ledger.items()] == ["0"]
+
+
+async def test_doubled_events_count_once(
+    emulator: Emulator, client: RealtimeClient
+) -> None:
+    """Whoever listens hears an event once, and what is said is said once."""
+    emulator.faults.add("doubled_events")
+    emulator.replies.append(
+        Reply(text="It is on.", audio=False, tool_calls=[("turn_on", {})])
+    )
+    heard = record(client, "*")
+    await client.create_conversation_item(user_text("hello"))
+    response = await (await client.create_response()).done()
+    assert (response.text, len(response.tool_calls)) == ("It is on.", 1)
+    # Preview tells in one event what GA tells in two.
+    kinds = [(event["type"], event.get("event_id")) for event in heard]
+    assert len(set(kinds)) == len(kinds)
+    emulator.faults.clear()
+    await lose_connection(emulator, client)
+    assert said(emulator) == ["hello", "It is on.", ""]
+
+
+async def test_events_without_an_id_are_never_the_same(
+    emulator: Emulator, client: RealtimeClient
+) -> None:
+    """Some gateways give none."""
+    heard = record(client, "rate_limits.updated")
+    for _ in range(2):
+        await emulator.sessions[-1].send({"type": "rate_limits.updated"})
+    await client.create_conversation_item(user_text("hello"))
+    assert len(heard) == 2

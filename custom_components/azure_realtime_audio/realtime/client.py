@@ -51,6 +51,8 @@ MAX_APPEND_BYTES = 15 * 1024 * 1024
 _CREATED_TIMEOUT = 3.0
 # How many ended responses are remembered, so that their late events are dropped.
 _ENDED_RESPONSES = 64
+# How many events are remembered by their id, so that one that comes again is dropped.
+_RECENT_EVENTS = 8
 
 _APPEND_PREFIX = b'{"type":"input_audio_buffer.append","audio":"'
 _APPEND_SUFFIX = b'"}'
@@ -161,6 +163,7 @@ class RealtimeClient:
         self._connection: Connection | None = None
         self._runner: asyncio.Task[None] | None = None
         self._decoder = Decoder(self.endpoint.dialect)
+        self._recent_events: deque[str] = deque(maxlen=_RECENT_EVENTS)
         self._fatal_error: Mapping[str, Any] | None = None
 
         self._session: dict[str, Any] = {}
@@ -731,7 +734,12 @@ class RealtimeClient:
 
     def _receive(self, frame: bytes) -> None:
         try:
-            for event in self._decoder.decode(orjson.loads(frame)):
+            received = orjson.loads(frame)
+            if (event_id := received.get("event_id")) is not None:
+                if event_id in self._recent_events:
+                    return
+                self._recent_events.append(event_id)
+            for event in self._decoder.decode(received):
                 self._dispatch(event)
         except _MALFORMED as err:
             _LOGGER.debug("Ignored a frame that is no event: %s", type(err).__name__)
