@@ -24,8 +24,6 @@ _BYTES_PER_SECOND = 2 * SAMPLE_RATE
 _APPEND_BYTES = _BYTES_PER_SECOND * 20 // 1000
 # What may be said before the session is open.
 MAX_BUFFERED_BYTES: Final = 30 * _BYTES_PER_SECOND
-# What server VAD gets when the microphone ends first: it waits for silence.
-_CLOSING_SILENCE = bytes(_BYTES_PER_SECOND)
 # Below this no sample is speech, of 32768: where nobody else can tell whether there was
 # any, Home Assistant's own timeout may have ended the turn.
 _QUIET = 300
@@ -190,7 +188,6 @@ class Hearing:
         elif not self._started.done():
             if not is_cut:
                 return
-            await client.append_pcm(_CLOSING_SILENCE, sample_rate=SAMPLE_RATE)
             await self._async_wait(self._started, seconds=COMMIT_SECONDS)
             if not self._started.done():
                 return

@@ -138,7 +138,9 @@ class Turn:
         """
         assert self._session is not None
         if self._session.transcribes:
-            begun = asyncio.ensure_future(_async_begun(self.response))
+            begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            if self.response is not None:
+                begun = asyncio.ensure_future(_async_begun(self.response))
             try:
                 await self._hearing.async_words(begun, TRANSCRIPT_SECONDS)
             finally:
@@ -324,11 +326,8 @@ class Turn:
                 await self._session.client.delete_item(item_id)
 
 
-async def _async_begun(response: Response | None) -> None:
-    """Wait until a response has anything to say or do, or ends; for ever without one."""
-    if response is None:
-        await asyncio.Event().wait()
-        return
+async def _async_begun(response: Response) -> None:
+    """Wait until a response has anything to say or do, or ends."""
     while not (response.deltas or response.is_done):
         await response.changed()
 
