@@ -217,7 +217,7 @@ async def test_loss_ends_what_waits(
     assert client.active_response is None
     assert not client.is_initialized
     with pytest.raises(NotConnectedError):
-        await client.append_pcm(bytes(480))
+        await client.commit_audio()
     await client.connect()  # waits for the connection that is being made
     assert client.is_initialized
 

@@ -54,6 +54,11 @@ _ENDED_RESPONSES = 64
 # How many events are remembered by their id, so that one that comes again is dropped.
 _RECENT_EVENTS = 8
 
+# For so long after a loss what the person says is kept for the next connection. Seconds.
+_KEPT_AFTER_LOSS = 5.0
+# How much of it is kept: a minute of PCM16, in characters of base64.
+_KEPT_AUDIO = 60 * 2 * SAMPLE_RATE * 4 // 3
+
 _APPEND_PREFIX = b'{"type":"input_audio_buffer.append","audio":"'
 _APPEND_SUFFIX = b'"}'
 
@@ -179,6 +184,10 @@ class RealtimeClient:
         self._creating: asyncio.Future[Any] | None = None
 
         self._buffer_is_fresh = True
+        # What was appended since the last commit, in base64.
+        self._half_spoken: deque[bytes] = deque()
+        self._half_spoken_size = 0
+        self._lost_at: float | None = None
         self._is_manual = True
         self._input_format = _PCM
         self._input_encoding: Callable[[bytes], bytes] | None = None
@@ -306,7 +315,8 @@ class RealtimeClient:
     async def append_audio(self, base64_audio: str) -> None:
         """Append base64 of audio in the session's input format (24 kHz PCM16).
 
-        At most 15 MiB. The service does not acknowledge it. Raises InvalidAudioError.
+        At most 15 MiB. The service does not acknowledge it. While a connection that was
+        lost comes back it is kept, for 5 seconds. Raises InvalidAudioError.
         """
         decode_base64(base64_audio, self._input_format)
         await self._append(base64_audio.encode())
@@ -337,6 +347,7 @@ class RealtimeClient:
     async def clear_audio_buffer(self) -> None:
         """Throw away what was appended since the last commit."""
         self._resampler = None
+        self._forget_half_spoken()
         await self._command(
             {"type": "input_audio_buffer.clear"},
             acknowledged_by="input_audio_buffer.cleared",
@@ -434,6 +445,9 @@ class RealtimeClient:
             error = err
         finally:
             await self._drop(error or ConnectionLostError(_NORMAL_CLOSURE))
+            self._forget_half_spoken()
+            self._resampler = None
+            self._lost_at = None
             self._runner = None
             self._set_state(ConnectionState.CLOSED, error)
 
@@ -453,6 +467,8 @@ class RealtimeClient:
             await self._configure(connection)
         except ConnectionLostError as lost:
             raise refusal_error(self._fatal_error, lost.code) from lost
+        await self._say_again(connection)
+        self._lost_at = None
         self._set_state(ConnectionState.OPEN)
 
     async def _credentials(self) -> dict[str, str]:
@@ -524,6 +540,7 @@ class RealtimeClient:
 
     async def _reconnect(self, delays: Iterator[float], error: RealtimeError) -> None:
         """Open a new session; the tries go on where the last loss left them."""
+        self._lost_at = asyncio.get_running_loop().time()
         self._set_state(ConnectionState.CONNECTING)
         for delay in delays:
             retry_after = (
@@ -546,7 +563,6 @@ class RealtimeClient:
         self._is_initialized = False
         self._active = None
         self._buffer_is_fresh = True
-        self._resampler = None
         self._commands.fail(error)
         responses, self._responses = self._responses, {}
         for response in responses.values():
@@ -698,13 +714,52 @@ class RealtimeClient:
         # Not a coroutine itself: this happens a hundred times a second.
         if len(audio) > MAX_APPEND_BYTES:
             raise InvalidAudioError("One append takes at most 15 MiB of audio")
-        if (connection := self._connection) is None or self._state is not _OPEN:
+        connection = self._connection
+        is_open = connection is not None and self._state is _OPEN
+        if not is_open and not self._is_coming_back:
             raise NotConnectedError
+        self._half_spoken.append(audio)
+        self._half_spoken_size += len(audio)
+        while self._half_spoken_size > _KEPT_AUDIO and self._half_spoken:
+            self._half_spoken_size -= len(self._half_spoken.popleft())
         if self._buffer_is_fresh:
-            self._buffer_is_fresh = False
-            if self._is_manual:
-                self._status.listening()
+            self._begin_to_listen()
+        if connection is None or not is_open:
+            return asyncio.sleep(0)
         return connection.send(b"".join((_APPEND_PREFIX, audio, _APPEND_SUFFIX)))
+
+    def _begin_to_listen(self) -> None:
+        self._buffer_is_fresh = False
+        if self._is_manual:
+            self._status.listening()
+
+    @property
+    def _is_coming_back(self) -> bool:
+        """Whether the connection was lost just now."""
+        if self._lost_at is None:
+            return False
+        return asyncio.get_running_loop().time() - self._lost_at < _KEPT_AFTER_LOSS
+
+    def _forget_half_spoken(self) -> None:
+        self._buffer_is_fresh = True
+        self._half_spoken.clear()
+        self._half_spoken_size = 0
+
+    async def _say_again(self, connection: Connection) -> None:
+        """Append what was half spoken when the last connection was lost, and since."""
+        if not self._is_coming_back:
+            self._forget_half_spoken()
+        if self._half_spoken:
+            self._begin_to_listen()
+        said: deque[bytes] = deque()
+        try:
+            while self._half_spoken:
+                said.append(self._half_spoken.popleft())
+                await connection.send(
+                    b"".join((_APPEND_PREFIX, said[-1], _APPEND_SUFFIX))
+                )
+        finally:
+            self._half_spoken.extendleft(reversed(said))
 
     # --- Audio formats
 
@@ -796,11 +851,11 @@ class RealtimeClient:
         self._status.thinking()
 
     def _on_committed(self, _: Event) -> None:
-        self._buffer_is_fresh = True
+        self._forget_half_spoken()
         self._status.thinking()
 
     def _on_cleared(self, _: Event) -> None:
-        self._buffer_is_fresh = True
+        self._forget_half_spoken()
         self._status.buffer_cleared()
 
     def _on_item(self, event: Event) -> None:
