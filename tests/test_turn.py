@@ -472,10 +472,9 @@ async def test_our_agent_with_other_ears(
     hass: HomeAssistant, emulator: Emulator, satellite: Satellite
 ) -> None:
     """That a run expected the assistant to answer is of no use to the next."""
+    await _prepare(hass, satellite)
     await say(hass, "hello", satellite.conversation_id)
     session = emulator.sessions[-1]
-    run = await satellite.run()
-    assert run.answer == "Hello! How can I help?"
     await speak_to(hass, HOME_ASSISTANT)
     run = await satellite.run(end=PipelineStage.STT)
     assert run.heard == "hello"
@@ -602,6 +601,22 @@ async def test_aborted_before_the_agent(
     await settled(session)
     assert told(session) == []
     assert session.sent.of("response.done")[0]["response"]["status"] == "cancelled"
+
+
+async def test_aborted_while_the_answer_begins(
+    emulator: Emulator, satellite: Satellite
+) -> None:
+    """An answer that begins when nobody waits for it any more does not stay."""
+    emulator.faults.add("late_ack:response.create", times=1)
+    emulator.replies.append(Reply(text="What do you", hold=asyncio.Event()))
+    run = satellite.start()
+    session = await newest(emulator)
+    await session.wait_for("response.create")
+    await run.abort()
+    emulator.faults.clear()
+    await gone(session)
+    emulator.replies.clear()
+    await assert_works(satellite)
 
 
 async def test_nobody_takes_the_turn(
@@ -785,10 +800,11 @@ async def test_endless_speech(
 
 @pytest.mark.parametrize(
     ("speech", "error"),
-    [(SPEECH, None), (bytes(3200), "stt-no-text-recognized"), (b"", None)],
+    [(SPEECH + SPEECH[:320], None), (b"", "stt-no-text-recognized")],
 )
 async def test_cut_stream(
     monkeypatch: pytest.MonkeyPatch,
+    emulator: Emulator,
     satellite: Satellite,
     speech: bytes,
     error: str | None,
@@ -796,7 +812,10 @@ async def test_cut_stream(
     """A microphone that ends early ends the turn with what was said, if anything was."""
     monkeypatch.setattr(f"{MODULE}.hearing.COMMIT_SECONDS", 0.2)
     run = await satellite.run(microphone(speech, silence_seconds=None))
-    assert run.error == (error if speech else "stt-no-text-recognized")
+    assert run.error == error
+    if error is None:
+        [said, _] = emulator.sessions[-1].conversation
+        assert len(said.audio) == pytest.approx((3200 + len(speech)) * 1.5, abs=100)
     await assert_works(satellite)
 
 
