@@ -1,7 +1,9 @@
 """What every test stands on."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+import logging
 from pathlib import Path
+import re
 from typing import Any
 
 from homeassistant.components import tts
@@ -32,6 +34,12 @@ from emulator import Emulator
 API_KEY = "0123456789abcdef"
 DEPLOYMENT = "gpt-realtime"
 SUBENTRY_ID = "assistant"
+# The loggers of other people's clients of the emulator, which are free to show their key.
+_OTHER_CLIENTS = ("openai", "websockets")
+# At debug level this repeats what an action was called with.
+_CORE = "homeassistant.core"
+# Base64 of some ms of audio, or bytes as Python shows them.
+_RECORDING = re.compile(r"[A-Za-z0-9+/]{400}|(\\x[0-9a-f]{2}[^\\]?){100}")
 
 
 @pytest.fixture
@@ -52,6 +60,21 @@ def _home(request: pytest.FixtureRequest) -> None:
     """Prepare the Home Assistant of a test that asks for one, and of no other."""
     if "hass" in request.fixturenames:
         request.getfixturevalue("custom_home")
+
+
+@pytest.fixture(autouse=True)
+def _discreet_logs(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Fail a test of whatever kind in which a key or a recording gets into a log."""
+    caplog.set_level(logging.DEBUG, "custom_components")
+    yield
+    for phase in ("setup", "call"):
+        for record in caplog.get_records(phase):
+            line = f"{record.getMessage()} {record.exc_text}"
+            if record.name.startswith(_OTHER_CLIENTS):
+                continue
+            assert API_KEY not in line, f"A key in a line of {record.name}"
+            is_recording = record.name != _CORE and _RECORDING.search(line)
+            assert not is_recording, f"A recording in a line of {record.name}"
 
 
 @pytest.fixture

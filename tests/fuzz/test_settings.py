@@ -1,0 +1,211 @@
+"""Whatever is typed into a field or an action: taken, or refused by name."""
+
+import asyncio
+from contextlib import suppress
+from random import Random
+from typing import Any
+from urllib.parse import urlsplit
+
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from hypothesis import example, given, settings, strategies as st
+import orjson
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+import voluptuous as vol
+from yarl import URL
+
+from custom_components.azure_realtime_audio.const import DOMAIN
+from custom_components.azure_realtime_audio.realtime import (
+    InvalidConfigError,
+    InvalidHostError,
+    SessionConfig,
+)
+from custom_components.azure_realtime_audio.realtime.dialect import Dialect, encode
+from custom_components.azure_realtime_audio.realtime.endpoint import (
+    Endpoint,
+    normalize_host,
+)
+from custom_components.azure_realtime_audio.services import ACTIONS
+from emulator import Emulator, Reply
+from tests.talk import AGENT
+
+from .mutation import Mutator
+
+PIECES = (
+    *(
+        "ws://",
+        "WSS://",
+        "https://",
+        "http:",
+        "//",
+        "/",
+        "\\",
+        "?",
+        "#",
+        "@",
+        ":",
+        ":443",
+    ),
+    *(
+        "user:pw@",
+        "[::1]",
+        "[::ffff:1.2.3.4]",
+        "[fe80::1%25eth0]",
+        "127.0.0.1",
+        "0x7f.1",
+    ),
+    *("localhost", "evil.com", ".openai.azure.com", "xn--e1aybc", "\u0430", "\uff0e"),
+    *(
+        "\r\n",
+        "\t",
+        "\x00",
+        " ",
+        "%2f",
+        "%00",
+        "..",
+        ".",
+        "openai",
+        "v1",
+        ";",
+        "_",
+        "-",
+    ),
+)
+GA_SESSION = {
+    "type": "realtime",
+    "instructions": "Be brief",
+    "output_modalities": ["audio"],
+    "max_output_tokens": 100,
+    "tool_choice": {"type": "function", "name": "turn_on"},
+    "tools": [
+        {
+            "type": "function",
+            "name": "turn_on",
+            "parameters": {"type": "object", "properties": {"a": {"type": "string"}}},
+        }
+    ],
+    "audio": {
+        "input": {
+            "format": {"type": "audio/pcm", "rate": 24000},
+            "transcription": {"model": "whisper-1", "language": "en"},
+            "noise_reduction": {"type": "near_field"},
+            "turn_detection": {"type": "server_vad", "threshold": 0.5},
+        },
+        "output": {"voice": "marin", "speed": 1.0, "format": {"type": "audio/pcmu"}},
+    },
+}
+FLAT_SESSION = {
+    "modalities": ["text", "audio"],
+    "voice": "alloy",
+    "input_audio_format": "pcm16",
+    "output_audio_format": "g711_ulaw",
+    "input_audio_transcription": {"model": "whisper-1"},
+    "turn_detection": {"type": "semantic_vad", "eagerness": "low"},
+    "temperature": 0.8,
+    "max_response_output_tokens": "inf",
+}
+
+
+@settings(max_examples=1500, deadline=None)
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=8).map("".join))
+@example("evil.com#.openai.azure.com")
+@example("evil.com\\@res.openai.azure.com")
+def test_host(text: str) -> None:
+    """What is taken means the same host to every reader, and stays what it is."""
+    try:
+        host = normalize_host(text)
+    except InvalidHostError:
+        return
+    assert normalize_host(host) == host
+    endpoint = Endpoint.parse(host, "d")
+    ours, theirs = urlsplit(endpoint.url), URL(endpoint.url)
+    assert (ours.hostname, ours.port) == (theirs.raw_host, theirs.explicit_port)
+    assert str(theirs) == endpoint.url  # what is sent is what was checked
+    assert "@" not in ours.netloc
+    assert theirs.user is theirs.password is None
+    assert theirs.fragment == ""
+
+
+@pytest.mark.parametrize("session", [GA_SESSION, FLAT_SESSION])
+def test_session_config(session: dict[str, Any]) -> None:
+    """A setting is refused by name before anything is sent, or can be sent."""
+    mutator = Mutator([session | {"type": "realtime"}], Random(7))
+    taken = 0
+    for _ in range(4000):
+        frame = mutator.frame()
+        try:
+            value = orjson.loads(frame)
+        except ValueError:
+            continue
+        if not isinstance(value, dict):
+            continue
+        with suppress(InvalidConfigError):
+            config = SessionConfig(value)
+            event = {"type": "session.update", "session": config.as_dict()}
+            for dialect in Dialect:
+                orjson.dumps(encode(event, dialect))
+            taken += 1
+        assert value == orjson.loads(frame)  # what is given is left alone
+    assert taken > 10
+
+
+DATA: dict[str, dict[str, Any]] = {
+    "append_audio": {"audio": "AAAA", "audio_format": "pcm16", "sample_rate": 8000},
+    "create_conversation_item": {
+        "item": {
+            "type": "message",
+            "role": "user",
+            "content": [{"type": "input_text", "text": "hello"}],
+        },
+        "previous_item_id": "root",
+    },
+    "delete_item": {"item_id": "item_1"},
+    "truncate_item": {"item_id": "item_1", "audio_end_ms": 1, "content_index": 0},
+    "create_response": {
+        "instructions": "Be brief",
+        "modalities": ["text"],
+        "voice": "alloy",
+        "conversation": "none",
+        "metadata": {"a": "b"},
+        "run_tools": False,
+        "timeout": 5,
+    },
+    "update_session": {"session": FLAT_SESSION},
+}
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+async def test_action_data(
+    hass: HomeAssistant,
+    init_integration: MockConfigEntry,
+    emulator: Emulator,
+    action: str,
+) -> None:
+    """An action does what it is told or says why not, and the next call works."""
+    mutator = Mutator([{"type": "x", **DATA.get(action, {})}], Random(action))
+    for _ in range(60):
+        try:
+            data = orjson.loads(mutator.frame())
+        except ValueError:
+            continue
+        if not isinstance(data, dict):
+            continue
+        data.pop("type", None)
+        emulator.replies.append(Reply(text="Yes", audio=False))
+        with suppress(HomeAssistantError, vol.Invalid):
+            async with asyncio.timeout(10):
+                await hass.services.async_call(
+                    DOMAIN, action, {**data, "entity_id": AGENT}, blocking=True
+                )
+        emulator.replies.clear()
+    emulator.replies.append(Reply(text="Still here."))
+    answer = await hass.services.async_call(
+        DOMAIN,
+        "create_response",
+        {"entity_id": AGENT, "modalities": ["text"]},
+        blocking=True,
+        return_response=True,
+    )
+    assert answer
+    assert "Still here." in (answer["text"], answer["transcript"])
