@@ -1,4 +1,4 @@
-"""Real frames, damaged in every way that comes to mind. The same seed gives the same frames."""
+"""Real frames, damaged in every way that comes to mind. A seed chooses how."""
 
 from collections.abc import Callable, Iterator
 import copy
