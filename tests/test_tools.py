@@ -47,6 +47,8 @@ class EchoTool(llm.Tool):
         arguments = self.parameters(tool_input.tool_args)
         if arguments.get("fail"):
             raise HomeAssistantError("The valve is stuck")
+        if arguments.get("break"):
+            raise IndexError("no such valve")
         return llm.ToolResult({"tool": tool_input.tool_name, **arguments})
 
 
@@ -185,6 +187,11 @@ async def test_run_what_cannot_be(hass: HomeAssistant) -> None:
         await async_run_tool_call(api, call("say", "{}"), ToolBudget())
     )
     assert "text" in invalid["error_text"]
+    api = await api_of(hass, EchoTool("water", {vol.Required("break"): bool}))
+    buggy = json.loads(
+        await async_run_tool_call(api, call("water", '{"break": true}'), ToolBudget())
+    )
+    assert buggy == {"error": "IndexError", "error_text": "no such valve"}
     missing = json.loads(await async_run_tool_call(None, call("say"), ToolBudget()))
     assert missing["error_text"] == "There is no function say"
     with pytest.raises(InvalidToolCallError):

@@ -360,8 +360,7 @@ class Assistant:
 
     @callback
     def _on_server_event(self, event: Mapping[str, Any]) -> None:
-        # Every event of the service has an id; those of the client itself have none.
-        if "event_id" not in event or event["type"] == "response.output_audio.delta":
+        if event["type"] == "response.output_audio.delta":
             return
         entity_id = er.async_get(self.hass).async_get_entity_id(
             CONVERSATION_DOMAIN, DOMAIN, self.subentry.subentry_id

@@ -2,7 +2,7 @@
 
 from collections import Counter
 import re
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import llm
@@ -11,6 +11,7 @@ from homeassistant.util.json import json_loads
 from probatio import to_openapi
 import voluptuous as vol
 
+from .const import LOGGER
 from .realtime import ToolCall
 
 MAX_NAME_LENGTH: Final = 64
@@ -117,10 +118,13 @@ async def async_run_tool_call(
 ) -> str:
     """Run a call outside a chat log; a failure is told to the model as the output."""
     try:
-        if llm_api is None:
-            raise InvalidToolCallError(f"There is no function {tool_call.name}")
-        result = await llm_api.async_call_tool(tool_input(llm_api, tool_call, budget))
+        # Without an API there is no function that could be found.
+        called = tool_input(llm_api, tool_call, budget)
+        result = await cast("llm.APIInstance", llm_api).async_call_tool(called)
     except (HomeAssistantError, vol.Invalid) as err:
+        result = error_result(err)
+    except Exception as err:  # noqa: BLE001  # a tool's bug must not cost the answer
+        LOGGER.exception("The tool %s failed", tool_call.name)
         result = error_result(err)
     return tool_output(result)
 

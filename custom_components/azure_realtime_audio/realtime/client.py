@@ -49,10 +49,13 @@ MAX_APPEND_BYTES = 15 * 1024 * 1024
 # How long to wait for a session.created before configuring the session anyway: the
 # service always sends one, some gateways do not. Seconds.
 _CREATED_TIMEOUT = 3.0
+# How many items are remembered as the client's own, however late they are told of.
+_SENT_ITEMS = 256
 # How many ended responses are remembered, so that their late events are dropped.
 _ENDED_RESPONSES = 64
-# How many events are remembered by their id, so that one that comes again is dropped.
-_RECENT_EVENTS = 8
+# How many frames are remembered, so that one that comes again is dropped.
+_RECENT_FRAMES = 8
+_MAX_RECENT_FRAME = 1024 * 1024  # bytes
 
 # For so long after a loss what the person says is kept for the next connection. Seconds.
 _KEPT_AFTER_LOSS = 5.0
@@ -67,6 +70,9 @@ _NORMAL_CLOSURE = 1000
 # What reading an event can raise that has not the shape it should have.
 _MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
+# What tells items apart besides their ids.
+_ITEM_KIND = ("type", "role", "call_id")
+
 _PCM = "audio/pcm"
 # These take PCM16 of 8 kHz.
 _G711_ENCODERS = {"audio/pcmu": ulaw_encode, "audio/pcma": alaw_encode}
@@ -77,6 +83,13 @@ def _format_of(audio: Mapping[str, Any]) -> str:
     """Return the format of the audio that goes in or out: "audio/pcm" unless told."""
     audio_format: str = (audio.get("format") or {}).get("type") or _PCM
     return audio_format
+
+
+def _is_same_item(sent: Mapping[str, Any], added: Mapping[str, Any]) -> bool:
+    """Whether an item that the service tells of may be the one that was sent."""
+    return all(sent.get(key) == added.get(key) for key in _ITEM_KIND) and [
+        part.get("type") for part in sent.get("content") or ()
+    ] == [part.get("type") for part in added.get("content") or ()]
 
 
 def _is_transient(error: RealtimeError) -> bool:
@@ -168,7 +181,7 @@ class RealtimeClient:
         self._connection: Connection | None = None
         self._runner: asyncio.Task[None] | None = None
         self._decoder = Decoder(self.endpoint.dialect)
-        self._recent_events: deque[str] = deque(maxlen=_RECENT_EVENTS)
+        self._recent_frames: deque[bytes] = deque(maxlen=_RECENT_FRAMES)
         self._fatal_error: Mapping[str, Any] | None = None
 
         self._session: dict[str, Any] = {}
@@ -177,6 +190,7 @@ class RealtimeClient:
 
         self._ledger = Ledger()
         self._commands = PendingCommands()
+        self._sent_item_ids: deque[str] = deque(maxlen=_SENT_ITEMS)
         self._update_lock = asyncio.Lock()
         self._responses: dict[str, Response] = {}
         self._ended_responses: deque[str] = deque(maxlen=_ENDED_RESPONSES)
@@ -250,7 +264,9 @@ class RealtimeClient:
     # --- Listeners
 
     def on(self, event: str, listener: Listener) -> Callable[[], None]:
-        """Call ``listener`` with every such event; ``"*"`` hears all. Returns its end.
+        """Call ``listener`` with every such event. Returns what ends that.
+
+        ``"*"`` hears every event of the service.
 
         Server events go by their GA or preview names. The client's own are ``init``
         (the first session, once it is configured), ``status_changed`` and
@@ -583,7 +599,7 @@ class RealtimeClient:
             self._settled.set()
         else:
             self._settled.clear()
-        self._emitter.emit(
+        self._emitter.emit_own(
             "connection_changed",
             {"type": "connection_changed", "state": state, "error": error},
         )
@@ -646,12 +662,17 @@ class RealtimeClient:
             event["previous_item_id"] = previous_item_id
 
         def claim(event: Event) -> str | None:
-            item_id: str = item["id"]
-            if event["item"]["id"] != item_id:
+            added = event["item"]
+            item_id: str = added["id"]
+            if item_id != item["id"] and (
+                item_id in self._sent_item_ids or not _is_same_item(item, added)
+            ):
                 return None
-            self._ledger.sent(item, previous_item_id)
+            # Some gateways choose the ids themselves.
+            self._ledger.sent({**item, "id": item_id}, previous_item_id)
             return item_id
 
+        self._sent_item_ids.append(item["id"])
         created: str = await self._acknowledged(
             connection,
             event,
@@ -790,10 +811,11 @@ class RealtimeClient:
     def _receive(self, frame: bytes) -> None:
         try:
             received = orjson.loads(frame)
-            if (event_id := received.get("event_id")) is not None:
-                if event_id in self._recent_events:
+            # The whole frame: some gateways give all events one id, or none.
+            if "event_id" in received and len(frame) <= _MAX_RECENT_FRAME:
+                if frame in self._recent_frames:
                     return
-                self._recent_events.append(event_id)
+                self._recent_frames.append(frame)
             for event in self._decoder.decode(received):
                 self._dispatch(event)
         except _MALFORMED as err:
@@ -821,7 +843,7 @@ class RealtimeClient:
         self._is_initialized = True
         if not self._has_been_initialized:
             self._has_been_initialized = True
-            self._emitter.emit("init", self._session)
+            self._emitter.emit_own("init", self._session)
 
     def _take_session(self, session: dict[str, Any]) -> None:
         self._session = session
@@ -912,7 +934,7 @@ class RealtimeClient:
         self._status.response_done(response, bool(self._responses))
 
     def _emit_status(self, status: ModelStatus) -> None:
-        self._emitter.emit(
+        self._emitter.emit_own(
             "status_changed", {"type": "status_changed", "status": status}
         )
 

@@ -26,8 +26,9 @@ class _Once:
 class Emitter:
     """Calls listeners, in the order they came, with one event each.
 
-    An event is heard under its GA name, under its preview name and under ``"*"``. A
-    listener registered under several of them is called once.
+    An event of the service is heard under its GA name, under its preview name and under
+    ``"*"``. A listener registered under several of them is called once, and one that
+    raises does not stop the others.
     """
 
     def __init__(self) -> None:
@@ -56,26 +57,31 @@ class Emitter:
         """Forget every listener."""
         self._listeners.clear()
 
+    def emit_own(self, name: str, event: Event) -> None:
+        """Call who listens to an event of the client's own; ``"*"`` does not hear it."""
+        self._emit((name,), name, event)
+
     def emit(self, event_type: str, event: Event) -> None:
-        """Call who listens to ``event_type``. A raising listener does not stop the others."""
+        """Call who listens to an event of the service."""
         listeners = self._listeners
         alias = aliases(event_type)
-        if not (
-            event_type in listeners or alias in listeners or ANY_EVENT in listeners
-        ):
-            return
+        if event_type in listeners or alias in listeners or ANY_EVENT in listeners:
+            self._emit((event_type, alias, ANY_EVENT), event_type, event)
+
+    def _emit(
+        self, names: tuple[str | None, ...], event_type: str, event: Event
+    ) -> None:
         called: list[Listener] = []
-        for name in (event_type, alias, ANY_EVENT):
-            if name is None or name not in listeners:
+        for name in names:
+            if name is None or name not in self._listeners:
                 continue
-            for entry in tuple(listeners[name]):
+            for entry in tuple(self._listeners[name]):
                 target = _target(entry)
                 if isinstance(entry, _Once):
                     self._remove(name, entry)
-                if target in called:
-                    continue
-                called.append(target)
-                self._call(target, event_type, event)
+                if target not in called:
+                    called.append(target)
+                    self._call(target, event_type, event)
 
     def _call(self, listener: Listener, event_type: str, event: Event) -> None:
         try:
