@@ -515,7 +515,7 @@ class RealtimeClient:
         await self._replay(connection)
 
     async def _replay(self, connection: Connection) -> None:
-        """Tell the new session what was said before. Raises ConnectionLostError.
+        """Tell the new session what was said before.
 
         What the service does not take is left out: the rest of the conversation is worth
         more than none.
@@ -525,10 +525,12 @@ class RealtimeClient:
             *(self._create_item(connection, item) for item in items),
             return_exceptions=True,
         )
-        for outcome in outcomes:
-            if isinstance(outcome, ConnectionLostError):
-                raise outcome
-        self._ledger.keep(outcome for outcome in outcomes if isinstance(outcome, str))
+        # Where the connection is lost already, the next one will be told the rest.
+        self._ledger.keep(
+            item["id"]
+            for item, outcome in zip(items, outcomes, strict=True)
+            if isinstance(outcome, str | ConnectionLostError)
+        )
 
     async def _stay_connected(self) -> None:
         """Read, and connect again after a loss. Raises what cannot be helped."""
