@@ -736,6 +736,29 @@ async def test_events_that_never_come(
     assert (await response.done()).transcript == "Hello"
 
 
+async def test_sound_may_be_the_first_that_is_heard_of_a_response(
+    emulator: Emulator, client: RealtimeClient
+) -> None:
+    """Speaking begins with it, whatever was lost before."""
+    heard: list[Any] = []
+    client.once("response.audio.delta", heard.append)
+    for _ in range(2):
+        await emulator.sessions[0].send(
+            {
+                "type": "response.output_audio.delta",
+                "response_id": "resp_1",
+                "item_id": "item_1",
+                "content_index": 0,
+                "delta": "AAAA",
+            }
+        )
+    await status(client, ModelStatus.SPEAKING)
+    await client.create_conversation_item(user_text("hello"))
+    assert client.active_response is not None
+    assert client.active_response.audio == bytes(6)
+    assert len(heard) == 1
+
+
 async def test_nonsense_is_ignored(emulator: Emulator, client: RealtimeClient) -> None:
     """Neither a frame that is no event nor an event without its parts ends the session."""
     session = emulator.sessions[0]
