@@ -167,7 +167,13 @@ class AssistantConversation(AssistantEntity, ConversationEntity):
     ) -> None:
         budget = ToolBudget()
         for _ in range(MAX_TOOL_ROUNDS):
-            await self._async_respond(session, chat_log, turn, begun, budget)
+            try:
+                await self._async_respond(session, chat_log, turn, begun, budget)
+            except ConnectionLostError:
+                # Lost before a word: the new session knows what was said, in writing.
+                if turn is None or begun is None or begun.deltas or not turn.words:
+                    raise
+                await self._async_respond(session, chat_log, turn, None, budget)
             if not chat_log.unresponded_tool_results:
                 return
             begun = None
