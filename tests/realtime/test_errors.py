@@ -3,8 +3,6 @@
 import pytest
 
 from custom_components.azure_realtime_audio.realtime.errors import (
-    BENIGN_CODES,
-    FATAL_CODES,
     CannotConnectError,
     CommandError,
     CommandTimeoutError,
@@ -134,10 +132,3 @@ def test_null_code_is_known_by_the_message(message: str, code: str | None) -> No
 def test_empty_error_is_a_sentence_too() -> None:
     """An error event without anything in it does not become an empty message."""
     assert str(CommandError.from_event({})) == "The service refused the command"
-
-
-def test_no_code_is_both_fatal_and_benign() -> None:
-    """The two lists decide opposite things."""
-    assert "invalid_api_key" in FATAL_CODES
-    assert "response_cancel_not_active" in BENIGN_CODES
-    assert not FATAL_CODES & BENIGN_CODES

@@ -14,7 +14,14 @@ from uuid import uuid4
 import aiohttp
 import orjson
 
-from .audio import SAMPLE_RATE, Resampler, alaw_encode, decode_base64, ulaw_encode
+from .audio import (
+    MAX_BASE64_LENGTH,
+    SAMPLE_RATE,
+    Resampler,
+    alaw_encode,
+    decode_base64,
+    ulaw_encode,
+)
 from .commands import PendingCommands
 from .connection import Connection, WebSocketOptions, reconnect_delays
 from .dialect import Decoder, Dialect, encode
@@ -44,8 +51,6 @@ from .status import ModelStatus, StatusTracker
 
 _LOGGER = logging.getLogger(__name__)
 
-# The service refuses a larger input_audio_buffer.append (Azure docs; base64 characters).
-MAX_APPEND_BYTES = 15 * 1024 * 1024
 # How long to wait for a session.created before configuring the session anyway: the
 # service always sends one, some gateways do not. Seconds.
 _CREATED_TIMEOUT = 3.0
@@ -735,7 +740,7 @@ class RealtimeClient:
 
     def _append(self, audio: bytes) -> Awaitable[None]:
         # Not a coroutine itself: this happens a hundred times a second.
-        if len(audio) > MAX_APPEND_BYTES:
+        if len(audio) > MAX_BASE64_LENGTH:
             raise InvalidAudioError("One append takes at most 15 MiB of audio")
         connection = self._connection
         is_open = connection is not None and self._state is _OPEN
@@ -748,7 +753,9 @@ class RealtimeClient:
         if self._buffer_is_fresh:
             self._begin_to_listen()
         if connection is None or not is_open:
-            return asyncio.sleep(0)
+            return asyncio.sleep(
+                0
+            )  # nothing to wait for: it is said when they are back
         return connection.send(b"".join((_APPEND_PREFIX, audio, _APPEND_SUFFIX)))
 
     def _begin_to_listen(self) -> None:

@@ -20,17 +20,6 @@ FATAL_CODES = frozenset(
     }
 )
 
-# Error codes that only say that a command came too late: worth a debug line, not a warning.
-BENIGN_CODES = frozenset(
-    {
-        "conversation_already_has_active_response",
-        "input_audio_buffer_commit_empty",
-        "item_delete_invalid_item_id",
-        "item_truncate_invalid_item_id",
-        "response_cancel_not_active",
-    }
-)
-
 # Services of 2024 and early 2025 leave `code` null; the message already had its present wording.
 _CODE_BY_MESSAGE = {
     "Cancellation failed: no active response": "response_cancel_not_active",
