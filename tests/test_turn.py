@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 import gc
 from typing import Any
 
@@ -12,7 +13,12 @@ from homeassistant.components.assist_pipeline import PipelineEventType, Pipeline
 from homeassistant.components.conversation.chat_log import DATA_CHAT_LOGS
 from homeassistant.components.conversation.trace import async_get_traces
 from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
-from homeassistant.const import CONF_LLM_HASS_API, EVENT_CALL_SERVICE
+from homeassistant.const import (
+    CONF_LLM_HASS_API,
+    EVENT_CALL_SERVICE,
+    EVENT_STATE_CHANGED,
+    STATE_UNAVAILABLE,
+)
 from homeassistant.core import Context, Event, HomeAssistant, callback
 from homeassistant.helpers import (
     area_registry as ar,
@@ -47,7 +53,11 @@ from custom_components.azure_realtime_audio.const import (
     DOMAIN,
     EVENT_SERVER_EVENT,
 )
-from custom_components.azure_realtime_audio.realtime import RealtimeClient, Response
+from custom_components.azure_realtime_audio.realtime import (
+    RealtimeClient,
+    Response,
+    WebSocketOptions,
+)
 from custom_components.azure_realtime_audio.realtime.audio import Resampler
 from custom_components.azure_realtime_audio.session import AssistantSession
 from custom_components.azure_realtime_audio.speech import GAP_SECONDS
@@ -68,7 +78,7 @@ from .satellite import (
     speak_to,
     waiting_microphone,
 )
-from .talk import AGENT, change_assistant, gone, say, speech, tool_called
+from .talk import AGENT, change_assistant, gone, hurry, say, speech, tool_called
 
 HOME_ASSISTANT = "conversation.home_assistant"
 SPOKEN = "(spoken words)"  # what stands for words that are not known
@@ -841,14 +851,79 @@ async def test_refused(emulator: Emulator, satellite: Satellite, fault: str) -> 
     await assert_works(satellite)
 
 
-async def test_lost_while_listening(emulator: Emulator, satellite: Satellite) -> None:
-    """A connection that breaks in mid-sentence ends the run."""
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have clients that connect again at once."""
+    hurry(monkeypatch)
+
+
+async def until_lost(speech: bytes, lost: Session) -> AsyncIterator[bytes]:
+    """Say the first half, and the rest, and silence, once the connection is lost."""
+    half = len(speech) // 2
+    async for chunk in microphone(speech[:half], None):
+        yield chunk
+    await gone(lost)
+    async for chunk in microphone(speech[half:]):
+        yield chunk
+
+
+async def test_lost_while_listening(
+    hurried: None,
+    hass: HomeAssistant,
+    emulator: Emulator,
+    satellite: Satellite,
+    init_integration: MockConfigEntry,
+) -> None:
+    """A connection that breaks in mid-sentence and comes back costs no word of it."""
+    await hass.config_entries.async_reload(init_integration.entry_id)
+    await assert_works(satellite)
+    lost = emulator.sessions[-1]
+    run = satellite.start(until_lost(SPEECH, lost))
+    await lost.sent.wait_for("input_audio_buffer.speech_started", 2)
+    lost.abort()
+    await run.end()
+    assert run.error is None
+    assert run.answer == "Hello! How can I help?"
+    session = emulator.sessions[-1]
+    assert session is not lost
+    # The turn before is told again, once, as far as it was heard.
+    lines = told(session)
+    assert lines[2:] == ["user: ", "assistant: Hello! How can I help?"]
+    assert "assistant: Hello! How can I help?".startswith(lines[1])
+    [_, _, said, _] = session.conversation
+    assert len(said.audio) >= len(SPEECH) * 3 // 2
+
+
+async def test_lost_for_too_long_while_listening(
+    monkeypatch: pytest.MonkeyPatch, emulator: Emulator, satellite: Satellite
+) -> None:
+    """Who has waited for too long in mid-sentence is told so."""
+    monkeypatch.setattr(f"{MODULE}.hearing.KEPT_AFTER_LOSS", 0.1)
     run = satellite.start(waiting_microphone(SPEECH))
     session = await listening(emulator)
+    emulator.faults.add("http_503")
     session.abort()
     await run.end()
     assert run.error == "stt-stream-failed"
+    emulator.faults.clear()
     await assert_works(satellite)
+
+
+async def test_lost_by_hand(
+    hurried: None,
+    hass: HomeAssistant,
+    emulator: Emulator,
+    satellite: Satellite,
+    init_integration: MockConfigEntry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is committed on a connection that breaks is committed on the next one."""
+    await change_assistant(hass, init_integration, turn_detection_type="semantic_vad")
+    monkeypatch.setattr(f"{MODULE}.hearing.NO_SPEECH_SECONDS", 0.3)
+    emulator.faults.add("abort_on:input_audio_buffer.commit*1")
+    await assert_works(satellite)
+    [said, _] = emulator.sessions[-1].conversation
+    assert len(said.audio) >= len(SPEECH) * 3 // 2
 
 
 async def test_no_room_for_the_turn(
@@ -1013,6 +1088,34 @@ async def test_another_voice(
     assert told(emulator.sessions[-1])[1] == "assistant: Yes."
 
 
+async def test_renewed_between_turns(
+    monkeypatch: pytest.MonkeyPatch,
+    hass: HomeAssistant,
+    emulator: Emulator,
+    satellite: Satellite,
+    init_integration: MockConfigEntry,
+) -> None:
+    """A session that is old makes way for a new one, and nobody notices."""
+    client_module = f"{MODULE}.realtime.client"
+    options = partial(WebSocketOptions, renew_after=0.5)
+    monkeypatch.setattr(f"{client_module}.WebSocketOptions", options)
+    monkeypatch.setattr(f"{client_module}._QUIET_SECONDS", 0.05)
+    await hass.config_entries.async_reload(init_integration.entry_id)
+    changes = async_capture_events(hass, EVENT_STATE_CHANGED)
+    emulator.replies.append(Reply(text="Which room?", pcm=said_at(500, 0.05)))
+    await satellite.run()
+    lines = told(emulator.sessions[-1])
+    await gone(emulator.sessions[-1])
+    # Another turn begins while the new session is being made.
+    emulator.replies.append(Reply(text="Very well.", pcm=said_at(700)))
+    run = await satellite.run()
+    assert run.error is None
+    assert run.wav.pitch == pytest.approx(700, abs=5)
+    assert lines == ["user: ", "assistant: Which room?"]
+    assert told(emulator.sessions[-1]) == [*lines, "user: ", "assistant: Very well."]
+    assert STATE_UNAVAILABLE not in {event.data["new_state"].state for event in changes}
+
+
 # --- What goes wrong with the answer
 
 
@@ -1068,7 +1171,7 @@ async def test_lost_before_the_agent(
     init_integration: MockConfigEntry,
     transcription: str,
 ) -> None:
-    """Where the connection breaks before the agent's turn, known words are not lost."""
+    """Where the connection breaks before the agent's turn, what was said is not lost."""
     await change_assistant(
         hass, init_integration, **{CONF_TRANSCRIPTION_DEPLOYMENT: transcription}
     )
@@ -1080,11 +1183,13 @@ async def test_lost_before_the_agent(
     emulator.sessions[-1].abort()
     emulator.first_audio_ms = 0
     await run.end()
-    if transcription:
-        assert "light bulb" in run.answer
-        assert told(emulator.sessions[-1])[0] == "user: tell me a joke"
-    else:
-        assert run.answer.startswith("The connection to the Azure service was lost")
+    assert "light bulb" in run.answer
+    session = emulator.sessions[-1]
+    assert len(told(session)) == 2
+    [said, _] = session.conversation
+    # Told again in writing, where it is written down, or else as the sound that it was.
+    assert said.text == ("tell me a joke" if transcription else "")
+    assert bool(said.audio) is not bool(transcription)
     await speak_to(hass, AGENT, prefer_local_intents=False)
     await assert_works(satellite)
 

@@ -60,6 +60,10 @@ TURN_TIMEOUT: Final = 300.0
 _BLANKS = " " * 61
 
 
+class _LostBeforeAWordError(ConnectionLostError):
+    """The connection was lost before the model had said anything."""
+
+
 async def async_setup_entry(
     hass: HomeAssistant,
     entry: AzureRealtimeAudioConfigEntry,
@@ -169,10 +173,8 @@ class AssistantConversation(AssistantEntity, ConversationEntity):
         for _ in range(MAX_TOOL_ROUNDS):
             try:
                 await self._async_respond(session, chat_log, turn, begun, budget)
-            except ConnectionLostError:
-                # Lost before a word: the new session knows what was said, in writing.
-                if turn is None or begun is None or begun.deltas or not turn.words:
-                    raise
+            except _LostBeforeAWordError:
+                # The next session knows what was said.
                 await self._async_respond(session, chat_log, turn, None, budget)
             if not chat_log.unresponded_tool_results:
                 return
@@ -199,7 +201,12 @@ class AssistantConversation(AssistantEntity, ConversationEntity):
                     session.history.hold(content, response.item_ids)
             if not response.is_done:
                 raise CommandTimeoutError("response.create")
-            await response.done()
+            try:
+                await response.done()
+            except ConnectionLostError as err:
+                if response.deltas:
+                    raise
+                raise _LostBeforeAWordError(err.code) from err
         _trace(chat_log, response, turn)
         if failure := response_failure(response):
             raise failure
@@ -252,9 +259,7 @@ async def _async_response(
     else:
         try:
             await _async_catch_up(session, chat_log)
-        except ConnectionLostError, NotConnectedError:
-            # Lost while nobody looked: a new connection takes the whole chat log.
-            await session.client.close()
+        except ConnectionLostError, NotConnectedError:  # while nobody looked
             await _async_catch_up(session, chat_log)
         modality = "audio" if turn else "text"
         attended = session.response({"output_modalities": [modality]})

@@ -10,6 +10,7 @@ import numpy as np
 
 from .const import TURN_DETECTION_NONE, TURN_DETECTION_SERVER_VAD
 from .realtime import (
+    KEPT_AFTER_LOSS,
     CommandError,
     ConnectionLostError,
     ConnectionState,
@@ -45,7 +46,11 @@ class BufferFullError(RealtimeError):
 
 
 class Hearing:
-    """One utterance on its way from a microphone to an item of the conversation."""
+    """One utterance on its way from a microphone to an item of the conversation.
+
+    It survives a connection that breaks and comes back in time: the client keeps what is
+    said, and says it again.
+    """
 
     def __init__(self, turn_detection: str) -> None:
         """Prepare to listen; ``turn_detection`` is what ends it, as the settings call it."""
@@ -57,6 +62,7 @@ class Hearing:
         self._committed: asyncio.Future[str] = loop.create_future()
         self._transcribed: asyncio.Future[str | None] = loop.create_future()
         self._unsubscribe: list[CALLBACK_TYPE] = []
+        self._patience_timer: asyncio.TimerHandle | None = None
 
     @property
     def item_id(self) -> str | None:
@@ -120,6 +126,7 @@ class Hearing:
             unsubscribe()
         self._unsubscribe.clear()
         self._give_up(NotConnectedError())
+        self._stop_patience()
 
     # --- The microphone
 
@@ -192,7 +199,11 @@ class Hearing:
             if not self._started.done():
                 return
         with suppress(CommandError):  # there is too little of it, or it has just ended
-            await client.commit_audio()
+            try:
+                await client.commit_audio()
+            except ConnectionLostError, NotConnectedError:
+                await client.connect()  # there it has been said again
+                await client.commit_audio()
 
     # --- What the service tells
 
@@ -218,9 +229,21 @@ class Hearing:
 
     @callback
     def _on_connection_changed(self, event: Mapping[str, Any]) -> None:
-        if event["state"] is ConnectionState.OPEN:
-            return
-        self._give_up(event["error"] or ConnectionLostError())
+        self._stop_patience()
+        match event["state"]:
+            case ConnectionState.OPEN:
+                pass
+            case ConnectionState.CONNECTING if not self._committed.done():
+                self._patience_timer = asyncio.get_running_loop().call_later(
+                    KEPT_AFTER_LOSS, self._give_up, ConnectionLostError()
+                )
+            case _:
+                self._give_up(event["error"] or ConnectionLostError())
+
+    def _stop_patience(self) -> None:
+        if self._patience_timer is not None:
+            self._patience_timer.cancel()
+            self._patience_timer = None
 
     def _give_up(self, error: RealtimeError) -> None:
         if not self._committed.done():

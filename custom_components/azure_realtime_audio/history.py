@@ -59,6 +59,14 @@ class History:
             if held.content is content:
                 held.content = by
 
+    def reclaim(self, item_ids: Iterable[str]) -> None:
+        """Note that items which were left behind stand for something after all."""
+        claimed = set(item_ids)
+        for held in self._held:
+            if held.content is None:
+                held.item_ids = [id_ for id_ in held.item_ids if id_ not in claimed]
+        self._held = [held for held in self._held if held.content or held.item_ids]
+
     def leave(self, item_ids: Iterable[str]) -> None:
         """Note items of which the chat log knows nothing, unless it turned out to."""
         known = {item_id for held in self._held for item_id in held.item_ids}

@@ -17,7 +17,9 @@ from .history import History
 from .realtime import (
     CannotConnectError,
     CommandTimeoutError,
+    ConnectionLostError,
     ConnectionState,
+    NotConnectedError,
     RealtimeClient,
     RealtimeError,
     Response,
@@ -133,7 +135,12 @@ class AssistantSession:
     async def async_create_response(self, config: Mapping[str, Any]) -> Response:
         """Let the model begin to answer. Raises RealtimeError."""
         try:
-            return await self.client.create_response(config)
+            try:
+                return await self.client.create_response(config)
+            except ConnectionLostError, NotConnectedError:
+                # Nothing was begun that is left, and the next session knows what was said.
+                await self.async_connect()
+                return await self.client.create_response(config)
         except asyncio.CancelledError, CommandTimeoutError:
             # It may be about to begin. A new connection is sure to have none.
             await self.client.close()

@@ -23,6 +23,7 @@ from .hearing import Hearing
 from .realtime import (
     CommandError,
     ConnectionLostError,
+    NotConnectedError,
     RealtimeClient,
     RealtimeError,
     Response,
@@ -69,7 +70,6 @@ class Turn:
         self._assistant = assistant
         self._hearing = Hearing(assistant.turn_detection)
         self._session: AssistantSession | None = None
-        self._session_id: str | None = None
         self._is_prepared = False
         self._said: UserContent | None = None
         self._has_begun_to_speak = False
@@ -93,7 +93,6 @@ class Turn:
             if self._session is not None:
                 self._session.is_listening = False
         assert self._session is not None
-        self._session_id = self._session.client.session_id
         if self.is_expected:
             await self._async_prepare(self._session, llm_context)
             self.response = await self._session.async_create_response(
@@ -108,11 +107,20 @@ class Turn:
         self._session = session
         session.is_listening = True
         async with session.turn():
-            await session.client.clear_audio_buffer()
+            try:
+                await self._async_make_ready(session, llm_context)
+            except ConnectionLostError, NotConnectedError:
+                await session.async_connect()
+                await self._async_make_ready(session, llm_context)
             self._hearing.listen_to(session.client)
-            if self.is_expected:
-                await self._async_prepare(session, llm_context)
         return session.client
+
+    async def _async_make_ready(
+        self, session: AssistantSession, llm_context: llm.LLMContext
+    ) -> None:
+        await session.client.clear_audio_buffer()
+        if self.is_expected:
+            await self._async_prepare(session, llm_context)
 
     async def _async_prepare(
         self, session: AssistantSession, llm_context: llm.LLMContext
@@ -199,12 +207,12 @@ class Turn:
         assert isinstance(system, SystemContent)
         assert isinstance(said, UserContent)
         history, client = self._session.history, self._session.client
-        item_id = self._hearing.item_id
-        if client.session_id != self._session_id or item_id is None:
+        item_id, begun = self._hearing.item_id, self.response
+        if item_id is None or item_id not in client.item_ids:
             if self._hearing.transcript is None:
                 raise ConnectionLostError
             return None  # the words are not lost: they are in the chat log
-        begun = self.response
+        history.reclaim([item_id])
         knows_history = history.holds(earlier)
         knows_all = knows_history and self._session.was_told(
             system.content, function_tools(chat_log.llm_api)

@@ -10,7 +10,6 @@ from custom_components.azure_realtime_audio.realtime import (
     ConnectionState,
     RealtimeClient,
 )
-from custom_components.azure_realtime_audio.realtime.ledger import UNWRITTEN
 from emulator import Emulator, Reply
 from emulator.conversation import Item
 
@@ -31,7 +30,7 @@ WORDS = [
 ]
 SPEECH = bytes(9_600)  # 200 ms
 CLOSE_CODES = (1000, 1001, 1011, 1012, 1013)
-type Described = tuple[str, str, str | None, str, dict[str, Any]]
+type Described = tuple[str, str, str | None, str, bytes, dict[str, Any]]
 
 LONG_TALK = 60  # items; from here on more is deleted than said
 
@@ -222,8 +221,8 @@ class SmallTalk:
         for item in items:
             words = self._cut.get(item.id, item.text)
             match item.type:
-                case "message" if item.role == "user" and item.audio:
-                    words = words or UNWRITTEN
+                case "message" if item.role == "user" and item.audio and not words:
+                    pass  # it is told again as the sound that it was
                 case "message" if not words:
                     continue
                 case "function_call" if item.status == "completed":
@@ -257,5 +256,6 @@ class SmallTalk:
 
 
 def _described(item: Item, words: str) -> Described:
-    """Return what counts of an item: its id, what it is, its words and its fields."""
-    return item.id, item.type, item.role, words, item.fields
+    """Return what counts of an item: what it is, its words, else its sound, its fields."""
+    sound = bytes(item.audio) if item.role == "user" and not words else b""
+    return item.id, item.type, item.role, words, sound, item.fields

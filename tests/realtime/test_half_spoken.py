@@ -84,7 +84,7 @@ async def test_too_late(
     emulator: Emulator, client: RealtimeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a while nobody waits for an answer any more."""
-    monkeypatch.setattr(client_module, "_KEPT_AFTER_LOSS", 0.0)
+    monkeypatch.setattr(client_module, "KEPT_AFTER_LOSS", 0.0)
     await client.append_pcm(CHUNKS[0])
     opened = await lose(emulator, client)
     with pytest.raises(NotConnectedError):
@@ -98,7 +98,7 @@ async def test_the_last_minute_is_kept(
     emulator: Emulator, client: RealtimeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever never commits costs bounded memory."""
-    monkeypatch.setattr(client_module, "_KEPT_AUDIO", 2 * 6_400)
+    monkeypatch.setattr(client_module, "MAX_SOUND", 2 * 6_400)
     for chunk in CHUNKS:
         await client.append_pcm(chunk)
     await (await lose(emulator, client))

@@ -10,10 +10,12 @@ import pytest
 from custom_components.azure_realtime_audio.realtime import (
     ConnectionState,
     RealtimeClient,
+    ledger as ledger_module,
 )
 from custom_components.azure_realtime_audio.realtime.ledger import (
     MAX_CHARACTERS,
     MAX_ITEMS,
+    UNWRITTEN,
     Ledger,
 )
 from emulator import Emulator, Reply
@@ -93,6 +95,28 @@ async def test_spoken_turn_becomes_text(
     assert said(emulator) == ["Is the door locked?", "It is."]
     assert client.item_ids == ids == [i.id for i in emulator.sessions[-1].conversation]
     assert emulator.sessions[-1].received.of("response.create") == []
+
+
+async def test_what_nobody_wrote_down_is_said_again(
+    emulator: Emulator, client: RealtimeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a person said is told as sound, as far as that is kept: the newest of it."""
+    monkeypatch.setattr(ledger_module, "MAX_SOUND", 3 * 12_900)
+    emulator.faults.add("no_transcription")
+    sounds = [bytes([number, 0]) * 4_800 for number in range(1, 6)]  # 200 ms each
+    for sound in sounds:
+        # In pieces that are no whole groups of base64.
+        await client.append_pcm(sound[:4_000])
+        await client.append_pcm(sound[4_000:])
+        await client.commit_audio()
+    await client.delete_item(client.item_ids[-1])
+    ids = client.item_ids
+    for _ in range(2):
+        await lose_connection(emulator, client)
+        items = list(emulator.sessions[-1].conversation)
+        assert [item.id for item in items] == ids
+        assert [item.text for item in items] == [UNWRITTEN, UNWRITTEN, "", ""]
+        assert [bytes(item.audio) for item in items[2:]] == sounds[2:4]
 
 
 async def test_interrupted_in_mid_sentence(
@@ -224,10 +248,15 @@ def test_oldest_go_first() -> None:
 def test_ids_that_the_service_gave() -> None:
     """A client may not choose an id that long."""
     ledger = Ledger()
-    ledger.feed(added(0, id="item_of_somebody_who_likes_to_make_long_names"))
-    (item,) = ledger.items()
-    assert len(item["id"]) == 32
-    assert ledger.item_ids == [item["id"]]
+    item_id = "item_of_somebody_who_likes_to_make_long_names"
+    ledger.keep_sound(item_id, [b"AAAA", b"AA=="])
+    part = {"type": "input_audio", "transcript": None}
+    ledger.feed(added(0, id=item_id, content=[part]))
+    for _ in range(2):
+        (item,) = ledger.items()
+        assert len(item["id"]) == 32
+        assert ledger.item_ids == [item["id"]]
+        assert item["content"] == [{"type": "input_audio", "audio": "AAAAAA=="}]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from custom_components.azure_realtime_audio.realtime import (
     ConnectionLostError,
     Response,
+    response as response_module,
 )
 
 
@@ -173,3 +174,17 @@ async def test_repr_says_nothing_that_was_said(response: Response) -> None:
     """What people talk about does not reach a log by accident."""
     response.feed(transcript_delta("secret"))
     assert repr(response) == "<Response resp_1 in_progress>"
+
+
+async def test_a_service_that_does_not_stop(
+    response: Response, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is more than any reply is not kept, and the reply ends as others do."""
+    monkeypatch.setattr(response_module, "MAX_SIZE", 10_000)
+    for _ in range(100):
+        response.feed(audio_delta(bytes(480)))
+        response.feed(transcript_delta("word "))
+    size = len(response.audio) + len(response.transcript)
+    assert 5_000 < size < 10_000
+    response.finish({"id": "resp_1", "status": "completed", "output": []})
+    assert len([delta async for delta in response]) == len(response.deltas)

@@ -4,7 +4,7 @@ It knows nothing of Home Assistant.
 """
 
 from .audio import SAMPLE_RATE
-from .client import ConnectionState, RealtimeClient, RealtimeOptions
+from .client import KEPT_AFTER_LOSS, ConnectionState, RealtimeClient, RealtimeOptions
 from .connection import WebSocketOptions
 from .dialect import Dialect
 from .endpoint import Endpoint, normalize_host
@@ -32,6 +32,7 @@ from .session import SessionConfig
 from .status import ModelStatus
 
 __all__ = [
+    "KEPT_AFTER_LOSS",
     "SAMPLE_RATE",
     "CannotConnectError",
     "CommandError",

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 import logging
+import time
 from typing import Any, Self
 from uuid import uuid4
 
@@ -29,6 +30,7 @@ from .emitter import Emitter, Event, Listener
 from .endpoint import Endpoint, is_transient_close, refusal_error
 from .errors import (
     FATAL_CODES,
+    CannotConnectError,
     CommandError,
     CommandTimeoutError,
     ConnectError,
@@ -39,7 +41,7 @@ from .errors import (
     RealtimeError,
     ResponseActiveError,
 )
-from .ledger import Ledger
+from .ledger import MAX_SOUND, Ledger
 from .response import Response
 from .session import (
     DEFAULT_SESSION_CONFIG,
@@ -63,9 +65,14 @@ _RECENT_FRAMES = 8
 _MAX_RECENT_FRAME = 1024 * 1024  # bytes
 
 # For so long after a loss what the person says is kept for the next connection. Seconds.
-_KEPT_AFTER_LOSS = 5.0
-# How much of it is kept: a minute of PCM16, in characters of base64.
-_KEPT_AUDIO = 60 * 2 * SAMPLE_RATE * 4 // 3
+KEPT_AFTER_LOSS = 5.0
+
+# A session is renewed when so much of the life that the service gives it has passed.
+_RENEWED_AT = 0.8
+# Lives shorter than this are not believed: the clocks differ. Seconds.
+_SHORTEST_LIFE = 60.0
+# How often an old session is looked at, whether nothing goes on. Seconds.
+_QUIET_SECONDS = 1.0
 
 _APPEND_PREFIX = b'{"type":"input_audio_buffer.append","audio":"'
 _APPEND_SUFFIX = b'"}'
@@ -143,8 +150,11 @@ class RealtimeClient:
 
     After a transient loss the client connects again by itself, and tells the new session
     what was said before: ``session_id`` changes, the items and their ids do not, but what
-    was spoken is text now. What could not be helped, the next ``connect`` makes up for in
-    the same way. Only ``close`` ends the conversation.
+    was spoken is text now, as far as it was written down. What could not be helped, the
+    next ``connect`` makes up for in the same way. Only ``close`` ends the conversation.
+
+    The service ends every session after 30 to 60 minutes. The client moves to a new one
+    before, when nothing goes on; commands wait for that.
 
     Every command that the service acknowledges is awaited until then, and raises
 
@@ -207,6 +217,7 @@ class RealtimeClient:
         self._half_spoken: deque[bytes] = deque()
         self._half_spoken_size = 0
         self._lost_at: float | None = None
+        self._is_renewing = False
         self._is_manual = True
         self._input_format = _PCM
         self._input_encoding: Callable[[bytes], bytes] | None = None
@@ -340,7 +351,10 @@ class RealtimeClient:
         lost comes back it is kept, for 5 seconds. Raises InvalidAudioError.
         """
         decode_base64(base64_audio, self._input_format)
-        await self._append(base64_audio.encode())
+        try:
+            await self._append(base64_audio.encode())
+        except ConnectionLostError:  # it is kept
+            self._settled.clear()
 
     async def append_pcm(self, pcm: bytes, *, sample_rate: int = SAMPLE_RATE) -> None:
         """Append PCM16 mono little-endian bytes of ``sample_rate`` Hz.
@@ -353,7 +367,10 @@ class RealtimeClient:
         encoding = self._input_encoding
         if sample_rate != SAMPLE_RATE or encoding is not None:
             pcm = self._convert(pcm, sample_rate, encoding)
-        await self._append(b2a_base64(pcm, newline=False))
+        try:
+            await self._append(b2a_base64(pcm, newline=False))
+        except ConnectionLostError:  # it is kept
+            self._settled.clear()
 
     async def commit_audio(self) -> str:
         """End what the person says; returns the id of the item it becomes."""
@@ -385,7 +402,8 @@ class RealtimeClient:
         """
         item = validate_item(item)
         item.setdefault("id", f"item_{uuid4().hex[:24]}")
-        return await self._create_item(self._require_open(), item, previous_item_id)
+        connection = await self._open_connection()
+        return await self._create_item(connection, item, previous_item_id)
 
     async def delete_item(self, item_id: str) -> None:
         """Delete an item of the conversation."""
@@ -451,7 +469,7 @@ class RealtimeClient:
         """Change the keys that are given; a refused update changes nothing."""
         config = SessionConfig(config)
         async with self._update_lock:
-            await self._send_session_update(self._require_open(), config)
+            await self._send_session_update(await self._open_connection(), config)
         self._config = self._config.merge(config)
 
     # --- Opening, running, losing the connection
@@ -469,11 +487,12 @@ class RealtimeClient:
             self._forget_half_spoken()
             self._resampler = None
             self._lost_at = None
+            self._is_renewing = False
             self._runner = None
             self._set_state(ConnectionState.CLOSED, error)
 
     async def _open(self) -> None:
-        """Open a socket and configure its session. Raises RealtimeError."""
+        """Open a socket and have its session as the last one was. Raises RealtimeError."""
         self._decoder = Decoder(self.endpoint.dialect)
         self._fatal_error = None
         self._greeted.clear()
@@ -493,9 +512,12 @@ class RealtimeClient:
         self._set_state(ConnectionState.OPEN)
 
     async def _credentials(self) -> dict[str, str]:
-        if self.options.token_provider is not None:
+        if self.options.token_provider is None:
+            return {"api-key": self.options.api_key}
+        try:
             return {"Authorization": f"Bearer {await self.options.token_provider()}"}
-        return {"api-key": self.options.api_key}
+        except Exception as err:  # it is the caller's own code
+            raise CannotConnectError("There is no token to connect with") from err
 
     async def _configure(self, connection: Connection) -> None:
         """Read until the session is as the last one was, or as it is to begin."""
@@ -538,16 +560,21 @@ class RealtimeClient:
         )
 
     async def _stay_connected(self) -> None:
-        """Read, and connect again after a loss. Raises what cannot be helped."""
+        """Read, renew the session in time, and connect again after a loss.
+
+        Raises what cannot be helped.
+        """
         loop = asyncio.get_running_loop()
         delays = reconnect_delays(self._websocket_options)
         while True:
             assert self._connection is not None
             opened = loop.time()
             try:
-                await self._connection.read(self._receive)
-            except ConnectionLostError as lost:
-                error = self._reason(lost)
+                await self._read(self._connection)
+                await self._renew()
+                continue
+            except RealtimeError as err:
+                error = self._reason(err)
             if not _is_transient(error):
                 raise error
             await self._drop(error)
@@ -555,14 +582,72 @@ class RealtimeClient:
                 delays = reconnect_delays(self._websocket_options)
             await self._reconnect(delays, error)
 
-    def _reason(self, lost: ConnectionLostError) -> RealtimeError:
+    def _reason(self, error: RealtimeError) -> RealtimeError:
         """Tell why the socket ended: the service may have said it in an error before."""
-        if self._fatal_error is None:
-            return lost
-        return refusal_error(self._fatal_error, lost.code)
+        if self._fatal_error is None or not isinstance(error, ConnectionLostError):
+            return error
+        return refusal_error(self._fatal_error, error.code)
+
+    # --- A new session in time
+
+    async def _read(self, connection: Connection) -> None:
+        """Read until the session is to be renewed. Raises ConnectionLostError."""
+        reading = asyncio.ensure_future(connection.read(self._receive))
+        ageing = asyncio.ensure_future(self._grow_old())
+        try:
+            await asyncio.wait((reading, ageing), return_when=asyncio.FIRST_COMPLETED)
+            if reading.done():
+                await reading
+        finally:
+            reading.cancel()
+            ageing.cancel()
+            await asyncio.gather(reading, ageing, return_exceptions=True)
+
+    async def _grow_old(self) -> None:
+        """Wait until the session is old and nothing goes on; then commands have to wait."""
+        await asyncio.sleep(self._session_life)
+        heard = -1
+        while not self._is_quiet or heard != self._half_spoken_size:
+            heard = self._half_spoken_size
+            await asyncio.sleep(_QUIET_SECONDS)
+        self._is_renewing = True
+        self._lost_at = asyncio.get_running_loop().time()
+        self._set_state(ConnectionState.CONNECTING)
+
+    @property
+    def _session_life(self) -> float:
+        """Seconds after which the session is old."""
+        life = self._websocket_options.renew_after
+        if expires_at := self._session.get("expires_at"):
+            told = (expires_at - time.time()) * _RENEWED_AT
+            if told > _SHORTEST_LIFE:
+                life = min(life, told)
+        return life
+
+    @property
+    def _is_quiet(self) -> bool:
+        return (
+            self.status is ModelStatus.IDLE
+            and not self._responses
+            and self._creating is None
+            and not self._commands.waiting
+        )
+
+    async def _renew(self) -> None:
+        """Go on with a new session. Raises RealtimeError."""
+        outgoing = self._forget(ConnectionLostError(_NORMAL_CLOSURE))
+        try:
+            await self._open()
+        finally:
+            self._is_renewing = False
+            if outgoing is not None:
+                await outgoing.close()
+
+    # --- After a loss
 
     async def _reconnect(self, delays: Iterator[float], error: RealtimeError) -> None:
         """Open a new session; the tries go on where the last loss left them."""
+        self._is_renewing = False
         self._lost_at = asyncio.get_running_loop().time()
         self._set_state(ConnectionState.CONNECTING)
         for delay in delays:
@@ -580,7 +665,15 @@ class RealtimeClient:
         raise error
 
     async def _drop(self, error: RealtimeError) -> None:
-        """Forget the connection; whoever waits for something of it hears ``error``."""
+        """Forget the connection and close it."""
+        if (connection := self._forget(error)) is not None:
+            await connection.close()
+
+    def _forget(self, error: RealtimeError) -> Connection | None:
+        """Have no connection; whoever waits for something of it hears ``error``.
+
+        Returns the connection, to be closed.
+        """
         connection, self._connection = self._connection, None
         self._session = {}
         self._is_initialized = False
@@ -592,8 +685,7 @@ class RealtimeClient:
             self._ledger.hear(response)
             response.abandon(error)
         self._status.reset()
-        if connection is not None:
-            await connection.close()
+        return connection
 
     def _set_state(
         self, state: ConnectionState, error: RealtimeError | None = None
@@ -611,7 +703,9 @@ class RealtimeClient:
             {"type": "connection_changed", "state": state, "error": error},
         )
 
-    def _require_open(self) -> Connection:
+    async def _open_connection(self) -> Connection:
+        if self._is_renewing:
+            await self._settled.wait()
         if self._connection is None or self._state is not ConnectionState.OPEN:
             raise NotConnectedError
         return self._connection
@@ -626,7 +720,7 @@ class RealtimeClient:
         claim: Callable[[Event], Any] = lambda event: True,
     ) -> Any:
         """Send an event and return what its acknowledgement is worth to the caller."""
-        connection = self._require_open()
+        connection = await self._open_connection()
         return await self._acknowledged(connection, event, acknowledged_by, claim)
 
     async def _acknowledged(
@@ -641,7 +735,12 @@ class RealtimeClient:
         )
         with self._commands.add(event["type"], types, claim) as pending:
             event = {"event_id": pending.event_id, **event}
-            await connection.send(orjson.dumps(encode(event, self.dialect)))
+            try:
+                await connection.send(orjson.dumps(encode(event, self.dialect)))
+            except ConnectionLostError:
+                # The reader is about to notice: whoever connects now waits for that.
+                self._settled.clear()
+                raise
             try:
                 async with asyncio.timeout(self._websocket_options.command_timeout):
                     return await pending.result
@@ -748,7 +847,7 @@ class RealtimeClient:
             raise NotConnectedError
         self._half_spoken.append(audio)
         self._half_spoken_size += len(audio)
-        while self._half_spoken_size > _KEPT_AUDIO and self._half_spoken:
+        while self._half_spoken_size > MAX_SOUND and self._half_spoken:
             self._half_spoken_size -= len(self._half_spoken.popleft())
         if self._buffer_is_fresh:
             self._begin_to_listen()
@@ -768,7 +867,7 @@ class RealtimeClient:
         """Whether the connection was lost just now."""
         if self._lost_at is None:
             return False
-        return asyncio.get_running_loop().time() - self._lost_at < _KEPT_AFTER_LOSS
+        return asyncio.get_running_loop().time() - self._lost_at < KEPT_AFTER_LOSS
 
     def _forget_half_spoken(self) -> None:
         self._buffer_is_fresh = True
@@ -881,7 +980,9 @@ class RealtimeClient:
     def _on_speech_stopped(self, _: Event) -> None:
         self._status.thinking()
 
-    def _on_committed(self, _: Event) -> None:
+    def _on_committed(self, event: Event) -> None:
+        if item_id := event.get("item_id"):
+            self._ledger.keep_sound(item_id, tuple(self._half_spoken))
         self._forget_half_spoken()
         self._status.thinking()
 

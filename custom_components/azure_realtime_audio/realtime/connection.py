@@ -22,6 +22,10 @@ class WebSocketOptions:
 
     ``max_reconnect_attempts`` counts tries in a row after a socket was lost; 0 never
     reconnects. The delay doubles from ``reconnect_delay`` to ``max_reconnect_delay``.
+
+    ``renew_after`` is the age at which a session is moved to a new socket as soon as
+    nothing goes on, or earlier if the service says that it ends soon. Azure documents 60
+    minutes, and has been seen to end sessions after 30 (sonichi/sutando#1307, May 2026).
     """
 
     heartbeat: float = 20.0
@@ -30,6 +34,7 @@ class WebSocketOptions:
     max_reconnect_attempts: int = 5
     reconnect_delay: float = 0.5
     max_reconnect_delay: float = 8.0
+    renew_after: float = 25 * 60.0
 
 
 def reconnect_delays(options: WebSocketOptions) -> Iterator[float]:

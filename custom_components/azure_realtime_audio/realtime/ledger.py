@@ -1,11 +1,13 @@
 """What the service's conversation holds, in writing, so that it can be told again."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from binascii import a2b_base64, b2a_base64
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from .audio import SAMPLE_RATE
 from .emitter import Event
 from .response import Response
 
@@ -14,10 +16,14 @@ from .response import Response
 MAX_ITEMS = 500
 MAX_CHARACTERS = 4 * 1024 * 1024
 
+# What a person said is kept as sound until it is written down, the last minute of PCM16. In
+# characters of base64.
+MAX_SOUND = 60 * 2 * SAMPLE_RATE * 4 // 3
+
 # The service refuses longer item ids from clients.
 _MAX_ID_LENGTH = 32
 
-# Stands for what a person said where the service did not write it down.
+# Stands for what a person said where the service did not write it down, and too long ago.
 UNWRITTEN = "[spoken, not written down]"
 
 
@@ -55,12 +61,15 @@ class _Held:
             self.audio_ms = audio_end_ms
         self.is_cut = True
 
-    def in_writing(self) -> dict[str, Any] | None:
-        """Return the item as a client can create it; None if it cannot be, or says nothing."""
+    def in_writing(self, sound: str | None = None) -> dict[str, Any] | None:
+        """Return the item as a client can create it; None if it cannot be, or says nothing.
+
+        ``sound`` is the base64 of what a person says in it, where that is kept.
+        """
         item = self.item
         keys: tuple[str, ...]
         match item["type"]:
-            case "message" if content := self._content():
+            case "message" if content := self._content(sound):
                 return {
                     "id": item["id"],
                     "type": "message",
@@ -76,9 +85,11 @@ class _Held:
                 return None
         return {key: item[key] for key in ("id", "type", *keys)}
 
-    def _content(self) -> list[dict[str, Any]]:
+    def _content(self, sound: str | None) -> list[dict[str, Any]]:
         if self.item["role"] == "assistant":
             return [{"type": "output_text", "text": self.said}] if self.said else []
+        if sound:
+            return [{"type": "input_audio", "audio": sound}]
         return [
             {"type": "input_text", "text": part.get("transcript") or UNWRITTEN}
             if part["type"] == "input_audio"
@@ -97,6 +108,8 @@ class Ledger:
     def __init__(self) -> None:
         """Begin with an empty conversation."""
         self._held: list[_Held] = []
+        # Pieces of base64 by item id, the oldest first.
+        self._sounds: dict[str, Sequence[bytes]] = {}
 
     @property
     def item_ids(self) -> list[str]:
@@ -132,6 +145,16 @@ class Ledger:
             self._held.remove(held)
             self._held.insert(0, held)
 
+    def keep_sound(self, item_id: str, pieces: Sequence[bytes]) -> None:
+        """Keep what a person said, in pieces of base64, until it is written down."""
+        self._sounds[item_id] = pieces
+        sizes = {id_: sum(map(len, sound)) for id_, sound in self._sounds.items()}
+        size = sum(sizes.values())
+        while size > MAX_SOUND:
+            oldest = next(iter(self._sounds))
+            del self._sounds[oldest]
+            size -= sizes[oldest]
+
     def hear(self, response: Response) -> None:
         """Take over what a response has said so far."""
         parts: dict[str, dict[int, str]] = {}
@@ -148,13 +171,15 @@ class Ledger:
     def items(self) -> Iterator[dict[str, Any]]:
         """Yield the items to create in an empty conversation, so that it equals this one.
 
-        What was spoken becomes text. A function call that is not answered yet is among
-        them, for its answer needs it; an answer without its call would be refused.
+        What was spoken becomes text; what a person said is sound until it is written down.
+        A function call that is not answered yet is among them, for its answer needs it; an
+        answer without its call would be refused.
         """
         calls = set()
         for held in self._held:
-            held.item["id"] = held.item["id"][-_MAX_ID_LENGTH:]
-            item = held.in_writing()
+            sound = self._sound(held.item["id"])
+            self._shorten_id(held)
+            item = held.in_writing(sound)
             if item is None:
                 continue
             if item["type"] == "function_call":
@@ -165,11 +190,27 @@ class Ledger:
     def keep(self, item_ids: Iterable[str]) -> None:
         """Forget all items but these."""
         kept = set(item_ids)
+        for item_id in set(self.item_ids) - kept:
+            self._sounds.pop(item_id, None)
         self._held = [held for held in self._held if held.item["id"] in kept]
 
     def clear(self) -> None:
         """Forget everything."""
         self._held.clear()
+        self._sounds.clear()
+
+    def _shorten_id(self, held: _Held) -> None:
+        item_id: str = held.item["id"]
+        if len(item_id) > _MAX_ID_LENGTH:
+            held.item["id"] = item_id[-_MAX_ID_LENGTH:]
+            if item_id in self._sounds:
+                self._sounds[held.item["id"]] = self._sounds.pop(item_id)
+
+    def _sound(self, item_id: str) -> str | None:
+        """Return the base64 of what a person said, if it is kept."""
+        if (pieces := self._sounds.get(item_id)) is None:
+            return None
+        return b2a_base64(b"".join(map(a2b_base64, pieces)), newline=False).decode()
 
     def _find(self, item_id: str) -> _Held | None:
         return next((held for held in self._held if held.item["id"] == item_id), None)
@@ -199,6 +240,8 @@ class Ledger:
         if held := self._find(event["item_id"]):
             part = held.item["content"][event["content_index"]]
             part["transcript"] = event["transcript"].strip()
+            if part["transcript"]:
+                self._sounds.pop(event["item_id"], None)
 
 
 def _words(part: Mapping[str, Any]) -> str:

@@ -11,6 +11,12 @@ from .errors import RealtimeError
 
 type DeltaKind = Literal["text", "transcript", "audio"]
 
+# How much of a response is kept, in bytes: 11 minutes of speech, three times what a model's
+# output tokens are enough for. A service that does not stop is not listened to any longer.
+MAX_SIZE = 32 * 1024 * 1024
+# What a Delta costs besides what it holds, about.
+_DELTA_SIZE = 200
+
 _TEXT_DELTAS: dict[str, DeltaKind] = {
     "response.output_text.delta": "text",
     "response.output_audio_transcript.delta": "transcript",
@@ -77,6 +83,7 @@ class Response:
         self._texts: dict[tuple[DeltaKind, str, int], str] = {}
         self._items: dict[str, dict[str, Any]] = {}
         self._audio_bytes = 0
+        self._size = 0
         self._error: RealtimeError | None = None
         self._ended = asyncio.Event()
         self._readers: list[asyncio.Future[None]] = []
@@ -233,6 +240,9 @@ class Response:
             audio = a2b_base64(event["delta"])
         except Base64Error:
             return False
+        self._size += len(audio) + _DELTA_SIZE
+        if self._size > MAX_SIZE:
+            return False
         is_first = not self._audio_bytes
         self._audio_bytes += len(audio)
         self._deltas.append(Delta("audio", item_id, content_index, "", audio))
@@ -243,6 +253,9 @@ class Response:
     def _add_text(
         self, kind: DeltaKind, item_id: str, content_index: int, text: str
     ) -> None:
+        self._size += len(text) + _DELTA_SIZE
+        if self._size > MAX_SIZE:
+            return
         key = (kind, item_id, content_index)
         self._texts[key] = self._texts.get(key, "") + text
         self._deltas.append(Delta(kind, item_id, content_index, text, b""))

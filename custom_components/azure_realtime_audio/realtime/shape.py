@@ -68,6 +68,7 @@ _EVENT: dict[str, Shape] = {
     },
     "session": {
         "id": _STRING_OR_NULL,
+        "expires_at": (int, float, NoneType),
         "output_modalities": [_STRING],
         "audio": {
             "input": {"format": _FORMAT, "transcription": {}, "turn_detection": {}},
