@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
 from typing import Any
 
 from homeassistant.components import tts
@@ -10,6 +11,7 @@ from homeassistant.components.media_source import async_resolve_media
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.setup import async_setup_component
+import mutagen
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
@@ -21,6 +23,7 @@ from pytest_homeassistant_custom_component.typing import (
 )
 
 from custom_components.azure_realtime_audio.const import CONF_API_VERSION
+from custom_components.azure_realtime_audio.tts import CORE_STREAMS_WAV
 from emulator import Emulator, Reply
 
 from .satellite import VOICE, Satellite, Wav, new_conversation, said_at, speak_to
@@ -191,35 +194,117 @@ async def test_speak_action(
 
 # --- Formats
 
+SIXTEEN_KHZ = {
+    "preferred_sample_rate": 16_000,
+    "preferred_sample_channels": 1,
+    "preferred_sample_bytes": 2,
+}
+AS_SATELLITES_WANT_IT = [
+    {"preferred_format": "wav", **SIXTEEN_KHZ},
+    {"preferred_format": "mp3", **SIXTEEN_KHZ, "preferred_bitrate": 64},
+    {"preferred_format": "flac", **SIXTEEN_KHZ, "preferred_sample_rate": 48_000},
+    {
+        "preferred_format": "flac",
+        "preferred_sample_rate": 48_000,
+        "preferred_sample_channels": 2,
+        "preferred_sample_bytes": 2,
+    },
+]
+PLAIN = [{"preferred_format": extension} for extension in ("wav", "mp3", "flac")]
+MAGIC = {"wav": b"RIFF", "mp3": b"\xff\xf3", "flac": b"fLaC", "ogg": b"OggS"}
+
+
+@pytest.fixture
+async def no_ffmpeg(hass: HomeAssistant) -> None:
+    """Let core not find what it converts with."""
+    config = {"ffmpeg": {"ffmpeg_bin": "/nowhere/ffmpeg"}}
+    assert await async_setup_component(hass, "ffmpeg", config)
+
+
+# Before 2026.11 core converts whatever somebody wants details of.
+@pytest.mark.parametrize(
+    "options", [{}, *PLAIN, *(AS_SATELLITES_WANT_IT if CORE_STREAMS_WAV else ())]
+)
+async def test_without_ffmpeg(
+    hass: HomeAssistant,
+    no_ffmpeg: None,
+    init_integration: MockConfigEntry,
+    decoded: Callable[[bytes], Any],
+    options: dict[str, Any],
+) -> None:
+    """Starting ffmpeg takes longer than all the rest: what players want is made without it."""
+    data = await said_aloud(hass, options)
+    assert data.startswith(MAGIC[options.get("preferred_format", "mp3")])
+    await assert_said(decoded, data, options)
+    if kbits := options.get("preferred_bitrate"):
+        assert len(data) * 8 < 1000 * kbits * 1.5
+
 
 @pytest.mark.parametrize(
-    ("audio_output", "beginning"),
+    "options",
     [
-        ({"preferred_format": "wav"}, b"RIFF"),
-        (
-            {
-                "preferred_format": "wav",
-                "preferred_sample_rate": 16_000,
-                "preferred_sample_channels": 1,
-                "preferred_sample_bytes": 2,
-            },
-            b"RIFF",
-        ),
-        ({"preferred_format": "mp3"}, b"ID3"),
-        ({"preferred_format": "flac", "preferred_sample_rate": 48_000}, b"fLaC"),
+        {"preferred_format": "ogg"},
+        {"preferred_format": "flac", "preferred_sample_rate": 96_000},
+        *AS_SATELLITES_WANT_IT,
     ],
 )
+async def test_all_formats(
+    hass: HomeAssistant,
+    init_integration: MockConfigEntry,
+    decoded: Callable[[bytes], Any],
+    options: dict[str, Any],
+) -> None:
+    """What is not made here, core makes with its ffmpeg."""
+    data = await said_aloud(hass, options)
+    assert data.startswith((MAGIC[options["preferred_format"]], b"ID3"))
+    await assert_said(decoded, data, options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"preferred_format": "ogg"}, *(() if CORE_STREAMS_WAV else AS_SATELLITES_WANT_IT)],
+)
+async def test_needs_ffmpeg(
+    hass: HomeAssistant,
+    no_ffmpeg: None,
+    init_integration: MockConfigEntry,
+    options: dict[str, Any],
+) -> None:
+    """The others cannot be had without it."""
+    with pytest.raises(FileNotFoundError):
+        await said_aloud(hass, options)
+
+
+async def said_aloud(hass: HomeAssistant, options: dict[str, Any]) -> bytes:
+    """Return how something sounds to a player with these wishes."""
+    stream = tts.async_create_stream(hass, VOICE, None, options)
+    stream.async_set_message(DINNER)
+    return b"".join([chunk async for chunk in stream.async_stream_result()])
+
+
+async def assert_said(
+    decoded: Callable[[bytes], Any], data: bytes, options: dict[str, Any]
+) -> None:
+    """Fail unless all of it is there, as the player wants it."""
+    wav = await decoded(data)
+    seconds = len(DINNER) * SECONDS_PER_LETTER
+    assert seconds - 0.01 < wav.seconds < seconds + 0.15
+    assert wav.pitch == pytest.approx(440, abs=5)
+    assert wav.rate == options.get("preferred_sample_rate", wav.rate)
+    assert wav.channels == options.get("preferred_sample_channels", wav.channels)
+
+
+@pytest.mark.parametrize("options", [*PLAIN, *AS_SATELLITES_WANT_IT])
 async def test_plays_while_it_is_made(
     hass: HomeAssistant,
     emulator: Emulator,
     init_integration: MockConfigEntry,
     decoded: Callable[[bytes], Any],
-    audio_output: dict[str, Any],
-    beginning: bytes,
+    options: dict[str, Any],
 ) -> None:
     """Whatever a player wants, it gets the first sound before the reply is complete."""
     await speak_to(hass, AGENT)
-    satellite = Satellite(hass, new_conversation(), audio_output=audio_output)
+    satellite = Satellite(hass, new_conversation(), audio_output=options)
     hold = asyncio.Event()
     emulator.replies.append(Reply(text="Yes", pcm=said_at(700, 1.0), hold=hold))
     run = satellite.start()
@@ -227,12 +312,27 @@ async def test_plays_while_it_is_made(
     assert not run.has(PipelineEventType.INTENT_END)
     hold.set()
     await run.end()
-    assert run.data.startswith(beginning)
     wav = await decoded(run.data)
     assert wav.pitch == pytest.approx(700, abs=5)
     assert wav.seconds >= 1.0
-    if rate := audio_output.get("preferred_sample_rate"):
-        assert Wav(run.data).rate == rate or beginning != b"RIFF"
+
+
+async def test_cached_with_tags(
+    hass: HomeAssistant,
+    init_integration: MockConfigEntry,
+    tmp_path: Path,
+    decoded: Callable[[bytes], Any],
+) -> None:
+    """Home Assistant writes into an MP3 that it keeps what it says, and by whom."""
+    first = await said_aloud(hass, {})
+    await hass.async_block_till_done(wait_background_tasks=True)
+    [kept] = tmp_path.glob("*.mp3")
+    data = kept.read_bytes()
+    assert data.endswith(first)
+    tagged = mutagen.File(kept)
+    assert tagged is not None
+    assert tagged.tags["TIT2"].text == [DINNER]
+    await assert_said(decoded, data, {})
 
 
 @pytest.fixture

@@ -364,6 +364,28 @@ async def test_slow_tool(
     assert all(abs(end).max() > 0.3 for end in ends)
 
 
+async def test_slow_tool_mp3(
+    monkeypatch: pytest.MonkeyPatch,
+    emulator: Emulator,
+    satellite: Satellite,
+    slow_tool: SlowTool,
+) -> None:
+    """The silence does not stay in an encoder."""
+    monkeypatch.setattr(f"{MODULE}.speech.GAP_SECONDS", 0.05)
+    satellite.audio_output = {tts.ATTR_PREFERRED_FORMAT: "mp3"}
+    emulator.replies += [
+        Reply(text="Let me see.", pcm=said_at(400), tool_calls=[("slow", {})]),
+        Reply(text="Done.", pcm=said_at(800)),
+    ]
+    run = satellite.start()
+    await slow_tool.began.wait()
+    await run.until_played(int((0.3 + 1) * 128_000 / 8))
+    assert not run.has(PipelineEventType.INTENT_END)
+    slow_tool.end.set()
+    await run.end()
+    assert run.error is None
+
+
 class Announcement(SlowTool):
     """A tool that has something read aloud by the same voice."""
 

@@ -1,12 +1,14 @@
 """The voice of an assistant."""
 
 from collections.abc import AsyncGenerator, AsyncIterable
-from contextlib import aclosing
 import re
 from typing import Any, Final, override
 
 from homeassistant.components import tts
 from homeassistant.components.tts import (
+    ATTR_PREFERRED_BITRATE,
+    ATTR_PREFERRED_FORMAT,
+    ATTR_PREFERRED_SAMPLE_BYTES,
     ATTR_PREFERRED_SAMPLE_CHANNELS,
     ATTR_PREFERRED_SAMPLE_RATE,
     ATTR_VOICE,
@@ -19,28 +21,34 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.generated.languages import LANGUAGES
 from homeassistant.helpers.chat_session import current_session
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
-import numpy as np
 
 from .assistant import Assistant, AzureRealtimeAudioConfigEntry
+from .encoder import AudioFormat, async_encode
 from .entity import AssistantEntity
 from .errors import response_failure, translated_error
 from .realtime import SAMPLE_RATE, RealtimeError
-from .realtime.audio import Resampler, wav_header
 from .realtime.session import VOICES
 from .speech import Speech
 from .turn import Turn
 
 PARALLEL_UPDATES = 0
 
-# Since 2026.11 core reads the WAV header itself and converts from the first byte on, and
-# leaves alone what an engine has already made as asked. Before, its ffmpeg waits for 64 KB:
-# a stream of four times the bytes starts after 0.3 s instead of 1.3 s.
+# Since 2026.11 core leaves alone what an engine has made as asked, reads the header of a WAV
+# itself and converts from the first byte on. Before, it leaves alone only what nobody asked
+# any details of, and its ffmpeg waits for 64 KB: a stream of four times the bytes starts
+# after 0.3 s instead of 1.3 s.
 CORE_STREAMS_WAV: Final = hasattr(tts, "PcmFormat")
-_RATE, _CHANNELS = (SAMPLE_RATE, 1) if CORE_STREAMS_WAV else (48_000, 2)
-_FORMAT_OPTIONS: Final = (
-    (ATTR_PREFERRED_SAMPLE_CHANNELS, ATTR_PREFERRED_SAMPLE_RATE)
-    if CORE_STREAMS_WAV
-    else ()
+_FOR_CORE: Final = (
+    AudioFormat("wav") if CORE_STREAMS_WAV else AudioFormat("wav", 48_000, 2)
+)
+# What core makes where nothing is said.
+_DEFAULT_EXTENSION: Final = "mp3"
+# The width of a sample is always 16 bits, as where core converts.
+_DETAILS: Final = (
+    ATTR_PREFERRED_SAMPLE_RATE,
+    ATTR_PREFERRED_SAMPLE_CHANNELS,
+    ATTR_PREFERRED_SAMPLE_BYTES,
+    ATTR_PREFERRED_BITRATE,
 )
 
 # How OpenAI's guide has a model say something of one's own (2025), without any input: a
@@ -71,7 +79,7 @@ class AssistantVoice(AssistantEntity, TextToSpeechEntity):
     _attr_translation_key = "voice"
     _attr_default_language = "en"
     _attr_supported_languages = sorted(LANGUAGES)
-    _attr_supported_options = [ATTR_VOICE, *_FORMAT_OPTIONS]
+    _attr_supported_options = [ATTR_VOICE, ATTR_PREFERRED_FORMAT, *_DETAILS]
 
     def __init__(self, assistant: Assistant) -> None:
         """Name the entity after the assistant's subentry."""
@@ -96,7 +104,8 @@ class AssistantVoice(AssistantEntity, TextToSpeechEntity):
             if turn
             else self._async_read(request.message_gen, request)
         )
-        return TTSAudioResponse("wav", _wav(pcm, request.options))
+        audio_format = _audio_format(request.options)
+        return TTSAudioResponse(audio_format.extension, async_encode(pcm, audio_format))
 
     async def _async_speak(
         self, turn: Turn, request: TTSAudioRequest
@@ -159,22 +168,18 @@ def _split(text: str) -> list[str]:
     return [*sentences, text[start:]]
 
 
-async def _wav(
-    pcm: AsyncGenerator[bytes], options: dict[str, Any]
-) -> AsyncGenerator[bytes]:
-    """Yield a WAV of unknown length, in the format that costs core the least time."""
-    rate = int(options.get(ATTR_PREFERRED_SAMPLE_RATE) or _RATE)
-    channels = int(options.get(ATTR_PREFERRED_SAMPLE_CHANNELS) or _CHANNELS)
-    resampler = Resampler(SAMPLE_RATE, rate)
-    async with aclosing(pcm):
-        is_first = True
-        async for chunk in pcm:
-            header = wav_header(rate, channels) if is_first else b""
-            is_first = False
-            yield header + _spread(resampler.process(chunk), channels)
-    yield _spread(resampler.flush(), channels)
-
-
-def _spread(pcm: bytes, channels: int) -> bytes:
-    """Give every channel the same PCM16."""
-    return np.frombuffer(pcm, "<i2").repeat(channels).tobytes()
+def _audio_format(options: dict[str, Any]) -> AudioFormat:
+    """Return what the player wants, or what core makes that of in the least time."""
+    details = {
+        detail: int(value)
+        for detail in _DETAILS
+        if (value := options.get(detail)) is not None
+    }
+    wanted = AudioFormat(
+        options.get(ATTR_PREFERRED_FORMAT, _DEFAULT_EXTENSION),
+        details.get(ATTR_PREFERRED_SAMPLE_RATE, SAMPLE_RATE),
+        details.get(ATTR_PREFERRED_SAMPLE_CHANNELS, 1),
+        details.get(ATTR_PREFERRED_BITRATE),
+    )
+    is_left_alone = CORE_STREAMS_WAV or not details
+    return wanted if is_left_alone and wanted.can_be_made else _FOR_CORE
