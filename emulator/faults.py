@@ -37,6 +37,11 @@ FAULTS = {
     "no_pong": "pings are not answered",
     "session_expires": "error session_expired and close 1001 after (argument: seconds, default 1)",
     "no_expires_at": "session.created has expires_at null",
+    # Where and how the socket ends (argument: STAGE/MANNER). Stages: connect (reset and 1006
+    # only), created, speech, thinking, audio, text, arguments, tool, idle. Manners: reset,
+    # silence, a close code (1005: a frame without one; 1006: no frame), or the code of an error
+    # that goes before close 1011.
+    "ends_at": "the socket ends at a stage in a manner, e.g. speech/reset, audio/1012, tool/silence",
     # Commands (argument: the client event's type).
     "no_ack": "a client event of this type is swallowed: not done, not acknowledged",
     "late_ack": "a client event of this type is handled 300 ms late",
@@ -49,6 +54,8 @@ FAULTS = {
     "unknown_keys": "every event, session, item and response has a key nobody knows",
     "truncated_json": "half a JSON frame goes before every response.created",
     "binary_frame": "a binary frame goes before every response.created",
+    "huge_event": "an event of 20 MiB goes before every response.created",
+    "flood": "events go before every response.created as fast as they can (argument: 5000)",
     "doubled_events": "every event except audio deltas comes twice",
     "reordered_events": "audio and transcript .done, and item and output_item .done, change places",
     "schema_2024": "text.done has `value`, item.truncated has `index`",
@@ -71,6 +78,9 @@ FAULTS = {
     "transcription_failed": "transcription fails, as Azure does for a missing deployment",
     "no_transcription": "transcription events never come",
 }
+
+
+_HUGE = 20 * 1024 * 1024
 
 
 @dataclass
@@ -116,7 +126,10 @@ class Faults:
         return None
 
     def hits(self, name: str, argument: str) -> str | None:
-        """Like `take`, for faults that name a client event: `close_on:TYPE/CODE` gives CODE."""
+        """Like `take`, for faults that name a client event or a stage.
+
+        `close_on:TYPE/CODE` gives CODE, `ends_at:STAGE/MANNER` gives MANNER.
+        """
         for (active_name, target), fault in self._active.items():
             target_type, _, rest = target.partition("/")
             if active_name == name and target_type == argument:
@@ -172,6 +185,13 @@ class Wire:
             noise.append('{"type": "response.created", "respo')
         if self._is_on("binary_frame"):
             noise.append(b"\x00\x01\x02")
+        if self._is_on("huge_event"):
+            noise.append({"type": "response.novel.added", "novel": "x" * _HUGE})
+        if (count := self._faults.take("flood")) is not None:
+            noise += [
+                {"type": "response.drop.added", "drop": number}
+                for number in range(int(count or 5000))
+            ]
         return noise
 
     def _bent(self, event: Event) -> Event:

@@ -122,6 +122,7 @@ class InputAudio:
         )
         if self._turn_detection["interrupt_response"]:
             await self._session.interrupt()
+        await self._session.reached("speech")
 
     def _speech_stopped(self, ms: int) -> None:
         assert self._item_id is not None

@@ -90,6 +90,7 @@ class Response:
         """Emit the whole ladder of events."""
         self._emit("response.created", response=self._wire())
         try:
+            await self._session.reached("thinking")
             await self._generate()
         except asyncio.CancelledError:
             if self._cancelled_because is None:
@@ -123,6 +124,7 @@ class Response:
             self._end("failed", {"type": "failed", "error": error})
         else:
             self._end("completed", None)
+            await self._session.reached("tool" if reply.tool_calls else "idle")
 
     def _disturbed(self, reply: Reply) -> Reply:
         faults = self._session.faults
@@ -203,7 +205,7 @@ class Response:
                 content_index=0,
                 delta=base64.b64encode(encoded).decode(),
             )
-            await self._delta_sent(is_audio=True)
+            await self._delta_sent("audio")
         for word in words[said:]:
             self._delta(
                 opened, "response.output_audio_transcript.delta", word, "transcript"
@@ -213,7 +215,7 @@ class Response:
         for word in _words(text):
             self._spend(Tokens(text=text_tokens(word)))
             self._delta(opened, "response.output_text.delta", word, "text")
-            await self._delta_sent()
+            await self._delta_sent("text")
 
     def _delta(self, opened: _OpenItem, event_type: str, word: str, key: str) -> None:
         assert opened.part is not None
@@ -237,7 +239,7 @@ class Response:
                 call_id=call_id,
                 delta=delta,
             )
-            await self._delta_sent()
+            await self._delta_sent("arguments")
         self._close_item("completed")
 
     def _open_item(self, item: Item) -> _OpenItem:
@@ -328,12 +330,13 @@ class Response:
         else:
             await asyncio.sleep(0)
 
-    async def _delta_sent(self, *, is_audio: bool = False) -> None:
+    async def _delta_sent(self, kind: Literal["audio", "text", "arguments"]) -> None:
         self._deltas += 1
         if self._hold:
             await self._hold.wait()
         if self._deltas == 3:
-            if is_audio:
+            await self._session.reached(kind)
+            if kind == "audio":
                 await self._session.disturb_mid_audio()
             if self._session.faults.take("response_stalls") is not None:
                 await asyncio.Event().wait()

@@ -12,7 +12,7 @@ from .ears import Ears, ScriptedEars, SphinxEars
 from .faults import Faults
 from .handshake import chosen_dialect, not_found, refusal, turned_away
 from .reply import Reply
-from .session import Session
+from .session import Session, cut
 from .voice import EspeakVoice, ToneVoice, Voice
 
 _TRANSCRIBERS = ("gpt-4o-transcribe", "gpt-4o-mini-transcribe", "whisper-1", "whisper")
@@ -142,6 +142,9 @@ class Emulator:
     async def _serve(self, request: web.Request, *, ga: bool) -> web.StreamResponse:
         if self.faults.take("http_hang") is not None:
             await self._stopping.wait()
+        if (manner := self.faults.hits("ends_at", "connect")) is not None:
+            cut(request, reset=manner == "reset")
+            return web.Response()
         if refused := refusal(self, request, ga=ga):
             self._note(request, refused.status)
             return refused

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Coroutine, Mapping
 import contextlib
 import json
+import socket
+import struct
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +78,7 @@ class Session:
         self.sent = EventLog(keep=emulator.keep_events)
         self.closed = False
         self.close_code: int | None = None
+        self._is_silent = False
         self.socket = web.WebSocketResponse(
             protocols=("realtime",),
             autoping=False,
@@ -121,15 +124,35 @@ class Session:
 
     def abort(self) -> None:
         """Cut the connection without a close frame."""
-        if self._request.transport:
-            self._request.transport.abort()
+        cut(self._request)
+
+    async def end(self, manner: str) -> None:
+        """End the connection as `ends_at` names it, after everything emitted so far."""
+        await self._flushed()
+        if manner == "silence":
+            self._is_silent = True
+        elif manner in ("1006", "reset"):
+            cut(self._request, reset=manner == "reset")
+        elif manner == "1005":
+            await self.socket.send_frame(b"", WSMsgType.CLOSE)
+            cut(self._request)
+        elif manner.isdigit():
+            await self.close(int(manner), "fault")
+        else:
+            self.refuse(InvalidRequest("The service gives up.", manner))
+            await self.close(1011, "fault")
+
+    async def reached(self, stage: str) -> None:
+        """End the connection if a fault says so at this stage."""
+        if (manner := self.faults.hits("ends_at", stage)) is not None:
+            await self.end(manner)
 
     async def run(self) -> None:
         """Serve the socket until either side ends it."""
         async with self._group:
             writer = self._group.create_task(self._write())
             try:
-                self._greet()
+                await self._greet()
                 await self._read()
             finally:
                 self._input.stop_idling()
@@ -226,7 +249,8 @@ class Session:
 
     # The socket.
 
-    def _greet(self) -> None:
+    async def _greet(self) -> None:
+        await self.reached("created")
         if self.faults.take("drop_before_created") is not None:
             self.abort()
             return
@@ -246,11 +270,11 @@ class Session:
         async for message in self.socket:
             if message.type is WSMsgType.PING:
                 self._start(self._pong(message.data))
-            elif message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+            elif not self._is_silent:
                 await self._receive(message)
 
     async def _pong(self, data: bytes) -> None:
-        if self.faults.take("no_pong") is not None:
+        if self._is_silent or self.faults.take("no_pong") is not None:
             return
         if (seconds := self.faults.take("slow_pong")) is not None:
             await asyncio.sleep(float(seconds or 1))
@@ -262,6 +286,8 @@ class Session:
         while (frame := await self._outbox.get()) is not _END:
             with contextlib.suppress(ConnectionError):
                 match frame:
+                    case str() | bytes() if self._is_silent:
+                        pass
                     case str():
                         await self.socket.send_str(frame)
                     case bytes():
@@ -552,6 +578,17 @@ class _Close:
     def __init__(self, code: int, reason: str) -> None:
         self.code = code
         self.reason = reason
+
+
+def cut(request: web.Request, *, reset: bool = False) -> None:
+    """Close the TCP connection under a request: with a FIN, or with a reset."""
+    if (transport := request.transport) is None:
+        return
+    if reset:
+        linger = struct.pack("ii", 1, 0)  # none: what is closed then is reset
+        tcp: socket.socket = transport.get_extra_info("socket")
+        tcp.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    transport.abort()
 
 
 _END = _Close(0, "")  # the outbox ends here; nothing is sent

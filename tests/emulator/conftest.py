@@ -130,7 +130,7 @@ async def connect(emulator: Emulator) -> AsyncIterator[Connect]:
 
         async def open_session(path: str = GA, *, greeted: bool = True) -> Client:
             socket = await session.ws_connect(
-                f"{emulator.url}{path}", headers={"api-key": KEY}
+                f"{emulator.url}{path}", headers={"api-key": KEY}, max_msg_size=0
             )
             client = Client(socket)
             if greeted:

@@ -10,7 +10,7 @@ import pytest
 from emulator import FAULTS, Emulator, Reply
 from emulator.faults import Faults
 
-from .conftest import GA, KEY, PREVIEW, Client, Connect, silence
+from .conftest import GA, KEY, PREVIEW, Client, Connect, silence, tone
 
 
 async def answered(client: Client) -> dict[str, Any]:
@@ -204,6 +204,25 @@ async def test_broken_frames(emulator: Emulator, connect: Connect) -> None:
     await client.until("response.done")
 
 
+async def test_huge_event(emulator: Emulator, connect: Connect) -> None:
+    """More than most clients take in one message."""
+    emulator.faults.add("huge_event")
+    client = await connect()
+    await client.send("response.create")
+    assert len((await client.until("response.novel.added"))["novel"]) == 20 * 2**20
+    await client.until("response.done")
+
+
+async def test_flood(emulator: Emulator, connect: Connect) -> None:
+    """Many events at once."""
+    emulator.faults.add("flood:100")
+    client = await connect()
+    await client.send("response.create")
+    await client.until("response.created")
+    drops = [e for e in client.seen if e["type"] == "response.drop.added"]
+    assert len(drops) == 100
+
+
 async def test_doubled_events(emulator: Emulator, connect: Connect) -> None:
     """Everything twice, but not the audio."""
     emulator.faults.add("doubled_events")
@@ -266,6 +285,99 @@ async def test_broken_off(
         await client.until("response.output_audio.delta")
     await client.socket.receive(timeout=5)
     assert client.socket.close_code == code
+
+
+@pytest.mark.parametrize(
+    ("manner", "code"),
+    [
+        ("1000", 1000),
+        ("1005", 0),  # so aiohttp tells a close frame without a code
+        ("1006", None),
+        ("reset", None),
+        ("3000", 3000),
+        ("insufficient_quota", 1011),
+    ],
+)
+async def test_manners_to_end(
+    emulator: Emulator, connect: Connect, manner: str, code: int | None
+) -> None:
+    """With a close frame or without; an error may go before it."""
+    emulator.faults.add(f"ends_at:thinking/{manner}", times=1)
+    client = await connect()
+    await client.ask("say one")
+    await client.until("response.created")
+    if manner == "insufficient_quota":
+        assert (await client.error())["code"] == manner
+    message = await client.socket.receive(timeout=5)
+    if code is None:
+        assert message.type in (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)
+        assert client.socket.close_code == 1006
+    else:
+        assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, code)
+
+
+async def test_silence(emulator: Emulator, connect: Connect) -> None:
+    """The socket stays open, and nobody is at the other end any more."""
+    emulator.faults.add("ends_at:thinking/silence", times=1)
+    client = await connect()
+    await client.ask("say one")
+    await client.until("response.created")
+    await client.socket.ping()
+    await client.send("input_audio_buffer.clear")
+    with pytest.raises(TimeoutError):
+        await client.socket.receive(timeout=0.2)
+    assert not client.socket.closed
+
+
+@pytest.mark.parametrize(
+    ("stage", "last"),
+    [
+        ("created", None),
+        ("speech", "input_audio_buffer.speech_started"),
+        ("thinking", "response.created"),
+        ("audio", "response.output_audio.delta"),
+        ("text", "response.output_text.delta"),
+        ("arguments", "response.function_call_arguments.delta"),
+        ("tool", "response.done"),
+        ("idle", "response.done"),
+    ],
+)
+async def test_stages_to_end_at(
+    emulator: Emulator, connect: Connect, stage: str, last: str | None
+) -> None:
+    """Nothing comes after that stage."""
+    emulator.faults.add(f"ends_at:{stage}/1012", times=1)
+    client = await connect(greeted=False)
+    if stage == "speech":
+        await client.detect_turns(silence_duration_ms=200)
+        await client.say(tone(500))
+    if stage in ("arguments", "tool"):
+        arguments = {"what": "is longer than a delta or two"}
+        emulator.replies.append(Reply(tool_calls=[("look", arguments)]))
+    if stage not in ("created", "speech"):
+        modality = "text" if stage == "text" else "audio"
+        await client.ask("say one two three", output_modalities=[modality])
+    while (message := await client.socket.receive(timeout=5)).type is (
+        aiohttp.WSMsgType.TEXT
+    ):
+        client.seen.append(message.json())
+    assert client.socket.close_code == 1012
+    assert client.types()[-1:] == ([last] if last else [])
+
+
+async def test_end_at_connect(emulator: Emulator) -> None:
+    """The TCP connection ends where an answer to the handshake should be."""
+    request = f"GET {GA} HTTP/1.1\r\nHost: {emulator.host_name}\r\n\r\n".encode()
+    for manner in ("1006", "reset"):
+        emulator.faults.add(f"ends_at:connect/{manner}", times=1)
+        reader, writer = await asyncio.open_connection(emulator.host, emulator.port)
+        writer.write(request)
+        if manner == "reset":
+            with pytest.raises(ConnectionResetError):
+                await reader.read()
+        else:
+            assert await reader.read() == b""
+        writer.close()
 
 
 @pytest.mark.parametrize(
