@@ -55,7 +55,7 @@ FAULTS = {
     "truncated_json": "half a JSON frame goes before every response.created",
     "binary_frame": "a binary frame goes before every response.created",
     "huge_event": "an event of 20 MiB goes before every response.created",
-    "flood": "events go before every response.created as fast as they can (argument: 5000)",
+    "flood": "events go before every response.created as fast as they can (argument: 2000)",
     "doubled_events": "every event except audio deltas comes twice",
     "reordered_events": "audio and transcript .done, and item and output_item .done, change places",
     "schema_2024": "text.done has `value`, item.truncated has `index`",
@@ -190,7 +190,7 @@ class Wire:
         if (count := self._faults.take("flood")) is not None:
             noise += [
                 {"type": "response.drop.added", "drop": number}
-                for number in range(int(count or 5000))
+                for number in range(int(count or 2000))
             ]
         return noise
 

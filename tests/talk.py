@@ -93,15 +93,15 @@ async def gone(session: Session) -> None:
         await session.sent.wait_for("nothing of the kind")
 
 
-def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+def hurry(monkeypatch: pytest.MonkeyPatch, **options: float) -> None:
     """Give the client less patience than it has with a real service."""
+    impatience: dict[str, Any] = {
+        "connect_timeout": 1.0,
+        "command_timeout": 0.3,
+        "reconnect_delay": 0.01,
+        "max_reconnect_delay": 0.02,
+    }
     monkeypatch.setattr(
         "custom_components.azure_realtime_audio.realtime.client.WebSocketOptions",
-        partial(
-            WebSocketOptions,
-            connect_timeout=1.0,
-            command_timeout=0.3,
-            reconnect_delay=0.01,
-            max_reconnect_delay=0.02,
-        ),
+        partial(WebSocketOptions, **{**impatience, **options}),
     )

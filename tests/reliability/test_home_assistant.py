@@ -1,0 +1,277 @@
+"""Home Assistant reloads, stops, stalls and hangs up in the middle of a turn."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+import time
+
+from homeassistant.components.assist_pipeline import PipelineEventType
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from emulator import Emulator, Reply, Session
+from tests.satellite import SPEECH, Run, Satellite, said_at, waiting_microphone
+from tests.talk import gone, hurry
+
+from .conftest import NAME, RING, RUNG, Bell, assert_remembers, told
+
+# A player that gets nothing for longer gives up.
+PATIENCE_SECONDS = 2.0
+
+
+async def in_the_middle(
+    emulator: Emulator,
+    satellite: Satellite,
+    bell: Bell,
+    stage: str,
+    go_on: asyncio.Event,
+) -> Run:
+    """Return a run that stays at this stage until it may go on, or for 2 s."""
+    emulator.hears.append(RING if stage == "tool" else NAME)
+    match stage:
+        case "listening":
+            run = satellite.start(waiting_microphone(SPEECH, go_on))
+            session = await newest(emulator)
+            await session.sent.wait_for("input_audio_buffer.speech_started")
+        case "thinking":
+            emulator.first_audio_ms = 2_000
+            run = satellite.start()
+            await run.until_event(PipelineEventType.INTENT_START)
+        case "tool":
+            began = asyncio.Event()
+
+            async def hang() -> None:
+                began.set()
+                await go_on.wait()
+
+            bell.meanwhile = hang
+            run = satellite.start()
+            await began.wait()
+        case _:
+            emulator.replies.append(Reply(text="Once upon", hold=go_on))
+            run = satellite.start()
+            await run.until_played()
+    return run
+
+
+async def newest(emulator: Emulator) -> Session:
+    """Wait for the session of the first turn; the one before is that of the set-up."""
+    await emulator.next_session()
+    return await emulator.next_session()
+
+
+def calm(emulator: Emulator, bell: Bell) -> None:
+    """Let the next turn be like any other."""
+    emulator.first_audio_ms = 0
+    emulator.replies.clear()
+    emulator.hears.clear()
+    bell.meanwhile = None
+
+
+async def remove(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """Remove the entry."""
+    assert await hass.config_entries.async_remove(entry.entry_id)
+
+
+async def reload(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """Reload the entry."""
+    assert await hass.config_entries.async_reload(entry.entry_id)
+
+
+async def stop(hass: HomeAssistant, _: MockConfigEntry) -> None:
+    """Stop Home Assistant."""
+    await hass.async_stop(force=True)
+
+
+@pytest.mark.parametrize("stage", ["listening", "speaking"])
+@pytest.mark.parametrize(
+    ("end", "expected_lingering_timers"),
+    # Core still schedules the end of conversations when it has stopped.
+    [(reload, False), (remove, False), (stop, True)],
+)
+async def test_ends_in_mid_turn(
+    hass: HomeAssistant,
+    emulator: Emulator,
+    entry: MockConfigEntry,
+    satellite: Satellite,
+    bell: Bell,
+    end: Callable[[HomeAssistant, MockConfigEntry], Awaitable[None]],
+    stage: str,
+) -> None:
+    """The run ends soon, in an error or a sentence; no socket, task or tool goes on."""
+    go_on = asyncio.Event()
+    run = await in_the_middle(emulator, satellite, bell, stage, go_on)
+    live = [session for session in emulator.sessions if not session.closed]
+    calm(emulator, bell)
+    async with asyncio.timeout(5):
+        await end(hass, entry)
+        for session in live:
+            await gone(session)
+        if stage == "tool":
+            go_on.set()
+        # Without its entity core's voice leaves a player that waits already waiting.
+        await run.until_event(PipelineEventType.RUN_END)
+        await run.abort()
+    if stage == "listening":
+        assert run.error == "stt-stream-failed"
+    elif end is not stop:  # which cancels tools
+        assert run.output["response"]["response_type"] == "error"
+    assert bell.rung == (stage == "tool")
+    if end is reload:
+        assert entry.state is ConfigEntryState.LOADED
+        emulator.hears.append(NAME)
+        run = await satellite.run()
+        assert run.error is None
+        assert run.answer == f"You said: {NAME}"
+
+
+# --- Tools
+
+
+async def longest_gap(run: Run) -> float:
+    """Return for how many seconds at most the player got nothing, once it had begun."""
+    longest = 0.0
+    await run.until_played()
+    while not run.has(PipelineEventType.RUN_END):
+        began, size = time.monotonic(), len(run.data)
+        await more_of(run, size)
+        longest = max(longest, time.monotonic() - began)
+    return longest
+
+
+async def more_of(run: Run, size: int) -> None:
+    """Wait until the player has more than so many bytes, or the run ends."""
+    await run.until(lambda: len(run.data) > size or run.has(PipelineEventType.RUN_END))
+
+
+async def test_slow_tool(emulator: Emulator, satellite: Satellite, bell: Bell) -> None:
+    """A tool of 6 s leaves no gap in which a player would give up."""
+    bell.meanwhile = lambda: asyncio.sleep(6)
+    emulator.hears.append(RING)
+    ring = ("ring_the_bell", {"reason": "dinner"})
+    emulator.replies.append(
+        Reply(text="Let me see.", pcm=said_at(400), tool_calls=[ring])
+    )
+    run = satellite.start()
+    gap = await longest_gap(run)
+    await run.end()
+    assert run.error is None
+    assert run.answer == RUNG
+    assert run.wav.seconds > 6
+    assert gap < PATIENCE_SECONDS
+    bell.meanwhile = None
+    await assert_remembers(emulator, satellite, RING)
+
+
+@pytest.mark.parametrize(
+    ("error", "answer"),
+    [
+        (HomeAssistantError("The bell is broken."), "Sorry, that did not work: The"),
+        (ZeroDivisionError("A bug"), "Something unexpected went wrong."),
+    ],
+)
+async def test_raising_tool(
+    emulator: Emulator,
+    satellite: Satellite,
+    bell: Bell,
+    error: Exception,
+    answer: str,
+) -> None:
+    """What a tool raises is told by the model, or by us where it is a bug."""
+
+    async def fail() -> None:
+        raise error
+
+    bell.meanwhile = fail
+    emulator.hears.append(RING)
+    run = await satellite.run()
+    assert run.error is None
+    assert run.answer.startswith(answer)
+    assert bell.rung == 1
+    bell.meanwhile = None
+    await assert_remembers(emulator, satellite, RING)
+
+
+async def test_hung_up_while_the_tool_runs(
+    emulator: Emulator, satellite: Satellite, bell: Bell
+) -> None:
+    """What a tool returns for a turn that nobody waits for any more goes nowhere.
+
+    Even if its connection was lost meanwhile: the next one knows of no call.
+    """
+    go_on = asyncio.Event()
+    run = await in_the_middle(emulator, satellite, bell, "tool", go_on)
+    session = emulator.sessions[-1]
+    session.abort()
+    await gone(session)
+    await run.abort()
+    go_on.set()
+    calm(emulator, bell)
+    emulator.hears.append("hello")
+    assert (await satellite.run()).answer == "Hello! How can I help?"
+    assert bell.rung == 1
+    lines = told(emulator)
+    assert not [line for line in lines if line.startswith("function_call")]
+
+
+@pytest.mark.parametrize("manner", ["1011", "4000", "silence"])
+async def test_tool_outlives_two_connections(
+    monkeypatch: pytest.MonkeyPatch,
+    emulator: Emulator,
+    satellite: Satellite,
+    bell: Bell,
+    manner: str,
+) -> None:
+    """A call runs once, and its result is told once, to the newest connection only."""
+    hurry(monkeypatch, command_timeout=0.5, heartbeat=0.4)
+
+    async def lose_two() -> None:
+        await gone(emulator.sessions[-1])
+        if manner != "4000":  # after that there is none before somebody wants it
+            while (session := await emulator.next_session()).closed:
+                pass
+            # What was said and the call: all that the new session is told.
+            await session.sent.wait_for("conversation.item.done", 2)
+            await session.end(manner)
+            await gone(session)
+
+    bell.meanwhile = lose_two
+    emulator.hears.append(RING)
+    emulator.faults.add(f"ends_at:tool/{manner}", times=1)
+    run = await satellite.run()
+    assert run.error is None
+    assert run.answer == RUNG
+    assert bell.rung == 1
+    outputs = [
+        event
+        for session in emulator.sessions
+        for event in session.received.of("conversation.item.create")
+        if "output" in event["item"]
+    ]
+    assert len(outputs) == 1
+    bell.meanwhile = None
+    await assert_remembers(emulator, satellite, RING)
+
+
+# --- Its event loop
+
+
+@pytest.mark.parametrize("stage", ["listening", "thinking", "tool", "speaking"])
+async def test_event_loop_stalls(
+    emulator: Emulator, satellite: Satellite, bell: Bell, stage: str
+) -> None:
+    """A second in which nothing runs costs a second, and nothing else."""
+    go_on = asyncio.Event()
+    run = await in_the_middle(emulator, satellite, bell, stage, go_on)
+    time.sleep(1)  # noqa: ASYNC251  # the fault
+    go_on.set()
+    await run.end()
+    assert run.error is None
+    expected = {"tool": RUNG, "speaking": "Once upon"}
+    assert run.answer == expected.get(stage, f"You said: {NAME}")
+    calm(emulator, bell)
+    await assert_remembers(emulator, satellite, RING if stage == "tool" else NAME)
+    assert len(emulator.sessions) == 2
+    assert bell.rung == (stage == "tool")

@@ -1,0 +1,262 @@
+"""The service refuses, hesitates, says strange things, or more than anybody reads."""
+
+from homeassistant.components.assist_pipeline import PipelineEventType
+from homeassistant.config_entries import SOURCE_REAUTH
+from homeassistant.core import HomeAssistant
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.azure_realtime_audio.const import CONF_API_VERSION
+from emulator import Emulator, Reply
+from tests.satellite import Satellite, new_conversation, said_at
+
+from .conftest import NAME, RING, RUNG, Bell, assert_remembers, told
+
+MODULE = "custom_components.azure_realtime_audio"
+
+
+# --- It refuses
+
+
+@pytest.mark.parametrize(
+    ("fault", "begins"),
+    [
+        ("http_401", "The Azure service does not accept the key."),
+        ("http_403", "The Azure resource does not allow this connection."),
+        ("http_404_deployment", "The Azure resource has no such deployment."),
+        ("http_404_resource", "The Azure resource has no such deployment."),
+        ("openai_insufficient_quota", "The Azure resource does not allow"),
+        ("http_429:10", None),
+        ("http_500", None),
+        ("http_503", None),
+    ],
+)
+async def test_refused_on_reconnect(
+    hass: HomeAssistant,
+    emulator: Emulator,
+    satellite: Satellite,
+    fault: str,
+    begins: str | None,
+) -> None:
+    """What passes is waited for; what does not is told, and a later turn goes on."""
+    emulator.hears.append(NAME)
+    emulator.faults.add("ends_at:thinking/1011", times=1)
+    run = satellite.start()
+    for _ in range(2):  # the first is that of the set-up
+        await emulator.next_session()
+    emulator.faults.add(fault, times=2)
+    await run.end()
+    assert run.error is None
+    if begins:
+        assert run.answer.startswith(begins)
+        flows = hass.config_entries.flow.async_progress()
+        reauth = [f for f in flows if f["context"]["source"] == SOURCE_REAUTH]
+        assert bool(reauth) is (fault == "http_401")
+    else:
+        assert run.answer == f"You said: {NAME}"
+        status = int(fault[5:8])
+        statuses = [handshake.status for handshake in emulator.handshakes]
+        assert statuses == [101, 101, status, status, 101]
+    await assert_remembers(emulator, satellite)
+
+
+@pytest.mark.parametrize("code", ["server_error", "insufficient_quota"])
+async def test_error_before_the_close(
+    emulator: Emulator, satellite: Satellite, code: str
+) -> None:
+    """A service that says why it closes, and lets us in again, answers the turn."""
+    emulator.hears.append(NAME)
+    emulator.faults.add(f"ends_at:thinking/{code}", times=1)
+    run = await satellite.run()
+    assert run.error is None
+    assert run.answer == f"You said: {NAME}"
+    await assert_remembers(emulator, satellite)
+
+
+@pytest.mark.parametrize(
+    ("fault", "begins"),
+    [
+        ("response_failed", "The model could not answer: The server had an error"),
+        ("response_rate_limited", "The Azure service is being asked too often."),
+        ("response_quota", "The model could not answer: You exceeded your current"),
+        ("content_filter", "The Azure service held the answer back"),
+        ("response_empty", "The model gave no answer."),
+        ("response_incomplete", "You said: my name is Ada"),
+        ("response_stalls", "The Azure service did not answer in time"),
+    ],
+)
+async def test_no_answer(
+    monkeypatch: pytest.MonkeyPatch,
+    emulator: Emulator,
+    satellite: Satellite,
+    fault: str,
+    begins: str,
+) -> None:
+    """A response that is none is told in a sentence, aloud."""
+    monkeypatch.setattr(f"{MODULE}.conversation.RESPONSE_STALL", 0.3)
+    emulator.hears.append(NAME)
+    emulator.faults.add(fault, times=1)
+    run = await satellite.run()
+    assert run.error is None
+    assert run.answer.startswith(begins)
+    assert run.wav.seconds > 0.04 * len(run.answer) - 0.05
+    await assert_remembers(emulator, satellite)
+
+
+async def test_refused_response(emulator: Emulator, satellite: Satellite) -> None:
+    """A response that cannot even begin ends the run; the next is as if it had not been."""
+    emulator.faults.add("refuse:response.create", times=1)
+    assert (await satellite.run()).error == "stt-stream-failed"
+    emulator.hears.clear()
+    emulator.hears.append(NAME)
+    assert (await satellite.run()).answer == f"You said: {NAME}"
+    await assert_remembers(emulator, satellite)
+
+
+# --- It hesitates
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["session.update", "input_audio_buffer.clear", "response.create"],
+)
+async def test_no_acknowledgement(
+    emulator: Emulator, satellite: Satellite, command: str
+) -> None:
+    """A command that a turn cannot begin without ends the run after the time-out."""
+    emulator.faults.add(f"no_ack:{command}", times=1)
+    assert (await satellite.run()).error == "stt-stream-failed"
+    emulator.hears.clear()
+    emulator.hears.append(NAME)
+    assert (await satellite.run()).answer == f"You said: {NAME}"
+    await assert_remembers(emulator, satellite)
+
+
+async def test_no_acknowledgement_of_a_result(
+    emulator: Emulator, satellite: Satellite, bell: Bell
+) -> None:
+    """A tool's result that is not acknowledged is told in a sentence; it ran once."""
+    emulator.hears.append(RING)
+    emulator.faults.add("no_ack:conversation.item.create", times=1)
+    run = await satellite.run()
+    assert run.error is None
+    assert run.answer.startswith("The Azure service did not answer in time")
+    await assert_remembers(emulator, satellite, RING)
+    lines = told(emulator)
+    assert lines.count("function_call") == lines.count("function_call_output") == 1
+    assert bell.rung == 1
+
+
+@pytest.mark.parametrize(
+    "command", ["conversation.item.truncate", "conversation.item.delete"]
+)
+async def test_no_acknowledgement_of_an_interruption(
+    emulator: Emulator, satellite: Satellite, command: str
+) -> None:
+    """Who talks over a reply is answered, whatever becomes of the reply."""
+    emulator.faults.add(f"no_ack:{command}")
+    emulator.hears.append(NAME)
+    emulator.replies.append(
+        Reply(text="Once. Upon a time.", items=2, pcm=said_at(500, 20))
+    )
+    await satellite.run()
+    emulator.hears.append("what is my name")
+    run = await satellite.run()
+    assert run.error is None
+    assert run.answer == "Your name is Ada."
+    assert emulator.sessions[-1].received.of(command)
+
+
+async def test_no_handshake(emulator: Emulator, satellite: Satellite) -> None:
+    """A service that accepts the connection and says nothing ends the run in time."""
+    emulator.faults.add("http_hang", times=1)
+    assert (await satellite.run()).error == "stt-stream-failed"
+    emulator.hears.clear()
+    emulator.hears.append(NAME)
+    assert (await satellite.run()).answer == f"You said: {NAME}"
+    await assert_remembers(emulator, satellite)
+
+
+# --- It says strange things, or too much
+
+# What differs between the dialects, and what does not.
+IN_A_DIALECT = (
+    "doubled_events",
+    "reordered_events",
+    "wrong_dialect",
+    "no_session_created",
+    "schema_2024",
+)
+IN_ANY = (
+    "unknown_events",
+    "unknown_keys",
+    "truncated_json",
+    "binary_frame",
+    "huge_event",
+    "flood",
+    "null_error_codes",
+    "string_status_details",
+    "no_expires_at",
+    "no_usage",
+    "no_rate_limits",
+    "transcription_late:0.2",
+)
+
+
+@pytest.mark.parametrize(
+    ("api_version", "faults"),
+    [("", (*IN_A_DIALECT, *IN_ANY)), ("2025-04-01-preview", IN_A_DIALECT)],
+    ids=["GA", "preview"],
+)
+async def test_strange_events(
+    subtests: pytest.Subtests,
+    monkeypatch: pytest.MonkeyPatch,
+    hass: HomeAssistant,
+    emulator: Emulator,
+    satellite: Satellite,
+    entry: MockConfigEntry,
+    bell: Bell,
+    api_version: str,
+    faults: tuple[str, ...],
+) -> None:
+    """Strange events change nothing: neither the reply, nor what is done, nor the memory."""
+    monkeypatch.setattr(f"{MODULE}.realtime.client._CREATED_TIMEOUT", 0.1)
+    data = {**entry.data, CONF_API_VERSION: api_version}
+    hass.config_entries.async_update_entry(entry, data=data)
+    await hass.async_block_till_done()
+    for fault in faults:
+        with subtests.test(fault=fault):
+            bell.rung = 0
+            emulator.faults.clear()
+            emulator.hears.clear()
+            emulator.hears.append(RING)
+            conversation = Satellite(hass, new_conversation())
+            emulator.faults.add(fault)
+            run = await conversation.run()
+            assert run.error is None
+            assert run.answer == RUNG
+            assert run.wav.seconds == pytest.approx(0.04 * len(RUNG), abs=0.05)
+            assert bell.rung == 1
+            lines = told(emulator)
+            assert [line.partition(":")[0] for line in lines] == [
+                "user",
+                "function_call",
+                "function_call_output",
+                "assistant",
+            ]
+            await assert_remembers(emulator, conversation, RING)
+
+
+async def test_faster_than_anybody_listens(
+    emulator: Emulator, satellite: Satellite
+) -> None:
+    """A reply that is there at once is played whole, and nobody waits for it meanwhile."""
+    emulator.hears.append(NAME)
+    emulator.replies.append(Reply(text="A long story.", pcm=said_at(500, 60)))
+    run = satellite.start()
+    await run.until_event(PipelineEventType.INTENT_END)
+    await emulator.sessions[-1].sent.wait_for("response.done")
+    assert run.wav.seconds < 60
+    await run.end()
+    assert run.wav.seconds == pytest.approx(60, abs=0.1)
+    await assert_remembers(emulator, satellite)

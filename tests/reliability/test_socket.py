@@ -1,0 +1,180 @@
+"""The socket dies: at every stage of a turn, in every manner."""
+
+from collections.abc import AsyncIterator
+
+from homeassistant.core import HomeAssistant
+import pytest
+
+from emulator import Emulator, Session
+from tests.satellite import SPEECH, Run, Satellite, microphone, new_conversation
+from tests.talk import gone, hurry, say, speech
+
+from .conftest import NAME, RING, RUNG, Bell, told
+
+CLOSE_CODES = ("1000", "1001", "1005", "1006", "1011", "1012", "1013", "3000", "4000")
+MANNERS = (*CLOSE_CODES, "reset", "silence")
+# Before the upgrade there is no websocket to be closed. Silence is a fault of its own there.
+WITHOUT_A_WEBSOCKET = ("1006", "reset")
+# After these the client does not connect again by itself, but when it is used again.
+FATAL = ("3000", "4000")
+# A typed turn has nothing that depends on the manner but these.
+TYPED = ("1006", "1011", "4000", "silence")
+
+LOST = "The connection to the Azure service was lost. Try again."
+REFUSED = {
+    "3000": "The Azure service does not accept the key. Enter a new key in the settings of "
+    "Azure Realtime Audio.",
+    "4000": "The deployed model cannot do Realtime. Deploy a gpt-realtime model and choose "
+    "its deployment.",
+}
+UNREACHABLE = "I can't reach the Azure service. Check the network and the host name, then try again."
+
+
+def manners_at(stage: str, manners: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the manners in which a socket can die at this stage."""
+    return WITHOUT_A_WEBSOCKET if stage == "connect" else manners
+
+
+def words_of(stage: str) -> str:
+    """Return what a person says in whose turn this stage is reached."""
+    return RING if stage in ("arguments", "tool") else NAME
+
+
+def ping_as_needed(monkeypatch: pytest.MonkeyPatch, manner: str) -> None:
+    """Let pings notice a silent connection soon; elsewhere they would only disturb."""
+    heartbeat = 0.4 if manner == "silence" else 20.0
+    hurry(monkeypatch, command_timeout=0.5, heartbeat=heartbeat)
+
+
+def break_at(emulator: Emulator, bell: Bell, stage: str, manner: str) -> None:
+    """Let the socket die at this stage of the next turn."""
+    # Before the upgrade the HTTP library tries a second time by itself.
+    times = 2 if stage == "connect" else 1
+    emulator.faults.clear()
+    emulator.faults.add(f"ends_at:{stage}/{manner}", times=times)
+    emulator.hears.clear()
+    bell.rung = 0
+    # In the middle of its call means: the tool goes on after the loss.
+    bell.meanwhile = (lambda: gone(emulator.sessions[-1])) if stage == "tool" else None
+
+
+async def halting(emulator: Emulator) -> AsyncIterator[bytes]:
+    """Speak; pause in the middle until the connection is gone, and go on."""
+    half = len(SPEECH) // 2
+    async for chunk in microphone(SPEECH[:half], None):
+        yield chunk
+    await gone(emulator.sessions[-1])
+    async for chunk in microphone(SPEECH[half:], 3.0):
+        yield chunk
+
+
+@pytest.mark.parametrize(
+    "stage",
+    ["connect", "created", "thinking", "audio", "arguments", "tool", "idle"],
+)
+async def test_spoken_turn(
+    subtests: pytest.Subtests,
+    monkeypatch: pytest.MonkeyPatch,
+    hass: HomeAssistant,
+    emulator: Emulator,
+    satellite: Satellite,
+    bell: Bell,
+    stage: str,
+) -> None:
+    """It ends in the reply or in one error, and the conversation goes on."""
+    for manner in manners_at(stage, MANNERS):
+        with subtests.test(manner=manner):
+            conversation = Satellite(hass, new_conversation())
+            ping_as_needed(monkeypatch, manner)
+            break_at(emulator, bell, stage, manner)
+            await _speak(emulator, conversation, stage, manner)
+            assert bell.rung == (stage in ("arguments", "tool"))
+
+
+async def _speak(
+    emulator: Emulator, satellite: Satellite, stage: str, manner: str
+) -> None:
+    emulator.hears.append(words_of(stage))
+    run = await satellite.run(halting(emulator) if stage == "speech" else None)
+    if stage in ("connect", "created") or (stage == "speech" and manner in FATAL):
+        assert run.error == "stt-stream-failed"
+        run = await satellite.run()  # the person says it again
+    elif stage == "speech":
+        assert_heard_whole(emulator.sessions[-1])
+    assert_replied(run, stage)
+    if stage == "idle":
+        await gone(emulator.sessions[-1])
+    emulator.hears.append("what is my name")
+    run = await satellite.run()
+    assert run.error is None
+    assert run.answer == "Your name is Ada."
+    assert_told_once(emulator, stage, calls=int(words_of(stage) == RING))
+
+
+def assert_heard_whole(session: Session) -> None:
+    """Check that what was said before the loss, and after it, is one turn."""
+    [item] = [item for item in session.conversation if item.role == "user"]
+    assert len(item.audio) >= len(SPEECH) * 3 // 2
+
+
+def assert_replied(run: Run, stage: str) -> None:
+    """Check that the person hears the reply, or, where it broke off, why."""
+    assert run.error is None
+    expected = {"audio": LOST, "arguments": RUNG, "tool": RUNG}
+    assert run.answer == expected.get(stage, f"You said: {NAME}")
+    assert run.wav.seconds > 0.04 * len(run.answer) - 0.05
+
+
+def assert_told_once(emulator: Emulator, stage: str, *, calls: int) -> None:
+    """Check that the service's conversation has all that was said and done, once."""
+    said = [words_of(stage), "what is my name"]
+    lines = told(emulator)
+    assert [line for line in lines if line.startswith("user")] == [
+        f"user: {words}" for words in said
+    ]
+    assert lines.count("function_call") == lines.count("function_call_output") == calls
+    replies = [line for line in lines if line.startswith("assistant")]
+    # Of a reply that broke off there is its beginning, and why it has no end.
+    assert len(replies) == (3 if stage in ("audio", "text") else 2)
+    assert lines[-1] == "assistant: Your name is Ada."
+
+
+@pytest.mark.parametrize(
+    "stage", ["connect", "created", "thinking", "text", "arguments", "tool", "idle"]
+)
+async def test_typed_turn(
+    subtests: pytest.Subtests,
+    monkeypatch: pytest.MonkeyPatch,
+    hass: HomeAssistant,
+    emulator: Emulator,
+    satellite: Satellite,
+    bell: Bell,
+    stage: str,
+) -> None:
+    """It ends in the reply or in one sentence, and the conversation goes on."""
+    for manner in manners_at(stage, TYPED):
+        with subtests.test(manner=manner):
+            ping_as_needed(monkeypatch, manner)
+            break_at(emulator, bell, stage, manner)
+            await _type(hass, emulator, stage, manner)
+            assert bell.rung == (stage == "tool")
+
+
+async def _type(
+    hass: HomeAssistant, emulator: Emulator, stage: str, manner: str
+) -> None:
+    conversation_id = new_conversation()
+    answer = speech(await say(hass, words_of(stage), conversation_id))
+    match stage:
+        case "connect" | "created":
+            assert answer == REFUSED.get(manner, UNREACHABLE)
+        case "tool":
+            assert answer == RUNG
+        case "idle":
+            assert answer == f"You said: {NAME}"
+            await gone(emulator.sessions[-1])
+        case _:
+            assert answer == LOST
+    answer = speech(await say(hass, "what is my name", conversation_id))
+    assert answer == "Your name is Ada."
+    assert_told_once(emulator, stage, calls=int(stage == "tool"))
