@@ -216,6 +216,31 @@ async def test_hung_up_while_the_tool_runs(
     assert not [line for line in lines if line.startswith("function_call")]
 
 
+async def test_second_run_while_the_tool_runs(
+    emulator: Emulator, satellite: Satellite, bell: Bell
+) -> None:
+    """Who speaks again meanwhile is answered after it, and what it did is known."""
+    go_on = asyncio.Event()
+    first = await in_the_middle(emulator, satellite, bell, "tool", go_on)
+    emulator.hears.append("what is my name")
+    second = satellite.start()
+    await second.until_event(PipelineEventType.STT_START)
+    go_on.set()
+    await first.end()
+    await second.end()
+    assert second.error is None
+    assert second.answer == "Your name is Ada."
+    assert bell.rung == 1
+    assert [line.partition(":")[0] for line in told(emulator)] == [
+        "user",
+        "function_call",
+        "function_call_output",
+        "assistant",
+        "user",
+        "assistant",
+    ]
+
+
 @pytest.mark.parametrize("manner", ["1011", "4000", "silence"])
 async def test_tool_outlives_two_connections(
     monkeypatch: pytest.MonkeyPatch,
