@@ -70,7 +70,7 @@ async def halting(emulator: Emulator) -> AsyncIterator[bytes]:
 
 @pytest.mark.parametrize(
     "stage",
-    ["connect", "created", "thinking", "audio", "arguments", "tool", "idle"],
+    ["connect", "created", "speech", "thinking", "audio", "arguments", "tool", "idle"],
 )
 async def test_spoken_turn(
     subtests: pytest.Subtests,
