@@ -898,7 +898,9 @@ async def test_lost_while_listening(
 ) -> None:
     """A connection that breaks in mid-sentence and comes back costs no word of it."""
     await hass.config_entries.async_reload(init_integration.entry_id)
-    await assert_works(satellite)
+    emulator.replies.append(Reply(text="Yes.", pcm=said_at(500, 0.05)))
+    await satellite.run()
+    await played(0.06)
     lost = emulator.sessions[-1]
     run = satellite.start(until_lost(SPEECH, lost))
     await lost.sent.wait_for("input_audio_buffer.speech_started", 2)
@@ -908,10 +910,13 @@ async def test_lost_while_listening(
     assert run.answer == "Hello! How can I help?"
     session = emulator.sessions[-1]
     assert session is not lost
-    # The turn before is told again, once, as far as it was heard.
-    lines = told(session)
-    assert lines[2:] == ["user: ", "assistant: Hello! How can I help?"]
-    assert "assistant: Hello! How can I help?".startswith(lines[1])
+    # The turn before is told again, once.
+    assert told(session) == [
+        "user: ",
+        "assistant: Yes.",
+        "user: ",
+        "assistant: Hello! How can I help?",
+    ]
     [_, _, said, _] = session.conversation
     assert len(said.audio) >= len(SPEECH) * 3 // 2
 

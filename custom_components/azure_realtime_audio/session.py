@@ -16,7 +16,6 @@ from .errors import ConversationBusyError
 from .history import History
 from .realtime import (
     CannotConnectError,
-    CommandTimeoutError,
     ConnectionLostError,
     ConnectionState,
     NotConnectedError,
@@ -93,6 +92,8 @@ class AssistantSession:
 
         Raises RealtimeError.
         """
+        if self._closed:
+            raise NotConnectedError
         try:
             async with asyncio.timeout(CONNECT_WAIT):
                 await self.client.connect()
@@ -141,7 +142,7 @@ class AssistantSession:
                 # Nothing was begun that is left, and the next session knows what was said.
                 await self.async_connect()
                 return await self.client.create_response(config)
-        except asyncio.CancelledError, CommandTimeoutError:
+        except asyncio.CancelledError:
             # It may be about to begin. A new connection is sure to have none.
             await self.client.close()
             raise

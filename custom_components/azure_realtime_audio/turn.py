@@ -22,6 +22,7 @@ from .const import LOGGER
 from .hearing import Hearing
 from .realtime import (
     CommandError,
+    CommandTimeoutError,
     ConnectionLostError,
     NotConnectedError,
     RealtimeClient,
@@ -109,7 +110,7 @@ class Turn:
         async with session.turn():
             try:
                 await self._async_make_ready(session, llm_context)
-            except ConnectionLostError, NotConnectedError:
+            except CommandTimeoutError, ConnectionLostError, NotConnectedError:
                 await session.async_connect()
                 await self._async_make_ready(session, llm_context)
             self._hearing.listen_to(session.client)

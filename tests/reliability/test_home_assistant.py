@@ -85,7 +85,7 @@ async def stop(hass: HomeAssistant, _: MockConfigEntry) -> None:
     await hass.async_stop(force=True)
 
 
-@pytest.mark.parametrize("stage", ["listening", "speaking"])
+@pytest.mark.parametrize("stage", ["listening", "thinking", "tool", "speaking"])
 @pytest.mark.parametrize(
     ("end", "expected_lingering_timers"),
     # Core still schedules the end of conversations when it has stopped.

@@ -1,5 +1,7 @@
 """The service refuses, hesitates, says strange things, or more than anybody reads."""
 
+import asyncio
+
 from homeassistant.components.assist_pipeline import PipelineEventType
 from homeassistant.config_entries import SOURCE_REAUTH
 from homeassistant.core import HomeAssistant
@@ -9,6 +11,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.azure_realtime_audio.const import CONF_API_VERSION
 from emulator import Emulator, Reply
 from tests.satellite import Satellite, new_conversation, said_at
+from tests.talk import gone
 
 from .conftest import NAME, RING, RUNG, Bell, assert_remembers, told
 
@@ -119,13 +122,19 @@ async def test_refused_response(emulator: Emulator, satellite: Satellite) -> Non
     await assert_remembers(emulator, satellite)
 
 
+async def test_session_expires(emulator: Emulator, satellite: Satellite) -> None:
+    """A session that ends before anybody expected it makes way for another."""
+    emulator.faults.add("session_expires:2", times=1)
+    emulator.hears.append(NAME)
+    assert (await satellite.run()).answer == f"You said: {NAME}"
+    await gone(emulator.sessions[-1])
+    await assert_remembers(emulator, satellite)
+
+
 # --- It hesitates
 
 
-@pytest.mark.parametrize(
-    "command",
-    ["session.update", "input_audio_buffer.clear", "response.create"],
-)
+@pytest.mark.parametrize("command", ["session.update", "response.create"])
 async def test_no_acknowledgement(
     emulator: Emulator, satellite: Satellite, command: str
 ) -> None:
@@ -135,6 +144,18 @@ async def test_no_acknowledgement(
     emulator.hears.clear()
     emulator.hears.append(NAME)
     assert (await satellite.run()).answer == f"You said: {NAME}"
+    await assert_remembers(emulator, satellite)
+
+
+async def test_no_acknowledgement_while_the_person_speaks(
+    emulator: Emulator, satellite: Satellite
+) -> None:
+    """A session that does not answer is left for another; what is said meanwhile is kept."""
+    emulator.faults.add("no_ack:input_audio_buffer.clear", times=1)
+    emulator.hears.append(NAME)
+    run = await satellite.run()
+    assert run.error is None
+    assert run.answer == f"You said: {NAME}"
     await assert_remembers(emulator, satellite)
 
 
@@ -170,7 +191,47 @@ async def test_no_acknowledgement_of_an_interruption(
     run = await satellite.run()
     assert run.error is None
     assert run.answer == "Your name is Ada."
-    assert emulator.sessions[-1].received.of(command)
+    assert emulator.sessions[-2].received.of(command)
+
+
+async def test_cancel_is_ignored(emulator: Emulator, satellite: Satellite) -> None:
+    """A reply that the service does not stop keeps nobody from the next."""
+    emulator.faults.add("no_ack:response.cancel", times=1)
+    emulator.hears.append(NAME)
+    emulator.replies.append(
+        Reply(text="Once upon", pcm=said_at(500, 20), hold=asyncio.Event())
+    )
+    first = satellite.start()
+    await first.until_played()
+    emulator.replies.clear()
+    emulator.hears.append(NAME)
+    run = await satellite.run()
+    assert run.error is None
+    assert run.answer == f"You said: {NAME}"
+    await first.end()
+
+
+async def test_half_open(emulator: Emulator, satellite: Satellite) -> None:
+    """Who speaks to a connection that is dead without knowing is heard on another."""
+    emulator.hears.append(NAME)
+    await satellite.run()
+    await emulator.sessions[-1].end("silence")
+    await assert_remembers(emulator, satellite)
+
+
+async def test_replay_is_not_acknowledged(
+    emulator: Emulator, satellite: Satellite
+) -> None:
+    """What a new session does not acknowledge is not forgotten."""
+    emulator.hears.append(NAME)
+    await satellite.run()
+    emulator.faults.add("no_ack:conversation.item.create", times=2)
+    for _ in range(2):
+        await emulator.next_session()
+    emulator.sessions[-1].abort()
+    session = await emulator.next_session()
+    await session.received.wait_for("conversation.item.create", 2)
+    await assert_remembers(emulator, satellite)
 
 
 async def test_no_handshake(emulator: Emulator, satellite: Satellite) -> None:

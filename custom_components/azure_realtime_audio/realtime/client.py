@@ -154,7 +154,8 @@ class RealtimeClient:
     next ``connect`` makes up for in the same way. Only ``close`` ends the conversation.
 
     The service ends every session after 30 to 60 minutes. The client moves to a new one
-    before, when nothing goes on; commands wait for that.
+    before, when nothing goes on; commands wait for that. It also moves when a command is
+    not acknowledged: nobody knows what such a session holds.
 
     Every command that the service acknowledges is awaited until then, and raises
 
@@ -218,6 +219,8 @@ class RealtimeClient:
         self._half_spoken_size = 0
         self._lost_at: float | None = None
         self._is_renewing = False
+        self._is_unheard = False
+        self._renewal = asyncio.Event()
         self._is_manual = True
         self._input_format = _PCM
         self._input_encoding: Callable[[bytes], bytes] | None = None
@@ -496,6 +499,7 @@ class RealtimeClient:
         self._decoder = Decoder(self.endpoint.dialect)
         self._fatal_error = None
         self._greeted.clear()
+        self._renewal.clear()
         self._connection = connection = Connection(
             self._http,
             self.endpoint,
@@ -545,19 +549,24 @@ class RealtimeClient:
         """Tell the new session what was said before.
 
         What the service does not take is left out: the rest of the conversation is worth
-        more than none.
+        more than none. Raises CommandTimeoutError, the first time.
         """
         items = list(self._ledger.items())
         outcomes = await asyncio.gather(
             *(self._create_item(connection, item) for item in items),
             return_exceptions=True,
         )
-        # Where the connection is lost already, the next one will be told the rest.
         self._ledger.keep(
             item["id"]
             for item, outcome in zip(items, outcomes, strict=True)
-            if isinstance(outcome, str | ConnectionLostError)
+            if not isinstance(outcome, CommandError)
         )
+        lost = [error for error in outcomes if isinstance(error, CommandTimeoutError)]
+        if lost and not self._is_unheard:
+            # The next connection may hear it. If not, nothing is to be expected of a third.
+            self._is_unheard = True
+            raise lost[0]
+        self._is_unheard = False
 
     async def _stay_connected(self) -> None:
         """Read, renew the session in time, and connect again after a loss.
@@ -604,15 +613,24 @@ class RealtimeClient:
             await asyncio.gather(reading, ageing, return_exceptions=True)
 
     async def _grow_old(self) -> None:
-        """Wait until the session is old and nothing goes on; then commands have to wait."""
-        await asyncio.sleep(self._session_life)
+        """Wait until the session is to be renewed: it is old, and nothing goes on."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._session_life):
+                await self._renewal.wait()
         heard = -1
-        while not self._is_quiet or heard != self._half_spoken_size:
-            heard = self._half_spoken_size
-            await asyncio.sleep(_QUIET_SECONDS)
+        while not self._renewal.is_set():
+            if self._is_quiet and heard == self._half_spoken_size:
+                self._begin_renewal()
+            else:
+                heard = self._half_spoken_size
+                await asyncio.sleep(_QUIET_SECONDS)
+
+    def _begin_renewal(self) -> None:
+        """Have commands wait for another session from now on."""
         self._is_renewing = True
         self._lost_at = asyncio.get_running_loop().time()
         self._set_state(ConnectionState.CONNECTING)
+        self._renewal.set()
 
     @property
     def _session_life(self) -> float:
@@ -745,6 +763,8 @@ class RealtimeClient:
                 async with asyncio.timeout(self._websocket_options.command_timeout):
                     return await pending.result
             except TimeoutError:
+                if self._state is ConnectionState.OPEN:
+                    self._begin_renewal()
                 raise CommandTimeoutError(event["type"]) from None
 
     async def _send_session_update(
