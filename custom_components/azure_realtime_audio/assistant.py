@@ -118,7 +118,8 @@ class Assistant:
             session = self._add_session(conversation_id, config)
             chat = chat_session.current_session.get()
             if chat is not None and chat.conversation_id == conversation_id:
-                chat.async_on_cleanup(lambda: self.async_end_session(session))
+                # By its id: core may keep the chat for longer than there is anything to say.
+                chat.async_on_cleanup(lambda: self._end_conversation(conversation_id))
         return await self._async_connected(session)
 
     async def async_action_session(self) -> AssistantSession:
@@ -164,6 +165,10 @@ class Assistant:
         del self._sessions[session.key]
         self._update_status()
         self.async_create_task(session.async_close(), "close a realtime session")
+
+    def _end_conversation(self, conversation_id: str) -> None:
+        if session := self._sessions.get(conversation_id):
+            self.async_end_session(session)
 
     async def async_prepare(
         self, llm_context: llm.LLMContext
