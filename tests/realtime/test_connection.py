@@ -133,6 +133,34 @@ async def test_redirect_is_not_followed(
     assert emulator.handshakes == []
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
+        b"Sec-WebSocket-Accept: no\r\n\r\n",
+        b"HTTP/1.1 101 Yes\r\n\r\n",
+        b"220 mail.example.com ESMTP\r\n",
+    ],
+    ids=["other challenge", "no upgrade", "no HTTP"],
+)
+async def test_no_websocket_server(make_client: MakeClient, answer: bytes) -> None:
+    """What answers is something else; the error does not hold the request with its key."""
+
+    async def answer_at_once(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+
+    async with await asyncio.start_server(answer_at_once, "127.0.0.1") as server:
+        port = server.sockets[0].getsockname()[1]
+        client = make_client(host_name=f"ws://127.0.0.1:{port}")
+        with pytest.raises(CannotConnectError, match="No WebSocket server") as raised:
+            await client.connect()
+    assert raised.value.__cause__ is None
+
+
 async def test_cut_off_refusal_is_one(
     emulator: Emulator, make_client: MakeClient
 ) -> None:

@@ -114,6 +114,9 @@ class Connection:
             raise handshake_error(
                 refused.status, refused.headers, refused.body
             ) from None
+        except aiohttp.ClientResponseError:
+            # Of this error nothing is kept: it holds the request, and that has the key.
+            raise CannotConnectError("No WebSocket server answered") from None
         except (aiohttp.ClientError, TimeoutError, OSError) as err:
             raise CannotConnectError from err
         finally:
