@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Iterator
 import logging
 from pathlib import Path
-import re
 from typing import Any
 
 from homeassistant.components import tts
@@ -31,28 +30,36 @@ from custom_components.azure_realtime_audio.realtime import (
 )
 from emulator import Emulator
 
-API_KEY = "0123456789abcdef"
+from .leaks import Onlooker, Raised, find_leak
+
+# Every key of a test has this in it. Nothing else has eight of its characters in a row.
+API_KEY = "9f3c61d07be24a58"
 DEPLOYMENT = "gpt-realtime"
 SUBENTRY_ID = "assistant"
 # The loggers of other people's clients of the emulator, which are free to show their key.
 _OTHER_CLIENTS = ("openai", "websockets")
 # At debug level this repeats what an action was called with.
 _CORE = "homeassistant.core"
-# Base64 of some ms of audio, or bytes as Python shows them.
-_RECORDING = re.compile(r"[A-Za-z0-9+/]{400}|(\\x[0-9a-f]{2}[^\\]?){100}")
 
 
 @pytest.fixture
 async def custom_home(
     hass: HomeAssistant,
+    hass_storage: dict[str, Any],
     enable_custom_integrations: None,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Set up what a real core always has: the default agent needs exposed entities."""
+) -> AsyncIterator[None]:
+    """Set up what a real core always has: the default agent needs exposed entities.
+
+    Fails a test that leaves a key or a recording anywhere in it.
+    """
+    onlooker = Onlooker(hass, hass_storage, API_KEY)
     # What one test had read aloud, the next would find on the disk.
     monkeypatch.setattr(tts, "_init_tts_cache_dir", lambda *_: str(tmp_path))
     assert await async_setup_component(hass, "homeassistant", {})
+    yield
+    assert not await onlooker.async_leaks()
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +69,21 @@ def _home(request: pytest.FixtureRequest) -> None:
         request.getfixturevalue("custom_home")
 
 
+@pytest.fixture(scope="session")
+def raised() -> Iterator[Raised]:
+    """Look at every error of the whole suite."""
+    raised = Raised()
+    with raised.watching():
+        yield raised
+
+
+@pytest.fixture(autouse=True)
+def _discreet_errors(raised: Raised) -> Iterator[None]:
+    """Fail a test of whatever kind in which an error has a key or a recording."""
+    yield
+    assert not raised.leaks(API_KEY)
+
+
 @pytest.fixture(autouse=True)
 def _discreet_logs(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Fail a test of whatever kind in which a key or a recording gets into a log."""
@@ -69,12 +91,12 @@ def _discreet_logs(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     yield
     for phase in ("setup", "call"):
         for record in caplog.get_records(phase):
-            line = f"{record.getMessage()} {record.exc_text}"
             if record.name.startswith(_OTHER_CLIENTS):
                 continue
-            assert API_KEY not in line, f"A key in a line of {record.name}"
-            is_recording = record.name != _CORE and _RECORDING.search(line)
-            assert not is_recording, f"A recording in a line of {record.name}"
+            leak = find_leak(f"{record.getMessage()} {record.exc_text}", [API_KEY])
+            if leak == "a recording" and record.name == _CORE:
+                continue
+            assert not leak, f"{leak} in a line of {record.name}"
 
 
 @pytest.fixture

@@ -18,10 +18,11 @@ from custom_components.azure_realtime_audio.realtime import (
     WebSocketOptions,
 )
 from emulator import Emulator, Reply, Session
+from tests.conftest import API_KEY
 
 from .mutation import Event, Mutator
 
-KEY = "0123456789abcdef0123456789abcdef"
+KEY = API_KEY * 2
 PREVIEW = "2025-04-01-preview"
 SPEECH = bytes(9600)  # 200 ms
 # Commands that wait while the frames come, so that acknowledgements can be forged.

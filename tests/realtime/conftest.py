@@ -13,8 +13,9 @@ from custom_components.azure_realtime_audio.realtime import (
     WebSocketOptions,
 )
 from emulator import Emulator
+from tests.conftest import API_KEY
 
-KEY = "0123456789abcdef0123456789abcdef"
+KEY = API_KEY * 2
 DEPLOYMENT = "gpt-realtime"
 PREVIEW = "2025-04-01-preview"
 MANUAL = {"voice": "alloy", "turn_detection": None}

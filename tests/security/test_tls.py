@@ -30,8 +30,8 @@ from custom_components.azure_realtime_audio.realtime import (
     RealtimeClient,
     RealtimeOptions,
 )
+from tests.conftest import API_KEY
 
-KEY = "0123456789abcdef"
 LOOPBACK = "127.0.0.1"
 
 
@@ -114,7 +114,7 @@ async def test_certificate_nobody_vouches_for(
         form = {
             CONF_HOST_NAME: f"https://{LOOPBACK}:{port}",
             CONF_DEPLOYMENT: "gpt-realtime",
-            CONF_API_KEY: KEY,
+            CONF_API_KEY: API_KEY,
             "advanced": {},
         }
         result = await hass.config_entries.flow.async_configure(flow["flow_id"], form)
@@ -135,11 +135,11 @@ async def test_redirect_is_not_followed(certificate: Path, status: int) -> None:
                     RealtimeOptions(
                         host_name=f"{LOOPBACK}:{port}",
                         deployment="gpt-realtime",
-                        api_key=KEY,
+                        api_key=API_KEY,
                     ),
                     session=http,
                 )
                 with pytest.raises(CannotConnectError, match=str(status)):
                     await client.connect()
-    assert [request["api-key"] for request in requests] == [KEY]
+    assert [request["api-key"] for request in requests] == [API_KEY]
     assert not astray

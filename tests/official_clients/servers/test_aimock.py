@@ -18,6 +18,7 @@ from custom_components.azure_realtime_audio.realtime import (
     Response,
     WebSocketOptions,
 )
+from tests.conftest import API_KEY
 
 _NODE = Path(__file__).parents[3] / ".venv-official" / "bin" / "node"
 
@@ -48,7 +49,7 @@ async def client(host_name: str) -> AsyncIterator[RealtimeClient]:
             RealtimeOptions(
                 host_name=host_name,
                 deployment="gpt-realtime",
-                api_key="0123456789abcdef",
+                api_key=API_KEY,
                 session_config={"voice": "alloy", "turn_detection": None},
             ),
             session=session,
@@ -148,7 +149,7 @@ async def test_no_preview(host_name: str) -> None:
             RealtimeOptions(
                 host_name=host_name,
                 deployment="gpt-realtime",
-                api_key="0123456789abcdef",
+                api_key=API_KEY,
                 api_version="2025-04-01-preview",
             ),
             session=session,
