@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 type Event = dict[str, Any]
+type Frame = str | bytes
 # Where a value is: the dict or list that holds it, and its key or index there.
 type Place = tuple[Any, Any]
 
@@ -98,12 +99,17 @@ class Mutator:
             self._retype,
         )
 
-    def frame(self) -> str | bytes:
+    def frame(self) -> Frame:
         """Return a frame: text mostly, bytes at times."""
         random = self._random
         if random.random() < 0.02:
             return random.choice(_NO_EVENTS)
-        event = copy.deepcopy(random.choice(self._events))
+        return self.damaged(random.choice(self._events))
+
+    def damaged(self, event: Event) -> bytes:
+        """Return an event as a frame, in which less or more is wrong; or nothing."""
+        random = self._random
+        event = copy.deepcopy(event)
         for _ in range(random.choice((0, 1, 1, 1, 2, 2, 3, 6))):
             random.choice(self._kinds)(event)
         text = json.dumps(event, ensure_ascii=random.random() < 0.9)

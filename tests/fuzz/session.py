@@ -1,7 +1,7 @@
 """A client and the emulator, with damaged frames between them on a real socket."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from random import Random
 from typing import Any
@@ -20,7 +20,9 @@ from custom_components.azure_realtime_audio.realtime import (
 from emulator import Emulator, Reply, Session
 from tests.conftest import API_KEY
 
-from .mutation import Event, Mutator
+from .mutation import Event, Frame, Mutator
+
+type Send = Callable[[Iterable[Frame]], Coroutine[Any, Any, None]]
 
 KEY = API_KEY * 2
 PREVIEW = "2025-04-01-preview"
@@ -153,18 +155,34 @@ async def attack(
 
     Raises AssertionError with the first event that harmed it.
     """
-    reader = Reader(client)
     mutator = Mutator(recorded, random)
+    async with under_attack(emulator, client, session) as send:
+        for _ in range(0, count, 100):
+            await send([mutator.frame() for _ in range(100)])
+
+
+@asynccontextmanager
+async def under_attack(
+    emulator: Emulator, client: RealtimeClient, session: Session
+) -> AsyncIterator[Send]:
+    """Have commands wait for what is sent; afterwards the client works as before.
+
+    Yields what sends frames, and raises AssertionError with the first that did harm.
+    """
+    reader = Reader(client)
     for event_type in _SWALLOWED:
         emulator.faults.add(f"no_ack:{event_type}")
     commands = [
         asyncio.ensure_future(_ended(make, kind)) for make, kind in _waiting(client)
     ]
-    for _ in range(0, count, 100):
-        await asyncio.gather(*(session.send_frame(mutator.frame()) for _ in range(100)))
+
+    async def send(frames: Iterable[Frame]) -> None:
+        await asyncio.gather(*map(session.send_frame, frames))
         await _seen(client, session)
         assert not reader.failures, reader.failures[0]
         assert client.state is ConnectionState.OPEN
+
+    yield send
     emulator.faults.clear()
     for command in commands:
         command.cancel()
