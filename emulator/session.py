@@ -106,9 +106,10 @@ class Session:
         self._outbox.put_nowait(json.dumps(event))
         await self._flushed()
 
-    async def send_frame(self, frame: str | bytes) -> None:
-        """Send a frame that need not be an event."""
-        self._outbox.put_nowait(frame)
+    async def send_frame(self, *frames: str | bytes) -> None:
+        """Send frames that need not be events."""
+        for frame in frames:
+            self._outbox.put_nowait(frame)
         await self._flushed()
 
     async def wait_for(

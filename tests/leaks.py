@@ -42,7 +42,7 @@ _FRAGMENT = 8
 # A few ms of audio: in base64 or hex; as Python shows bytes, or JSON what Python shows; as
 # numbers in a list.
 _RECORDING = re.compile(
-    r"[A-Za-z0-9+/]{300}"
+    r"(?P<base64>[A-Za-z0-9+/]{300})"
     r"|(?:\\{1,2}(?:x[0-9a-f]{2}|[nrt'\"\\])[^\\]{0,8}){100}"
     r"|(?:-?\d{1,5}(?:\.\d+)?, ?){300}"
 )
@@ -55,7 +55,15 @@ def find_leak(text: str, keys: Iterable[str]) -> str | None:
         pieces = range(max(1, len(key) - _FRAGMENT + 1))
         if any(key[start : start + _FRAGMENT] in text for start in pieces):
             return "a key"
-    return "a recording" if _RECORDING.search(text) else None
+    if any(map(_is_sound, _RECORDING.finditer(text))):
+        return "a recording"
+    return None
+
+
+def _is_sound(found: re.Match[str]) -> bool:
+    """Tell a recording from one word again and again, which has few letters."""
+    letters = set(found["base64"] or "")
+    return len(letters) > 12 or letters <= {"A"}  # silence, or no base64
 
 
 class Onlooker:

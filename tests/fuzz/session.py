@@ -177,7 +177,7 @@ async def under_attack(
     ]
 
     async def send(frames: Iterable[Frame]) -> None:
-        await asyncio.gather(*map(session.send_frame, frames))
+        await session.send_frame(*frames)
         await _seen(client, session)
         assert not reader.failures, reader.failures[0]
         assert client.state is ConnectionState.OPEN

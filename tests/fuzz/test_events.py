@@ -11,7 +11,6 @@ from tests.leaks import Raised
 
 from .session import PREVIEW, attack, connected, emulated, record
 
-
 # A forged event has audio where words belong, which the service never does: of what the suite
 # looks for in every test only the key is of interest here.
 

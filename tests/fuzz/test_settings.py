@@ -2,12 +2,15 @@
 
 import asyncio
 from contextlib import suppress
+import os
+from pathlib import Path
 from random import Random
 from typing import Any
 from urllib.parse import urlsplit
 
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, ServiceResponse, SupportsResponse
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.util.yaml import load_yaml_dict
 from hypothesis import example, given, settings, strategies as st
 import orjson
 import pytest
@@ -15,6 +18,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 import voluptuous as vol
 from yarl import URL
 
+from custom_components.azure_realtime_audio import services
 from custom_components.azure_realtime_audio.const import DOMAIN
 from custom_components.azure_realtime_audio.realtime import (
     InvalidConfigError,
@@ -26,12 +30,13 @@ from custom_components.azure_realtime_audio.realtime.endpoint import (
     Endpoint,
     normalize_host,
 )
-from custom_components.azure_realtime_audio.services import ACTIONS
 from emulator import Emulator, Reply
 from tests.talk import AGENT
 
 from .mutation import Mutator
 
+# So many times as much as usual: script/fuzz --settings.
+TIMES = int(os.environ.get("FUZZ_TIMES", "1"))
 PIECES = (
     *(
         "ws://",
@@ -107,7 +112,7 @@ FLAT_SESSION = {
 }
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500 * TIMES, deadline=None)
 @given(st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=8).map("".join))
 @example("evil.com#.openai.azure.com")
 @example("evil.com\\@res.openai.azure.com")
@@ -132,7 +137,7 @@ def test_session_config(session: dict[str, Any]) -> None:
     """A setting is refused by name before anything is sent, or can be sent."""
     mutator = Mutator([session | {"type": "realtime"}], Random(7))
     taken = 0
-    for _ in range(4000):
+    for _ in range(4000 * TIMES):
         frame = mutator.frame()
         try:
             value = orjson.loads(frame)
@@ -147,35 +152,61 @@ def test_session_config(session: dict[str, Any]) -> None:
                 orjson.dumps(encode(event, dialect))
             taken += 1
         assert value == orjson.loads(frame)  # what is given is left alone
-    assert taken > 10
+    assert taken > 10 * TIMES
 
 
-DATA: dict[str, dict[str, Any]] = {
-    "append_audio": {"audio": "AAAA", "audio_format": "pcm16", "sample_rate": 8000},
-    "create_conversation_item": {
-        "item": {
-            "type": "message",
-            "role": "user",
-            "content": [{"type": "input_text", "text": "hello"}],
+# Of every action, data that it takes, with every field in one or another.
+DATA: dict[str, list[dict[str, Any]]] = {
+    "append_audio": [
+        {"audio": "AAAA", "audio_format": "pcm16", "sample_rate": 8000},
+        {"path": "/media/question.wav"},
+        {"media_content_id": "media-source://media_source/local/question.mp3"},
+    ],
+    "commit_audio": [{}],
+    "clear_audio_buffer": [{}],
+    "create_conversation_item": [
+        {
+            "item": {
+                "type": "message",
+                "role": "user",
+                "content": [{"type": "input_text", "text": "hello"}],
+            },
+            "previous_item_id": "root",
         },
-        "previous_item_id": "root",
-    },
-    "delete_item": {"item_id": "item_1"},
-    "truncate_item": {"item_id": "item_1", "audio_end_ms": 1, "content_index": 0},
-    "create_response": {
-        "instructions": "Be brief",
-        "modalities": ["text"],
-        "voice": "alloy",
-        "conversation": "none",
-        "metadata": {"a": "b"},
-        "run_tools": False,
-        "timeout": 5,
-    },
-    "update_session": {"session": FLAT_SESSION},
+        {"text": "hello", "role": "system"},
+    ],
+    "delete_item": [{"item_id": "item_1"}],
+    "truncate_item": [{"item_id": "item_1", "audio_end_ms": 1, "content_index": 0}],
+    "create_response": [
+        {
+            "instructions": "Be brief",
+            "modalities": ["text"],
+            "voice": "alloy",
+            "conversation": "none",
+            "metadata": {"a": "b"},
+            "run_tools": False,
+            "wait": True,
+            "timeout": 5,
+        },
+        {"wait": False},
+    ],
+    "cancel_response": [{}],
+    "set_model_speak_done": [{}],
+    "update_session": [{"session": FLAT_SESSION}, {"session": GA_SESSION}],
 }
 
 
-@pytest.mark.parametrize("action", ACTIONS)
+def test_every_field_of_every_action_is_fuzzed() -> None:
+    """What services.yaml offers is what is damaged here."""
+    path = Path(services.__file__).with_name("services.yaml")
+    described = load_yaml_dict(str(path))
+    assert {action: set().union(*data) for action, data in DATA.items()} == {
+        action: set(description.get("fields", ()))
+        for action, description in described.items()
+    }
+
+
+@pytest.mark.parametrize("action", DATA)
 async def test_action_data(
     hass: HomeAssistant,
     init_integration: MockConfigEntry,
@@ -183,8 +214,8 @@ async def test_action_data(
     action: str,
 ) -> None:
     """An action does what it is told or says why not, and the next call works."""
-    mutator = Mutator([{"type": "x", **DATA.get(action, {})}], Random(action))
-    for _ in range(60):
+    mutator = Mutator([{"type": "x", **data} for data in DATA[action]], Random(action))
+    for _ in range(60 * TIMES):
         try:
             data = orjson.loads(mutator.frame())
         except ValueError:
@@ -194,18 +225,22 @@ async def test_action_data(
         data.pop("type", None)
         emulator.replies.append(Reply(text="Yes", audio=False))
         with suppress(HomeAssistantError, vol.Invalid):
-            async with asyncio.timeout(10):
-                await hass.services.async_call(
-                    DOMAIN, action, {**data, "entity_id": AGENT}, blocking=True
-                )
+            await _act(hass, action, **data)
         emulator.replies.clear()
+    await _act(hass, "cancel_response")
     emulator.replies.append(Reply(text="Still here."))
-    answer = await hass.services.async_call(
-        DOMAIN,
-        "create_response",
-        {"entity_id": AGENT, "modalities": ["text"]},
-        blocking=True,
-        return_response=True,
-    )
+    answer = await _act(hass, "create_response", modalities=["text"])
     assert answer
     assert "Still here." in (answer["text"], answer["transcript"])
+
+
+async def _act(hass: HomeAssistant, action: str, **data: Any) -> ServiceResponse:
+    returns = services.ACTIONS[action].supports_response is not SupportsResponse.NONE
+    async with asyncio.timeout(10):
+        return await hass.services.async_call(
+            DOMAIN,
+            action,
+            {**data, "entity_id": AGENT},
+            blocking=True,
+            return_response=returns,
+        )

@@ -89,6 +89,7 @@ def test_key_is_found(text: str) -> None:
     [
         BASE64,
         f'{{"audio":"{BASE64}"}}',
+        b64encode(bytes(300)).decode(),
         RECORDING.hex(),
         repr(RECORDING),
         repr(bytearray(RECORDING)),
@@ -96,7 +97,17 @@ def test_key_is_found(text: str) -> None:
         repr(memoryview(RECORDING).cast("h").tolist()),
         repr([sample / 32768 for sample in memoryview(RECORDING).cast("h")]),
     ],
-    ids=["base64", "json", "hex", "bytes", "bytearray", "twice", "samples", "floats"],
+    ids=[
+        "base64",
+        "json",
+        "silence",
+        "hex",
+        "bytes",
+        "bytearray",
+        "twice",
+        "samples",
+        "floats",
+    ],
 )
 def test_recording_is_found(text: str) -> None:
     """In every form that a line of text can have it in."""
@@ -104,7 +115,14 @@ def test_recording_is_found(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["key", "0123456789abcdef" * 4, "A sentence of words. " * 99, "1, 2, 3"]
+    "text",
+    [
+        "key",
+        "0123456789abcdef" * 4,
+        "A sentence of words. " * 99,
+        "realtime" * 99,
+        "1, 2, 3",
+    ],
 )
 def test_nothing_is_found(text: str) -> None:
     """What is neither is left alone."""
