@@ -720,6 +720,20 @@ def test_text_gets_the_type_of_its_role(role: str, kind: str) -> None:
         (message("user", {"type": "input_text"}), "item.content[0].text"),
         (message("user", {"type": "text", "text": 1}), "item.content[0].text"),
         (message("user", {"type": "input_audio"}), "item.content[0].audio"),
+        *(
+            (
+                message("user", {"type": "input_audio", "audio": audio}),
+                "item.content[0].audio",
+            )
+            for audio in (
+                "AAAA\n",
+                "AA=A",
+                "AAA",
+                "-_-_",
+                "\xe9",
+                "A" * (15 * 2**20 + 4),
+            )
+        ),
         (
             message("user", {"type": "input_image", "image_url": ""}),
             "item.content[0].image_url",

@@ -10,8 +10,9 @@ from copy import deepcopy
 import re
 from typing import Any
 
+from .audio import decode_base64
 from .dialect import FLAT_FORMATS, FLAT_PATHS, PREVIEW_VOICES, nest
-from .errors import InvalidConfigError
+from .errors import InvalidAudioError, InvalidConfigError
 
 __all__ = [
     "DEFAULT_SESSION_CONFIG",
@@ -157,6 +158,16 @@ def _string(value: Any, key: str) -> str:
 def _text(value: Any, key: str) -> str:
     if not _string(value, key).strip():
         raise InvalidConfigError(key, "must not be empty")
+    return str(value)
+
+
+def _audio(value: Any, key: str) -> str:
+    """Expect base64, as strict and as short as that of an append."""
+    try:
+        # Whole samples are left to the service: it knows the format of the session.
+        decode_base64(_string(value, key), audio_format="")
+    except InvalidAudioError as err:
+        raise InvalidConfigError(key, "must be base64 of at most 15 MiB") from err
     return str(value)
 
 
@@ -521,7 +532,7 @@ _USER_PART = _by_tag(
     {
         "input_text": _text_part("input_text"),
         "text": _text_part("input_text"),
-        "input_audio": _open_object({"audio": _string}),
+        "input_audio": _open_object({"audio": _audio}),
         "input_image": _open_object({"image_url": _text}),
     },
 )
