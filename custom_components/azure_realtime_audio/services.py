@@ -47,6 +47,9 @@ from .tools import function_tools
 APPEND_TIMEOUT: Final = 120
 DEFAULT_RESPONSE_TIMEOUT: Final = 60
 MAX_RESPONSE_TIMEOUT: Final = 300
+# A session ends after an hour; an item has a handful of parts.
+MAX_AUDIO_END_MS: Final = 3_600_000
+MAX_CONTENT_INDEX: Final = 63
 
 
 _AUDIO_SOURCES = ("audio", "media_content_id", "path")
@@ -69,6 +72,10 @@ _MEDIA_CONTENT_ID = vol.Any(
         itemgetter("media_content_id"),
     ),
 )
+
+
+def _up_to(most: int) -> vol.All:
+    return vol.All(vol.Coerce(int), vol.Range(min=0, max=most))
 
 
 async def _async_append_audio(
@@ -283,8 +290,9 @@ ACTIONS: Final[Mapping[str, Action]] = {
         _async_truncate_item,
         {
             vol.Required("item_id"): cv.string,
-            vol.Required("audio_end_ms"): cv.positive_int,
-            vol.Optional("content_index", default=0): cv.positive_int,
+            # Bounded: JSON on the wire takes no integer of more than 64 bits.
+            vol.Required("audio_end_ms"): _up_to(MAX_AUDIO_END_MS),
+            vol.Optional("content_index", default=0): _up_to(MAX_CONTENT_INDEX),
         },
         SupportsResponse.NONE,
     ),
