@@ -40,9 +40,13 @@ SPEECH = tone(0.6, 220, 16_000)
 
 
 async def microphone(
-    speech: bytes = SPEECH, silence_seconds: float | None = 60.0
+    speech: bytes = SPEECH, silence_seconds: float | None = 20.0
 ) -> AsyncIterator[bytes]:
-    """Yield speech, then silence until nobody listens; None ends it with the speech."""
+    """Yield speech, then silence until nobody listens; None ends it with the speech.
+
+    It comes faster than anybody speaks: more of it would not fit into what is kept while a
+    session opens.
+    """
     audio = bytes(3200) + speech + bytes(int((silence_seconds or 0) * _SECOND))
     for start in range(0, len(audio), _CHUNK):
         yield audio[start : start + _CHUNK]

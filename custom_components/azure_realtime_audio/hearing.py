@@ -33,6 +33,8 @@ _QUIET = 300
 NO_SPEECH_SECONDS: Final = 15.0
 SPEECH_SECONDS: Final = 60.0
 COMMIT_SECONDS: Final = 3.0
+# Where the stream ends: until the service has found the end in what it has got, if it does.
+CATCH_UP_SECONDS: Final = 0.5
 
 _TRANSCRIPTION = "conversation.item.input_audio_transcription"
 
@@ -192,12 +194,17 @@ class Hearing:
         if self._turn_detection != TURN_DETECTION_SERVER_VAD:
             if self._peak < _QUIET:
                 return
-        elif not self._started.done():
-            if not is_cut:
-                return
-            await self._async_wait(self._started, seconds=COMMIT_SECONDS)
+        else:
             if not self._started.done():
-                return
+                if not is_cut:
+                    return
+                await self._async_wait(self._started, seconds=COMMIT_SECONDS)
+                if not self._started.done():
+                    return
+            if is_cut:
+                await self._async_wait(seconds=CATCH_UP_SECONDS)
+                if self._committed.done():
+                    return
         with suppress(CommandError):  # there is too little of it, or it has just ended
             try:
                 await client.commit_audio()

@@ -1,5 +1,6 @@
 """A house with a satellite and a bell, and a service that has a bad day."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from homeassistant.config_entries import ConfigEntryState
@@ -79,6 +80,8 @@ async def entry(
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[MockConfigEntry]:
     """Set up an assistant that writes down what it hears; in the end nothing is left of it."""
+    # Its debug mode, in which the test tools run it, costs half of the time.
+    asyncio.get_running_loop().set_debug(False)
     hurry(monkeypatch, command_timeout=0.5)
     subentry = config_entry.subentries[SUBENTRY_ID]
     changes = {CONF_TRANSCRIPTION_DEPLOYMENT: "whisper-1", CONF_LLM_HASS_API: ["bell"]}

@@ -28,7 +28,7 @@ async def in_the_middle(
     stage: str,
     go_on: asyncio.Event,
 ) -> Run:
-    """Return a run that stays at this stage until it may go on, or for 2 s."""
+    """Return a run that stays at this stage until it may go on, or for 1.5 s."""
     emulator.hears.append(RING if stage == "tool" else NAME)
     match stage:
         case "listening":
@@ -36,7 +36,7 @@ async def in_the_middle(
             session = await newest(emulator)
             await session.sent.wait_for("input_audio_buffer.speech_started")
         case "thinking":
-            emulator.first_audio_ms = 2_000
+            emulator.first_audio_ms = 1_500
             run = satellite.start()
             await run.until_event(PipelineEventType.INTENT_START)
         case "tool":

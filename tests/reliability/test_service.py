@@ -181,7 +181,7 @@ async def test_no_acknowledgement_of_an_interruption(
     emulator: Emulator, satellite: Satellite, command: str
 ) -> None:
     """Who talks over a reply is answered, whatever becomes of the reply."""
-    emulator.faults.add(f"no_ack:{command}")
+    emulator.faults.add(f"no_ack:{command}", times=1)
     emulator.hears.append(NAME)
     emulator.replies.append(
         Reply(text="Once. Upon a time.", items=2, pcm=said_at(500, 20))
