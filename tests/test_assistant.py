@@ -51,6 +51,7 @@ from .conftest import SUBENTRY_ID
 from .talk import AGENT, STATUS, becomes, change_assistant, gone, hurry, say
 
 MODULE = "custom_components.azure_realtime_audio.assistant"
+AVAILABILITY = "custom_components.azure_realtime_audio.availability"
 SESSION_MODULE = "custom_components.azure_realtime_audio.session"
 
 
@@ -65,8 +66,8 @@ def assistant(init_integration: MockConfigEntry) -> Assistant:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let reconnecting and probing take no time."""
     hurry(monkeypatch)
-    monkeypatch.setattr(f"{MODULE}.PROBE_DELAY", 0.01)
-    monkeypatch.setattr(f"{MODULE}.MAX_PROBE_DELAY", 0.02)
+    monkeypatch.setattr(f"{AVAILABILITY}.PROBE_DELAY", 0.01)
+    monkeypatch.setattr(f"{AVAILABILITY}.MAX_PROBE_DELAY", 0.02)
 
 
 def state_of(hass: HomeAssistant, entity_id: str) -> str:
@@ -203,16 +204,23 @@ async def test_one_turn_at_a_time(
         pass
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_connecting_takes_too_long(
-    assistant: Assistant, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+    hass: HomeAssistant,
+    assistant: Assistant,
+    emulator: Emulator,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A service that never answers the handshake does not keep a turn waiting."""
     monkeypatch.setattr(f"{SESSION_MODULE}.CONNECT_WAIT", 0.05)
-    emulator.faults.add("http_hang*1")
+    emulator.faults.add("http_hang")
     with pytest.raises(realtime.CannotConnectError):
         await assistant.async_conversation_session("kitchen")
+    assert state_of(hass, STATUS) == STATE_UNAVAILABLE
+    emulator.faults.clear()
     monkeypatch.setattr(f"{SESSION_MODULE}.CONNECT_WAIT", 20)
     await assistant.async_conversation_session("kitchen")
+    assert state_of(hass, STATUS) == "idle"
 
 
 async def test_told_once(assistant: Assistant, emulator: Emulator) -> None:
@@ -330,7 +338,7 @@ async def test_success_ends_the_probe(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A turn that gets through makes the assistant available, and the probe needless."""
-    monkeypatch.setattr(f"{MODULE}.PROBE_DELAY", 2.0)
+    monkeypatch.setattr(f"{AVAILABILITY}.PROBE_DELAY", 2.0)
     emulator.faults.add("http_503*1")
     await say(hass, "hello")
     assert state_of(hass, STATUS) == STATE_UNAVAILABLE

@@ -241,7 +241,7 @@ async def test_pasted_host(
         ("openai_invalid_model", {CONF_DEPLOYMENT: "not_realtime_model"}),
         ("openai_missing_model", {CONF_DEPLOYMENT: "deployment_not_found"}),
         ("openai_beta_disabled", {"advanced": "unsupported_api_version"}),
-        ("openai_insufficient_quota", {"base": "forbidden"}),
+        ("openai_insufficient_quota", {"base": "quota_exceeded"}),
         ("drop_before_created", {CONF_HOST_NAME: "cannot_connect"}),
         ("no_ack:session.update", {"base": "timeout"}),
         ("abort_on:session.update", {CONF_HOST_NAME: "cannot_connect"}),

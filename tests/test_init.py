@@ -61,22 +61,23 @@ async def test_set_up(
 @pytest.mark.parametrize(
     ("fault", "state", "reason"),
     [
-        ("http_400", ConfigEntryState.SETUP_ERROR, "not_realtime_model"),
+        ("http_400", ConfigEntryState.SETUP_RETRY, "not_realtime_model"),
         (
             "http_400_api_version",
-            ConfigEntryState.SETUP_ERROR,
+            ConfigEntryState.SETUP_RETRY,
             "unsupported_api_version",
         ),
         ("http_401", ConfigEntryState.SETUP_ERROR, "invalid_auth"),
-        ("http_403", ConfigEntryState.SETUP_ERROR, "forbidden"),
-        ("http_404_deployment", ConfigEntryState.SETUP_ERROR, "deployment_not_found"),
+        ("http_403", ConfigEntryState.SETUP_RETRY, "forbidden"),
+        ("http_404_deployment", ConfigEntryState.SETUP_RETRY, "deployment_not_found"),
         ("http_429", ConfigEntryState.SETUP_RETRY, "rate_limited"),
         ("http_503", ConfigEntryState.SETUP_RETRY, "cannot_connect"),
         ("openai_invalid_api_key", ConfigEntryState.SETUP_ERROR, "invalid_auth"),
-        ("openai_invalid_model", ConfigEntryState.SETUP_ERROR, "not_realtime_model"),
+        ("openai_insufficient_quota", ConfigEntryState.SETUP_RETRY, "quota_exceeded"),
+        ("openai_invalid_model", ConfigEntryState.SETUP_RETRY, "not_realtime_model"),
         ("drop_before_created", ConfigEntryState.SETUP_RETRY, "cannot_connect"),
         ("no_ack:session.update", ConfigEntryState.SETUP_RETRY, "command_timeout"),
-        ("refuse:session.update", ConfigEntryState.SETUP_ERROR, "command_refused"),
+        ("refuse:session.update", ConfigEntryState.SETUP_RETRY, "command_refused"),
     ],
 )
 @pytest.mark.usefixtures("impatient")
@@ -88,7 +89,7 @@ async def test_refused(
     state: ConfigEntryState,
     reason: str,
 ) -> None:
-    """Each refusal leads to what can mend it: a new key, the user's hand, or time."""
+    """A refused key asks for another; what may be mended in Azure is tried again."""
     emulator.faults.add(fault)
     assert await set_up(hass, config_entry) is state
     assert config_entry.error_reason_translation_key == reason
@@ -120,6 +121,7 @@ async def test_every_reason_is_translated() -> None:
         "invalid_auth",
         "invalid_host",
         "not_realtime_model",
+        "quota_exceeded",
         "rate_limited",
         "unsupported_api_version",
     ):

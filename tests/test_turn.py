@@ -863,7 +863,7 @@ async def test_buffer_full(
     await assert_works(satellite)
 
 
-@pytest.mark.parametrize("fault", ["http_500", "http_429"])
+@pytest.mark.parametrize("fault", ["http_500", "http_429:0"])
 async def test_refused(emulator: Emulator, satellite: Satellite, fault: str) -> None:
     """A service that lets nobody in ends the run."""
     emulator.faults.add(fault)

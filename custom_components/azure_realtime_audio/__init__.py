@@ -20,14 +20,13 @@ from .errors import translated_error
 from .options import build_options
 from .pipeline import async_create_pipelines
 from .realtime import (
-    CommandError,
-    ConnectError,
     InvalidAuthError,
     InvalidConfigError,
     InvalidHostError,
     RealtimeClient,
     RealtimeError,
 )
+from .repairs import async_create_issue, async_delete_issues, async_setup_repairs
 from .services import async_setup_services
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -35,8 +34,9 @@ PLATFORMS = (Platform.CONVERSATION, Platform.SENSOR, Platform.STT, Platform.TTS)
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Register the actions, which exist whether or not an entry is loaded."""
+    """Register what exists whether or not an entry is loaded."""
     async_setup_services(hass)
+    async_setup_repairs(hass)
     return True
 
 
@@ -47,7 +47,9 @@ async def async_setup_entry(
     try:
         await async_test_connection(hass, entry.data)
     except RealtimeError as err:
+        async_create_issue(hass, entry, err)
         raise _setup_error(err) from err
+    async_delete_issues(hass, entry)
 
     entry.runtime_data = {
         subentry_id: Assistant(hass, entry, subentry)
@@ -92,14 +94,15 @@ async def _async_reload(
 def _setup_error(
     err: RealtimeError,
 ) -> ConfigEntryAuthFailed | ConfigEntryError | ConfigEntryNotReady:
-    """Say whether a new key, the user's hand or just time can mend the set-up."""
+    """Say whether a new key or new data are needed for another try, or just time.
+
+    What has to be mended in Azure is tried again: Home Assistant is not told of it.
+    """
     failure: type[ConfigEntryAuthFailed | ConfigEntryError | ConfigEntryNotReady]
     match err:
         case InvalidAuthError():
             failure = ConfigEntryAuthFailed
-        case ConnectError(transient=False):
-            failure = ConfigEntryError
-        case CommandError() | InvalidConfigError() | InvalidHostError():
+        case InvalidConfigError() | InvalidHostError():
             failure = ConfigEntryError
         case _:
             failure = ConfigEntryNotReady

@@ -1,10 +1,9 @@
 """One assistant: its sessions with the service, their status, and whether it can be reached."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
 from contextlib import asynccontextmanager
-import random
-from typing import Any, Final
+from typing import Any
 
 from homeassistant.components.conversation import DOMAIN as CONVERSATION_DOMAIN
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
@@ -15,6 +14,7 @@ from homeassistant.helpers import chat_session, entity_registry as er, llm
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.template import Template
 
+from .availability import Availability
 from .const import (
     CONF_FIRE_EVENTS,
     CONF_INSTRUCTIONS,
@@ -31,10 +31,8 @@ from .realtime import (
     CommandTimeoutError,
     ConnectError,
     ConnectionState,
-    InvalidAuthError,
     ModelStatus,
     NotConnectedError,
-    RateLimitedError,
     RealtimeClient,
     RealtimeError,
     Response,
@@ -42,11 +40,6 @@ from .realtime import (
 )
 from .session import AssistantSession, SessionKey, Shared
 from .turn import Turns
-
-# Seconds between tries to reach a service that went away.
-PROBE_DELAY: Final = 5.0
-MAX_PROBE_DELAY: Final = 300.0
-
 
 _BY_ACTIVITY = (
     ModelStatus.IDLE,
@@ -76,10 +69,9 @@ class Assistant:
         self._sessions: dict[SessionKey, AssistantSession] = {}
         self._listeners: list[Callable[[], None]] = []
         self.turns = Turns(self)
+        self.availability = Availability(self)
         self.latency_ms: int | None = None
         self._status = ModelStatus.IDLE
-        self._available = True
-        self._probe: asyncio.Task[None] | None = None
         self._closed = False
         entry.async_on_unload(
             hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, self._async_stop)
@@ -93,7 +85,12 @@ class Assistant:
     @property
     def available(self) -> bool:
         """Whether the service could be reached when it was last tried."""
-        return self._available
+        return self.availability.is_available
+
+    @property
+    def sessions(self) -> Collection[AssistantSession]:
+        """The sessions in use, the least used first."""
+        return self._sessions.values()
 
     @callback
     def async_add_listener(self, listener: Callable[[], None]) -> Callable[[], None]:
@@ -199,7 +196,7 @@ class Assistant:
     def async_set_latency(self, latency_ms: int) -> None:
         """Note the time from the last word of a turn to the first sound of its answer."""
         self.latency_ms = latency_ms
-        self._notify()
+        self.async_notify()
 
     @callback
     def async_create_task(self, target: Coroutine[Any, Any, None], name: str) -> None:
@@ -210,7 +207,7 @@ class Assistant:
         """End every session, task and timer; the assistant is of no more use."""
         self._closed = True
         self.turns.async_close()
-        self._stop_probe()
+        self.availability.async_close()
         sessions = list(self._sessions.values())
         self._sessions.clear()
         await asyncio.gather(*(session.async_close() for session in sessions))
@@ -253,15 +250,17 @@ class Assistant:
             raise NotConnectedError
         if len(self._sessions) >= MAX_SESSIONS:
             self.async_end_session(self._least_used_session())
-        client = self._client(config)
+        client = self.client(config)
         client.on("status_changed", self._on_status_changed)
         client.on("connection_changed", self._on_connection_changed)
+        client.on("response.done", self.availability.async_response_done)
         if self.subentry.data.get(CONF_FIRE_EVENTS):
             client.on("*", self._on_server_event)
         session = self._sessions[key] = AssistantSession(self, key, client)
         return session
 
-    def _client(self, config: SessionConfig | None = None) -> RealtimeClient:
+    def client(self, config: SessionConfig | None = None) -> RealtimeClient:
+        """Return a client of the entry's deployment, not connected."""
         return RealtimeClient(
             build_options(self.entry.data, config),
             session=async_get_clientsession(self.hass),
@@ -277,8 +276,13 @@ class Assistant:
         # The dictionary is in order of use, the least used first.
         self._sessions[session.key] = self._sessions.pop(session.key)
         session.async_used()
+        if session.client.state is ConnectionState.OPEN:
+            return session
         try:
-            await session.async_connect()
+            # An apology that is read aloud must not use up the try of the next turn.
+            purpose = session.key if isinstance(session.key, Shared) else None
+            async with self.availability.attempt(purpose):
+                await session.async_connect()
         except RealtimeError:
             self.async_end_session(session)
             raise
@@ -299,65 +303,18 @@ class Assistant:
         )
         if status is not self._status:
             self._status = status
-            self._notify()
+            self.async_notify()
 
     @callback
     def _on_connection_changed(self, event: Mapping[str, Any]) -> None:
         if event["state"] is ConnectionState.OPEN:
-            self._set_reachable()
+            self.availability.async_connected()
         elif isinstance(event["error"], (ConnectError, CommandTimeoutError)):
-            self._set_unreachable(event["error"])
+            self.availability.async_failed(event["error"])
 
-    def _set_reachable(self) -> None:
-        self._stop_probe()
-        if not self._available:
-            LOGGER.info("%s can reach the service again", self.name)
-            self._available = True
-            self._notify()
-
-    def _set_unreachable(self, err: RealtimeError) -> None:
-        if self._available:
-            LOGGER.warning("%s cannot reach the service: %s", self.name, err)
-            self._available = False
-            self._notify()
-        if isinstance(err, InvalidAuthError):
-            # Only a new key helps, and that reloads the entry.
-            self.entry.async_start_reauth(self.hass)
-        elif self._probe is None and not self._closed:
-            self._probe = self.entry.async_create_background_task(
-                self.hass, self._async_probe(), f"{DOMAIN} probe {self.name}"
-            )
-
-    async def _async_probe(self) -> None:
-        """Try to connect, less and less often, until the service lets us in."""
-        delay = PROBE_DELAY
-        wait = delay
-        while True:
-            await asyncio.sleep(wait * random.uniform(1.0, 1.25))
-            delay = min(delay * 2, MAX_PROBE_DELAY)
-            wait = delay
-            try:
-                async with self._client():
-                    pass
-            except InvalidAuthError as err:
-                self._probe = None
-                self._set_unreachable(err)
-                return
-            except RateLimitedError as err:
-                wait = max(delay, err.retry_after or 0.0)
-            except RealtimeError as err:
-                LOGGER.debug("%s is still without the service: %s", self.name, err)
-            else:
-                self._probe = None
-                self._set_reachable()
-                return
-
-    def _stop_probe(self) -> None:
-        if self._probe is not None:
-            self._probe.cancel()
-            self._probe = None
-
-    def _notify(self) -> None:
+    @callback
+    def async_notify(self) -> None:
+        """Tell the listeners of a change."""
         for listener in tuple(self._listeners):
             listener()
 

@@ -46,6 +46,7 @@ from .realtime import (
     InvalidConfigError,
     InvalidHostError,
     NotRealtimeModelError,
+    QuotaExceededError,
     RateLimitedError,
     RealtimeError,
     UnsupportedApiVersionError,
@@ -90,6 +91,7 @@ FORM_ERRORS: dict[type[RealtimeError], tuple[str, str]] = {
     ForbiddenError: ("base", "forbidden"),
     DeploymentNotFoundError: (CONF_DEPLOYMENT, "deployment_not_found"),
     NotRealtimeModelError: (CONF_DEPLOYMENT, "not_realtime_model"),
+    QuotaExceededError: ("base", "quota_exceeded"),
     RateLimitedError: ("base", "rate_limited"),
     UnsupportedApiVersionError: (SECTION_ADVANCED, "unsupported_api_version"),
     CommandTimeoutError: ("base", "timeout"),
@@ -217,17 +219,20 @@ class AzureRealtimeAudioConfigFlow(ConfigFlow, domain=DOMAIN):
     def _async_update(
         self, entry: AzureRealtimeAudioConfigEntry, data: dict[str, str]
     ) -> ConfigFlowResult:
-        """Store changed data and reload; a title that nobody chose follows it."""
+        """Store the data and reload; a title that nobody chose follows it."""
         title = entry.title
         if title == _default_title(entry.data):
             title = _default_title(data)
         # An entry that failed to set up has no listener that would reload it.
-        update = (
-            self.async_update_and_abort
-            if entry.update_listeners
-            else self.async_update_reload_and_abort
+        if not entry.update_listeners:
+            return self.async_update_reload_and_abort(
+                entry, unique_id=self.unique_id, title=title, data=data
+            )
+        if data == entry.data:  # not changed, but it works again
+            self.hass.config_entries.async_schedule_reload(entry.entry_id)
+        return self.async_update_and_abort(
+            entry, unique_id=self.unique_id, title=title, data=data
         )
-        return update(entry, unique_id=self.unique_id, title=title, data=data)
 
     @callback
     def _async_show(

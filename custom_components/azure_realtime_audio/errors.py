@@ -5,6 +5,7 @@ from homeassistant.exceptions import HomeAssistantError
 from .const import DOMAIN
 from .hearing import BufferFullError, NothingHeardError
 from .realtime import (
+    QUOTA_CODES,
     CannotConnectError,
     CommandError,
     CommandTimeoutError,
@@ -17,6 +18,7 @@ from .realtime import (
     InvalidHostError,
     NotConnectedError,
     NotRealtimeModelError,
+    QuotaExceededError,
     RateLimitedError,
     RealtimeError,
     Response,
@@ -51,6 +53,7 @@ _TRANSLATION_KEYS: dict[type[RealtimeError], str] = {
     InvalidHostError: "invalid_host",
     NotConnectedError: "not_connected",
     NotRealtimeModelError: "not_realtime_model",
+    QuotaExceededError: "quota_exceeded",
     RateLimitedError: "rate_limited",
     ResponseActiveError: "response_active",
     TooManySessionsError: "too_many_sessions",
@@ -65,8 +68,12 @@ def translated_error(err: RealtimeError) -> HomeAssistantError:
         placeholders |= {"key": err.key, "error": err.reason}
     elif isinstance(err, CommandTimeoutError):
         placeholders["command"] = err.command
-    key = _TRANSLATION_KEYS.get(type(err), "unexpected")
-    return translated(key, **placeholders)
+    return translated(translation_key(err), **placeholders)
+
+
+def translation_key(err: RealtimeError) -> str:
+    """Return what the translations call the error."""
+    return _TRANSLATION_KEYS.get(type(err), "unexpected")
 
 
 def translated(key: str, /, **placeholders: str) -> HomeAssistantError:
@@ -84,6 +91,8 @@ def response_failure(response: Response) -> HomeAssistantError | None:
     error = response.error or {}
     if error.get("code") in _RATE_LIMIT_CODES:
         return translated("rate_limited")
+    if error.get("code") in QUOTA_CODES:
+        return translated("quota_exceeded")
     if reason == "content_filter":
         return translated("content_filter")
     if response.status == "cancelled":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.core import CALLBACK_TYPE, callback
 from homeassistant.helpers.event import async_call_later
+from homeassistant.util import dt as dt_util
 
 from .const import SESSION_IDLE
 from .errors import ConversationBusyError
@@ -55,6 +56,7 @@ class AssistantSession:
         self.assistant = assistant
         self.key = key
         self.client = client
+        self.created_at = dt_util.utcnow()
         self.history = History()
         self.is_listening = False
         self._turn = asyncio.Lock()

@@ -22,6 +22,7 @@ from custom_components.azure_realtime_audio.realtime import (
     ModelStatus,
     NotConnectedError,
     NotRealtimeModelError,
+    QuotaExceededError,
     RateLimitedError,
     RealtimeClient,
     UnsupportedApiVersionError,
@@ -59,7 +60,7 @@ async def state(client: RealtimeClient, wanted: ConnectionState) -> dict[str, An
         ("openai_invalid_model", NotRealtimeModelError),
         ("openai_missing_model", DeploymentNotFoundError),
         ("openai_beta_disabled", UnsupportedApiVersionError),
-        ("openai_insufficient_quota", ForbiddenError),
+        ("openai_insufficient_quota", QuotaExceededError),
         ("drop_before_created", CannotConnectError),
         ("abort_on:session.update", CannotConnectError),
         ("refuse:session.update", CommandError),
@@ -299,7 +300,7 @@ async def test_error_before_a_close_is_its_reason(
         }
     )
     await session.close(1011)
-    assert isinstance((await closed)["error"], ForbiddenError)
+    assert isinstance((await closed)["error"], QuotaExceededError)
     assert len(emulator.handshakes) == 1
 
 

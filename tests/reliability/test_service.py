@@ -28,7 +28,7 @@ MODULE = "custom_components.azure_realtime_audio"
         ("http_403", "The Azure resource does not allow this connection."),
         ("http_404_deployment", "The Azure resource has no such deployment."),
         ("http_404_resource", "The Azure resource has no such deployment."),
-        ("openai_insufficient_quota", "The Azure resource does not allow"),
+        ("openai_insufficient_quota", "The Azure account has no quota left."),
         ("http_429:10", None),
         ("http_500", None),
         ("http_503", None),
@@ -67,7 +67,7 @@ async def test_refused_on_reconnect(
     ("code", "answer"),
     [
         ("server_error", f"You said: {NAME}"),
-        ("insufficient_quota", "The Azure resource does not allow this connection."),
+        ("insufficient_quota", "The Azure account has no quota left."),
     ],
 )
 async def test_error_before_the_close(
@@ -87,7 +87,7 @@ async def test_error_before_the_close(
     [
         ("response_failed", "The model could not answer: The server had an error"),
         ("response_rate_limited", "The Azure service is being asked too often."),
-        ("response_quota", "The model could not answer: You exceeded your current"),
+        ("response_quota", "The Azure account has no quota left."),
         ("content_filter", "The Azure service held the answer back"),
         ("response_empty", "The model gave no answer."),
         ("response_incomplete", "You said: my name is Ada"),

@@ -28,8 +28,8 @@ LOST = "The connection to the Azure service was lost. Try again."
 REFUSED = {
     "3000": "The Azure service does not accept the key. Enter a new key in the settings of "
     "Azure Realtime Audio.",
-    "4000": "The deployed model cannot do Realtime. Deploy a gpt-realtime model and choose "
-    "its deployment.",
+    "4000": "The deployed model cannot do Realtime, or is retired. Deploy a gpt-realtime model "
+    "and choose its deployment.",
 }
 UNREACHABLE = "I can't reach the Azure service. Check the network and the host name, then try again."
 

@@ -9,6 +9,7 @@ from .connection import WebSocketOptions
 from .dialect import Dialect
 from .endpoint import Endpoint, normalize_host
 from .errors import (
+    QUOTA_CODES,
     CannotConnectError,
     CommandError,
     CommandTimeoutError,
@@ -22,6 +23,7 @@ from .errors import (
     InvalidHostError,
     NotConnectedError,
     NotRealtimeModelError,
+    QuotaExceededError,
     RateLimitedError,
     RealtimeError,
     ResponseActiveError,
@@ -33,6 +35,7 @@ from .status import ModelStatus
 
 __all__ = [
     "KEPT_AFTER_LOSS",
+    "QUOTA_CODES",
     "SAMPLE_RATE",
     "CannotConnectError",
     "CommandError",
@@ -52,6 +55,7 @@ __all__ = [
     "ModelStatus",
     "NotConnectedError",
     "NotRealtimeModelError",
+    "QuotaExceededError",
     "RateLimitedError",
     "RealtimeClient",
     "RealtimeError",

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from .dialect import Dialect
 from .errors import (
+    QUOTA_CODES,
     CannotConnectError,
     ConnectError,
     DeploymentNotFoundError,
@@ -21,12 +22,13 @@ from .errors import (
     InvalidConfigError,
     InvalidHostError,
     NotRealtimeModelError,
+    QuotaExceededError,
     RateLimitedError,
     UnsupportedApiVersionError,
 )
 
 # A base path behind one of these is always a copied page or project path, never a gateway's.
-_AZURE_DOMAINS = (
+AZURE_DOMAINS = (
     ".openai.azure.com",
     ".services.ai.azure.com",
     ".cognitiveservices.azure.com",
@@ -132,7 +134,7 @@ def normalize_host(value: str) -> str:
         )
 
     base = host if port in {None, 80 if plain else 443} else f"{host}:{port}"
-    base_path = "" if host.endswith(_AZURE_DOMAINS) else _base_path(path)
+    base_path = "" if host.endswith(AZURE_DOMAINS) else _base_path(path)
     return f"{'ws://' if plain else ''}{base}{base_path}"
 
 
@@ -140,7 +142,8 @@ def handshake_error(status: int, headers: Mapping[str, str], body: str) -> Conne
     """Tell what an HTTP answer instead of the upgrade means: Azure's way to refuse.
 
     Statuses as in Azure docs 2026-03-19; 400 OpperationNotSupported (sic) and 401 were captured
-    on the WebSocket (2026-06-10, 2026-09-24).
+    on the WebSocket (2026-06-10, 2026-09-24). Nobody has captured the refusal of a retired model
+    there; of REST, 400 OperationNotSupported and a bare 404 are known.
     """
     code, message = _body_error(body)
     if status in {400, 404} and ("api version" in message or "apiversion" in code):
@@ -155,6 +158,8 @@ def handshake_error(status: int, headers: Mapping[str, str], body: str) -> Conne
             return ForbiddenError()
         case HTTPStatus.NOT_FOUND:
             return DeploymentNotFoundError()
+        case HTTPStatus.GONE:
+            return NotRealtimeModelError()
         case HTTPStatus.TOO_MANY_REQUESTS:
             return RateLimitedError(retry_after)
     return CannotConnectError(f"The service answered with HTTP status {status}")
@@ -293,10 +298,12 @@ def _error_by_code(code: str, retry_after: float | None = None) -> ConnectError 
             return DeploymentNotFoundError()
         case "opperationnotsupported" | "operationnotsupported" | "invalid_model":
             return NotRealtimeModelError()
-        case (
-            "insufficient_quota" | "account_deactivated" | "billing_hard_limit_reached"
-        ):
-            return ForbiddenError("The account has no quota left")
+        case "account_deactivated":
+            return ForbiddenError("The account is deactivated")
+        case _ if code in QUOTA_CODES:
+            return QuotaExceededError()
+        case _ if code.endswith(("deprecated", "retired")):
+            return NotRealtimeModelError()
         case "beta_api_shape_disabled":
             return UnsupportedApiVersionError()
         case "rate_limit_exceeded":

@@ -20,6 +20,9 @@ FATAL_CODES = frozenset(
     }
 )
 
+# Of these, what a response fails with as well where the money is at an end.
+QUOTA_CODES = frozenset({"billing_hard_limit_reached", "insufficient_quota"})
+
 # Services of 2024 and early 2025 leave `code` null; the message already had its present wording.
 _CODE_BY_MESSAGE = {
     "Cancellation failed: no active response": "response_cancel_not_active",
@@ -81,9 +84,15 @@ class InvalidAuthError(ConnectError):
 
 
 class ForbiddenError(ConnectError):
-    """Network rules, a blocked resource or an exhausted account keep us out."""
+    """Network rules, a blocked resource or a deactivated account keep us out."""
 
     message = "The resource does not allow this connection"
+
+
+class QuotaExceededError(ConnectError):
+    """What the account may spend is spent. Waiting does not help, unlike RateLimitedError."""
+
+    message = "The account has no quota left"
 
 
 class DeploymentNotFoundError(ConnectError):
@@ -93,9 +102,9 @@ class DeploymentNotFoundError(ConnectError):
 
 
 class NotRealtimeModelError(ConnectError):
-    """The deployment's model does not speak the Realtime protocol."""
+    """The deployment's model does not speak the Realtime protocol, or is retired."""
 
-    message = "The deployed model does not support Realtime"
+    message = "The deployed model does not support Realtime, or is retired"
 
 
 class RateLimitedError(ConnectError):

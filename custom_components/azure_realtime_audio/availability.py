@@ -1,0 +1,161 @@
+"""Whether the service can be reached: learned by use, and by probing while it cannot be."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+import random
+from typing import TYPE_CHECKING, Any, Final
+
+from homeassistant.core import callback
+
+from .const import DOMAIN, LOGGER
+from .realtime import (
+    QUOTA_CODES,
+    CannotConnectError,
+    InvalidAuthError,
+    QuotaExceededError,
+    RateLimitedError,
+    RealtimeError,
+)
+from .repairs import ISSUE_QUOTA, async_create_issue, async_delete_issues
+from .session import Shared
+
+if TYPE_CHECKING:
+    from .assistant import Assistant
+
+# Seconds between tries to reach a service that went away.
+PROBE_DELAY: Final = 5.0
+MAX_PROBE_DELAY: Final = 300.0
+# The longest that a service is left alone because it said so: it may be mended before.
+MAX_RETRY_AFTER: Final = 3600.0
+# While the service is away: seconds between the tries of turns, and how long one may take.
+TRY_DELAY: Final = 2.0
+TRY_PATIENCE: Final = 3.0
+
+
+class Availability:
+    """Whether an assistant's service can be reached, and when to try again.
+
+    A failed connection makes it unavailable. From then on a probe tries, less and less
+    often, and turns may try as well, but not all the time and not for long. The first
+    that gets through, whichever it is, makes it available.
+    """
+
+    def __init__(self, assistant: Assistant) -> None:
+        """Begin as available: set-up has just tried."""
+        self.is_available = True
+        self.last_error: RealtimeError | None = None
+        self._assistant = assistant
+        self._probe: asyncio.Task[None] | None = None
+        self._retry_at = 0.0
+        self._not_before: dict[Shared | None, float] = {}
+        self._is_closed = False
+
+    @asynccontextmanager
+    async def attempt(self, purpose: Shared | None) -> AsyncIterator[None]:
+        """Connect inside, for a turn or another purpose. While away that fails fast.
+
+        Raises the last error at once where it is too early for another try for this
+        purpose, and CannotConnectError where this one takes too long.
+        """
+        patience = None
+        if not self.is_available:
+            assert self.last_error is not None
+            now = asyncio.get_running_loop().time()
+            if now < max(self._retry_at, self._not_before.get(purpose, 0.0)):
+                raise self.last_error.with_traceback(None)
+            self._not_before[purpose] = now + TRY_DELAY
+            patience = TRY_PATIENCE
+        try:
+            async with asyncio.timeout(patience):
+                yield
+        except TimeoutError:
+            self.async_failed(error := CannotConnectError())
+            raise error from None
+        except CannotConnectError as err:
+            self.async_failed(err)  # the client does not know that a turn gave up
+            raise
+
+    @callback
+    def async_connected(self) -> None:
+        """Note that a session is open."""
+        self._stop_probe()
+        self._retry_at = 0.0
+        self._not_before.clear()
+        if not self.is_available:
+            LOGGER.info("%s can reach the service again", self._assistant.name)
+            self.is_available = True
+            async_delete_issues(self._assistant.hass, self._assistant.entry)
+            self._assistant.async_notify()
+
+    @callback
+    def async_failed(self, err: RealtimeError) -> None:
+        """Note that there is no session to be had, and begin what may mend it."""
+        if self._is_closed:
+            return
+        self.last_error = err
+        self._retry_at = asyncio.get_running_loop().time() + _retry_after(err)
+        hass, entry = self._assistant.hass, self._assistant.entry
+        async_create_issue(hass, entry, err)
+        if self.is_available:
+            LOGGER.warning("%s cannot reach the service: %s", self._assistant.name, err)
+            self.is_available = False
+            self._assistant.async_notify()
+        if isinstance(err, InvalidAuthError):
+            self._stop_probe()  # only a new key helps, and that reloads the entry
+            entry.async_start_reauth(hass)
+        elif self._probe is None:
+            self._probe = entry.async_create_background_task(
+                hass, self._async_probe(), f"{DOMAIN} probe {self._assistant.name}"
+            )
+
+    @callback
+    def async_response_done(self, event: Mapping[str, Any]) -> None:
+        """Learn from the end of a response whether the account has quota left.
+
+        Where it has none the service still opens sessions: that tells nothing.
+        """
+        hass, entry = self._assistant.hass, self._assistant.entry
+        details = event["response"].get("status_details")
+        error = details.get("error") if isinstance(details, Mapping) else None
+        if error and error.get("code") in QUOTA_CODES:
+            async_create_issue(hass, entry, QuotaExceededError())
+        elif event["response"].get("status") == "completed":
+            async_delete_issues(hass, entry, {ISSUE_QUOTA})
+
+    @callback
+    def async_close(self) -> None:
+        """Stop probing, for good."""
+        self._is_closed = True
+        self._stop_probe()
+
+    async def _async_probe(self) -> None:
+        """Try to connect, less and less often, until the probe is stopped."""
+        delay = PROBE_DELAY
+        while True:
+            wait = max(delay, _retry_after(self.last_error))
+            await asyncio.sleep(wait * random.uniform(1.0, 1.25))
+            delay = min(delay * 2, MAX_PROBE_DELAY)
+            try:
+                async with self._assistant.client():
+                    pass
+            except RealtimeError as err:
+                LOGGER.debug(
+                    "%s is still without the service: %s", self._assistant.name, err
+                )
+                self.async_failed(err)
+            else:
+                self.async_connected()
+                return
+
+    def _stop_probe(self) -> None:
+        if self._probe is not None:
+            self._probe.cancel()
+            self._probe = None
+
+
+def _retry_after(err: RealtimeError | None) -> float:
+    """Return for how many seconds the service wants to be left alone after an error."""
+    if isinstance(err, RateLimitedError) and err.retry_after is not None:
+        return min(err.retry_after, MAX_RETRY_AFTER)
+    return 0.0
