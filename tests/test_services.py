@@ -610,6 +610,22 @@ async def test_truncate_item(emulator: Emulator, act: Act) -> None:
     assert (truncated["content_index"], truncated["audio_end_ms"]) == (0, 300)
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"audio_end_ms": -1},
+        {"audio_end_ms": 3_600_001},
+        {"audio_end_ms": 2**64},
+        {"audio_end_ms": 1, "content_index": 64},
+        {"audio_end_ms": 1, "content_index": 2**64},
+    ],
+)
+async def test_truncate_out_of_range(act: Act, data: dict[str, int]) -> None:
+    """What no item can have is refused, before it is too large for the wire."""
+    with pytest.raises(vol.Invalid, match="value must be at"):
+        await act("truncate_item", item_id="item_1", **data)
+
+
 # --- create_response
 
 
