@@ -686,6 +686,16 @@ async def test_cut_off_answer(
     assert "One two three".startswith(speech(result)[:7])
 
 
+async def test_cut_off_call(
+    hass: HomeAssistant, init_integration: MockConfigEntry, emulator: Emulator
+) -> None:
+    """A call that reached the token limit is not carried out, and is no answer either."""
+    emulator.faults.add("response_incomplete*1")
+    light = await tool_called(hass, "HassTurnOn")
+    emulator.replies.append(Reply(tool_calls=[(light, {"name": "Kitchen"})]))
+    await assert_apology(hass, await say(hass, "light"), "no_answer")
+
+
 @pytest.mark.parametrize(
     "changes",
     [

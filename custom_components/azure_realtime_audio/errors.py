@@ -100,6 +100,7 @@ def response_failure(response: Response) -> HomeAssistantError | None:
     if response.status == "failed":
         message = error.get("message") or "no reason was given"
         return translated("response_failed", error=message)
-    if not (response.text or response.transcript or response.tool_calls):
+    calls = response.tool_calls if response.status == "completed" else []
+    if not (response.text or response.transcript or calls):
         return translated("no_answer")
     return None
