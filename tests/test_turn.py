@@ -52,6 +52,7 @@ from custom_components.azure_realtime_audio.const import (
     CONF_TRANSCRIPTION_DEPLOYMENT,
     DOMAIN,
     EVENT_SERVER_EVENT,
+    SESSION_IDLE,
 )
 from custom_components.azure_realtime_audio.realtime import (
     RealtimeClient,
@@ -615,6 +616,29 @@ async def test_aborted_run(
     assert emulator.sessions[-1] is session
     assert told(session)[-2:] == ["user: ", "assistant: Hello! How can I help?"]
     assert "What" not in str(told(session))
+
+
+async def test_aborted_first_run(
+    hass: HomeAssistant, emulator: Emulator, satellite: Satellite
+) -> None:
+    """Core never ends a chat whose first run was aborted; nothing of it stays all the same."""
+    before = alive()
+    emulator.first_audio_ms = 60_000
+    run = satellite.start()
+    await run.until_event(PipelineEventType.INTENT_START)
+    await run.abort()
+    del run
+    session = await newest(emulator)
+    # The second lets the tasks end that the first begins.
+    for seconds in (SESSION_IDLE + 1, 2 * SESSION_IDLE):
+        async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=seconds))
+        await hass.async_block_till_done()
+    await gone(session)
+    # The loop keeps cancelled timers, and what they know, until they are more than the others.
+    for _ in range(1000):
+        hass.loop.call_later(3600, asyncio.Event).cancel()
+    await asyncio.sleep(0)
+    assert alive() == before
 
 
 async def test_aborted_before_the_agent(

@@ -378,7 +378,7 @@ class Turns:
         self._expected.discard(conversation_id)
         turn = Turn(self._assistant, conversation_id, is_expected=is_expected)
         if (previous := self._turns.get(conversation_id)) is None:
-            chat.async_on_cleanup(lambda: self._forget(conversation_id))
+            chat.async_on_cleanup(lambda: self.async_forget(conversation_id))
         turn.previous = previous
         self._turns[conversation_id] = turn
         return turn
@@ -441,9 +441,11 @@ class Turns:
     def async_close(self) -> None:
         """Drop every turn."""
         for conversation_id in list(self._turns):
-            self._forget(conversation_id)
+            self.async_forget(conversation_id)
 
-    def _forget(self, conversation_id: str) -> None:
+    @callback
+    def async_forget(self, conversation_id: str) -> None:
         """Drop what a conversation that has ended left."""
+        self._expected.discard(conversation_id)
         if turn := self._turns.pop(conversation_id, None):
             turn.close()
