@@ -9,7 +9,11 @@ from string import Formatter
 from typing import Any
 
 from homeassistant.components.repairs import FlowType
-from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
+from homeassistant.config_entries import (
+    ConfigEntryDisabler,
+    ConfigEntryState,
+    ConfigSubentry,
+)
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import issue_registry as ir
@@ -26,7 +30,9 @@ from custom_components.azure_realtime_audio.const import (
     CONF_API_VERSION,
     CONF_DEPLOYMENT,
     CONF_HOST_NAME,
+    DEFAULT_ASSISTANT,
     DOMAIN,
+    SUBENTRY_CONVERSATION,
 )
 from emulator import Emulator
 
@@ -144,6 +150,27 @@ async def test_when_a_session_is_refused(
 
     emulator.faults.clear()
     await becomes(hass, STATUS, "idle")
+    assert issues(hass) == []
+
+
+async def test_another_assistant_gets_through(
+    hass: HomeAssistant, emulator: Emulator, init_integration: MockConfigEntry
+) -> None:
+    """What works for one assistant of a deployment is mended for all."""
+    hass.config_entries.async_add_subentry(
+        init_integration,
+        ConfigSubentry(
+            data=DEFAULT_ASSISTANT,
+            subentry_type=SUBENTRY_CONVERSATION,
+            title="Second",
+            unique_id=None,
+        ),
+    )
+    await hass.async_block_till_done()
+    emulator.faults.add("http_404_deployment", times=1)
+    await say(hass, "hello")
+    assert len(issues(hass)) == 1
+    await say(hass, "hello", agent_id="conversation.second")
     assert issues(hass) == []
 
 

@@ -17,7 +17,7 @@ from .realtime import (
     RateLimitedError,
     RealtimeError,
 )
-from .repairs import ISSUE_QUOTA, async_create_issue, async_delete_issues
+from .repairs import ISSUE_QUOTA, ISSUES, async_create_issue, async_delete_issues
 from .session import Shared
 
 if TYPE_CHECKING:
@@ -78,14 +78,20 @@ class Availability:
 
     @callback
     def async_connected(self) -> None:
-        """Note that a session is open."""
+        """Note that a session is open.
+
+        The entry's other assistants have the same deployment: their issue goes as well. With
+        no quota left sessions open all the same, so that issue waits for more.
+        """
         self._stop_probe()
+        hass, entry = self._assistant.hass, self._assistant.entry
+        async_delete_issues(hass, entry, ISSUES.keys() - {ISSUE_QUOTA})
         self._retry_at = 0.0
         self._not_before.clear()
         if not self.is_available:
             LOGGER.info("%s can reach the service again", self._assistant.name)
             self.is_available = True
-            async_delete_issues(self._assistant.hass, self._assistant.entry)
+            async_delete_issues(hass, entry)
             self._assistant.async_notify()
 
     @callback
