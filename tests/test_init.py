@@ -141,9 +141,11 @@ async def test_stored_host_is_not_trusted(
 
 def listeners(hass: HomeAssistant) -> dict[str, int]:
     """Return how many listen to what, but for files of core's that wait to be written."""
-    counts = dict(hass.bus.async_listeners())
-    counts.pop(EVENT_HOMEASSISTANT_FINAL_WRITE, None)
-    return counts
+    return {
+        str(event): number
+        for event, number in hass.bus.async_listeners().items()
+        if event != EVENT_HOMEASSISTANT_FINAL_WRITE
+    }
 
 
 async def test_unload_leaves_nothing(

@@ -318,6 +318,22 @@ async def test_tries_are_bounded(emulator: Emulator, make_client: MakeClient) ->
     assert len(emulator.handshakes) == 3
 
 
+async def test_service_that_wants_to_be_left_alone(
+    emulator: Emulator, make_client: MakeClient
+) -> None:
+    """Who is told to wait for long is not kept waiting without a word."""
+    client = make_client()
+    await client.connect()
+    emulator.faults.add("http_429:86400000")
+    emulator.sessions[-1].abort()
+    closed = await next_event(
+        client, "connection_changed", state=ConnectionState.CLOSED
+    )
+    assert isinstance(closed["error"], RateLimitedError)
+    assert closed["error"].retry_after == 86_400
+    assert len(emulator.handshakes) == 2
+
+
 async def test_tries_go_on_where_the_last_loss_left_them(
     emulator: Emulator, make_client: MakeClient
 ) -> None:

@@ -1,6 +1,7 @@
 """What the person was saying when the connection was lost."""
 
 import asyncio
+from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from custom_components.azure_realtime_audio.realtime import (
 )
 from emulator import Emulator
 
+from .conftest import MakeClient
 from .test_client import next_event
 
 CHUNKS = [bytes([number, 0]) * 2_400 for number in range(1, 7)]  # 100 ms each
@@ -53,6 +55,30 @@ async def test_no_word_is_lost(emulator: Emulator, client: RealtimeClient) -> No
     for chunk in CHUNKS[4:]:
         await client.append_pcm(chunk)
     assert await committed(emulator, client) == b"".join(CHUNKS)
+
+
+async def test_nobody_has_noticed_yet(
+    emulator: Emulator, make_client: MakeClient
+) -> None:
+    """What is said into a dead socket is kept like what is said after it."""
+    client = make_client()
+    await client.connect()
+    lost = asyncio.ensure_future(
+        next_event(client, "connection_changed", state=ConnectionState.CONNECTING)
+    )
+    emulator.sessions[-1].abort()
+    with pytest.raises(ConnectionError):
+        await emulator.sessions[-1].sent.wait_for("nothing of the kind")
+    for number in range(50):  # the reader notices somewhere among these
+        pcm = bytes([number, 0]) * 480
+        if number % 2:
+            await client.append_audio(b64encode(pcm).decode())
+        else:
+            await client.append_pcm(pcm)
+    await lost
+    await client.connect()
+    heard = b"".join(bytes([number, 0]) * 480 for number in range(50))
+    assert await committed(emulator, client) == heard
 
 
 async def test_lost_twice(emulator: Emulator, client: RealtimeClient) -> None:

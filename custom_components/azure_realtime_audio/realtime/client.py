@@ -64,6 +64,9 @@ _ENDED_RESPONSES = 64
 _RECENT_FRAMES = 8
 _MAX_RECENT_FRAME = 1024 * 1024  # bytes
 
+# What the service may ask us to wait, at most, before it is for others to try again. Seconds.
+_LONGEST_RETRY_AFTER = 60.0
+
 # For so long after a loss what the person says is kept for the next connection. Seconds.
 KEPT_AFTER_LOSS = 5.0
 
@@ -669,10 +672,10 @@ class RealtimeClient:
         self._lost_at = asyncio.get_running_loop().time()
         self._set_state(ConnectionState.CONNECTING)
         for delay in delays:
-            retry_after = (
-                error.retry_after if isinstance(error, RateLimitedError) else 0
-            )
-            await asyncio.sleep(max(delay, retry_after or 0))
+            retry_after = isinstance(error, RateLimitedError) and error.retry_after or 0
+            if retry_after > _LONGEST_RETRY_AFTER:
+                break
+            await asyncio.sleep(max(delay, retry_after))
             try:
                 return await self._open()
             except RealtimeError as err:
