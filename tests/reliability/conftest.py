@@ -82,7 +82,7 @@ async def entry(
     """Set up an assistant that writes down what it hears; in the end nothing is left of it."""
     # Its debug mode, in which the test tools run it, costs half of the time.
     asyncio.get_running_loop().set_debug(False)
-    hurry(monkeypatch, command_timeout=0.5)
+    hurry(monkeypatch, command_timeout=5.0)
     subentry = config_entry.subentries[SUBENTRY_ID]
     changes = {CONF_TRANSCRIPTION_DEPLOYMENT: "whisper-1", CONF_LLM_HASS_API: ["bell"]}
     hass.config_entries.async_update_subentry(

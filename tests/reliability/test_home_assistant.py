@@ -257,7 +257,7 @@ async def test_tool_outlives_two_connections(
     manner: str,
 ) -> None:
     """A call runs once, and its result is told once, to the newest connection only."""
-    hurry(monkeypatch, command_timeout=1.0, heartbeat=0.4)
+    hurry(monkeypatch, command_timeout=5.0, heartbeat=0.4)
 
     async def lose_two() -> None:
         await gone(emulator.sessions[-1])

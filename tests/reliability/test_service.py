@@ -11,7 +11,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.azure_realtime_audio.const import CONF_API_VERSION
 from emulator import Emulator, Reply
 from tests.satellite import Satellite, new_conversation, said_at
-from tests.talk import gone
+from tests.talk import gone, hurry
 
 from .conftest import NAME, RING, RUNG, Bell, assert_remembers, told
 
@@ -134,7 +134,14 @@ async def test_session_expires(emulator: Emulator, satellite: Satellite) -> None
 # --- It hesitates
 
 
+@pytest.fixture
+def impatient(entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait only for a moment until a command is acknowledged."""
+    hurry(monkeypatch, command_timeout=0.5)
+
+
 @pytest.mark.parametrize("command", ["session.update", "response.create"])
+@pytest.mark.usefixtures("impatient")
 async def test_no_acknowledgement(
     emulator: Emulator, satellite: Satellite, command: str
 ) -> None:
@@ -147,6 +154,7 @@ async def test_no_acknowledgement(
     await assert_remembers(emulator, satellite)
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_no_acknowledgement_while_the_person_speaks(
     emulator: Emulator, satellite: Satellite
 ) -> None:
@@ -159,6 +167,7 @@ async def test_no_acknowledgement_while_the_person_speaks(
     await assert_remembers(emulator, satellite)
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_no_acknowledgement_of_a_result(
     emulator: Emulator, satellite: Satellite, bell: Bell
 ) -> None:
@@ -177,6 +186,7 @@ async def test_no_acknowledgement_of_a_result(
 @pytest.mark.parametrize(
     "command", ["conversation.item.truncate", "conversation.item.delete"]
 )
+@pytest.mark.usefixtures("impatient")
 async def test_no_acknowledgement_of_an_interruption(
     emulator: Emulator, satellite: Satellite, command: str
 ) -> None:
@@ -194,6 +204,7 @@ async def test_no_acknowledgement_of_an_interruption(
     assert emulator.sessions[-2].received.of(command)
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_cancel_is_ignored(emulator: Emulator, satellite: Satellite) -> None:
     """A reply that the service does not stop keeps nobody from the next."""
     emulator.faults.add("no_ack:response.cancel", times=1)
@@ -211,6 +222,7 @@ async def test_cancel_is_ignored(emulator: Emulator, satellite: Satellite) -> No
     await first.end()
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_half_open(emulator: Emulator, satellite: Satellite) -> None:
     """Who speaks to a connection that is dead without knowing is heard on another."""
     emulator.hears.append(NAME)
@@ -219,6 +231,7 @@ async def test_half_open(emulator: Emulator, satellite: Satellite) -> None:
     await assert_remembers(emulator, satellite)
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_replay_is_not_acknowledged(
     emulator: Emulator, satellite: Satellite
 ) -> None:

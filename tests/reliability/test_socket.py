@@ -62,7 +62,7 @@ def answers(stage: str, manner: str) -> tuple[str, ...]:
 def ping_as_needed(monkeypatch: pytest.MonkeyPatch, manner: str) -> None:
     """Let pings notice a silent connection soon; elsewhere they would only disturb."""
     heartbeat = 0.4 if manner == "silence" else 20.0
-    hurry(monkeypatch, command_timeout=1.0, heartbeat=heartbeat)
+    hurry(monkeypatch, command_timeout=5.0, heartbeat=heartbeat)
 
 
 def break_at(emulator: Emulator, bell: Bell, stage: str, manner: str) -> None:
