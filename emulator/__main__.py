@@ -40,8 +40,12 @@ def _arguments() -> argparse.Namespace:
         default=8,
         help="times real time at which audio is made; 0: at once",
     )
-    parser.add_argument("--voice", choices=("espeak", "tone"), default="espeak")
-    parser.add_argument("--ears", choices=("sphinx", "script"), default="sphinx")
+    parser.add_argument(
+        "--voice", choices=("espeak", "tone", "touch_tones"), default="espeak"
+    )
+    parser.add_argument(
+        "--ears", choices=("sphinx", "script", "touch_tones"), default="sphinx"
+    )
     parser.add_argument(
         "--fault",
         action="append",

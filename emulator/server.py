@@ -8,12 +8,12 @@ from typing import Literal, Self
 
 from aiohttp import web
 
-from .ears import Ears, ScriptedEars, SphinxEars
+from .ears import Ears, ScriptedEars, SphinxEars, TouchToneEars
 from .faults import Faults
 from .handshake import chosen_dialect, not_found, refusal, turned_away
 from .reply import Reply
 from .session import Session, cut
-from .voice import EspeakVoice, ToneVoice, Voice
+from .voice import EspeakVoice, ToneVoice, TouchToneVoice, Voice
 
 _TRANSCRIBERS = ("gpt-4o-transcribe", "gpt-4o-mini-transcribe", "whisper-1", "whisper")
 
@@ -56,8 +56,8 @@ class Emulator:
     first_audio_ms: int = 20
     session_seconds: float = 3600
     clock_rate: float = 1.0
-    voice: Literal["tone", "espeak"] = "tone"
-    ears: Literal["script", "sphinx"] = "script"
+    voice: Literal["tone", "espeak", "touch_tones"] = "tone"
+    ears: Literal["script", "sphinx", "touch_tones"] = "script"
     keep_events: bool = True
     faults: Faults = field(default_factory=Faults)
     replies: deque[Reply] = field(default_factory=deque)
@@ -67,16 +67,32 @@ class Emulator:
 
     def __post_init__(self) -> None:
         """Choose voice and ears."""
-        self.voice_of_model: Voice = (
-            ToneVoice() if self.voice == "tone" else EspeakVoice()
-        )
-        self.ears_of_model: Ears = (
-            ScriptedEars(self.hears) if self.ears == "script" else SphinxEars()
-        )
+        self.voice_of_model = self._chosen_voice()
+        self.ears_of_model = self._chosen_ears()
+        self.flowing = asyncio.Event()  # cleared while the service stands still
+        self.flowing.set()
         self._runner: web.AppRunner | None = None
         self._arrival = asyncio.Event()
         self._stopping = asyncio.Event()
         self._handed_out = 0
+
+    def _chosen_voice(self) -> Voice:
+        match self.voice:
+            case "tone":
+                return ToneVoice()
+            case "espeak":
+                return EspeakVoice()
+            case "touch_tones":
+                return TouchToneVoice()
+
+    def _chosen_ears(self) -> Ears:
+        match self.ears:
+            case "script":
+                return ScriptedEars(self.hears)
+            case "sphinx":
+                return SphinxEars()
+            case "touch_tones":
+                return TouchToneEars()
 
     @property
     def host_name(self) -> str:
@@ -125,6 +141,14 @@ class Emulator:
         """Stop."""
         await self.stop()
 
+    async def stall(self, seconds: float) -> None:
+        """Stand still for a while: nothing is read, answered or sent, and no socket ends."""
+        self.flowing.clear()
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self.flowing.set()
+
     async def next_session(self, *, seconds: float = 10) -> Session:
         """Return the oldest session not handed out here yet, waiting for it if need be."""
         async with asyncio.timeout(seconds):
@@ -140,6 +164,9 @@ class Emulator:
         return await self._serve(request, ga=False)
 
     async def _serve(self, request: web.Request, *, ga: bool) -> web.StreamResponse:
+        await self.flowing.wait()
+        if request.transport is None:
+            return web.Response()  # who asked has gone meanwhile
         if self.faults.take("http_hang") is not None:
             await self._stopping.wait()
         if (manner := self.faults.hits("ends_at", "connect")) is not None:

@@ -269,6 +269,7 @@ class Session:
 
     async def _read(self) -> None:
         async for message in self.socket:
+            await self.emulator.flowing.wait()
             if message.type is WSMsgType.PING:
                 self._start(self._pong(message.data))
             elif not self._is_silent:
@@ -285,6 +286,8 @@ class Session:
     async def _write(self) -> None:
         """Send what lies in the outbox; only this task writes events."""
         while (frame := await self._outbox.get()) is not _END:
+            if not self.closed:
+                await self.emulator.flowing.wait()
             with contextlib.suppress(ConnectionError):
                 match frame:
                     case str() | bytes() if self._is_silent:

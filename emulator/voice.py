@@ -10,9 +10,11 @@ import espeakng_loader
 import numpy as np
 
 from .audio import RATE
+from .touch_tones import dialed
 
 _TONE_MS_PER_LETTER = 40
 _WORDS_PER_MINUTE = 160
+_PAUSE = bytes(RATE * 2 // 5)  # 200 ms between words
 
 # Constants of espeak-ng's speak_lib.h.
 _AUDIO_OUTPUT_RETRIEVAL = 1
@@ -48,6 +50,23 @@ class ToneVoice:
     async def say(self, text: str, *, voice: str, speed: float) -> bytes:
         """Return a 440 Hz tone as long as the text."""
         return _tone(round(len(text) * _TONE_MS_PER_LETTER / speed))
+
+
+class TouchToneVoice:
+    """Dials the numbers of a text, and hums its words: what it says can be told by its sound."""
+
+    async def say(self, text: str, *, voice: str, speed: float) -> bytes:
+        """Return the words, each of which begins with a tenth of a second."""
+        words = (word.strip(".,:;!?") for word in text.split())
+        return b"".join(
+            (dialed(word) if word.isdecimal() else _hummed(word)) + _PAUSE
+            for word in words
+        )
+
+
+def _hummed(word: str) -> bytes:
+    tone = _tone(len(word) * _TONE_MS_PER_LETTER)
+    return tone + bytes(-len(tone) % (RATE // 5))
 
 
 class EspeakVoice:

@@ -169,6 +169,13 @@ async def home_assistant(url: str, starting: Running) -> AsyncGenerator[HomeAssi
     async with aiohttp.ClientSession() as http:
         await _answering(url, http, starting)
         token = await _log_in(url, http)
+    async with connected(url, token) as house:
+        yield house
+
+
+@asynccontextmanager
+async def connected(url: str, token: str) -> AsyncGenerator[HomeAssistant]:
+    """Connect to Home Assistant with an access token; any number of times."""
     async with (
         aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}) as http,
         http.ws_connect(f"{url}/api/websocket", max_msg_size=0) as websocket,
@@ -177,7 +184,7 @@ async def home_assistant(url: str, starting: Running) -> AsyncGenerator[HomeAssi
         await websocket.send_json({"type": "auth", "access_token": token})
         if (await websocket.receive_json())["type"] != "auth_ok":
             raise HouseError("Home Assistant refused the login")
-        house = HomeAssistant(url, http, websocket)
+        house = HomeAssistant(url, token, http, websocket)
         reader = asyncio.create_task(house.read())
         try:
             yield house
@@ -223,11 +230,13 @@ class HomeAssistant:
     def __init__(
         self,
         url: str,
+        token: str,
         http: aiohttp.ClientSession,
         websocket: aiohttp.ClientWebSocketResponse[bool],
     ) -> None:
         """Take an authenticated session and websocket; ``read`` has to run while it is used."""
         self.url = url
+        self.token = token
         self._http = http
         self._websocket = websocket
         self._ids = itertools.count(1)

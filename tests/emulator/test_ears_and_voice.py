@@ -6,10 +6,10 @@ import aiohttp
 import numpy as np
 import pytest
 
-from emulator import Emulator, audio
+from emulator import Emulator, audio, touch_tones
 from emulator.conversation import Item
-from emulator.ears import SphinxEars
-from emulator.voice import EspeakVoice
+from emulator.ears import SphinxEars, TouchToneEars
+from emulator.voice import EspeakVoice, TouchToneVoice
 
 from .conftest import GA, KEY, Client, silence
 from .house import HOUSE, TOOLS
@@ -144,3 +144,46 @@ def test_known_g711_codes() -> None:
     loudest = np.full(3, 32767, dtype="<i2").tobytes()
     assert audio.encode(loudest, "audio/pcmu") == b"\x80"
     assert audio.encode(loudest, "audio/pcma") == b"\xaa"
+
+
+async def test_touch_tones_are_heard_as_they_were_dialed() -> None:
+    """Every digit, at a microphone's rate too; a hummed word is none."""
+    assert touch_tones.heard(touch_tones.dialed("*0123456789# 42")) == "*0123456789# 42"
+    at_16_khz = touch_tones.dialed("1704 21", 16_000)
+    assert touch_tones.heard(at_16_khz, 16_000) == "1704 21"
+    spoken = await TouchToneVoice().say("You said: 170421.", voice="alloy", speed=1.0)
+    assert touch_tones.heard(spoken) == "170421"
+    item = Item("item", "message", role="user", audio=bytearray(spoken))
+    assert await TouchToneEars().hear(item, SESSION) == "170421"
+
+
+async def test_what_is_dialed_is_answered_and_carried_out(socket_enabled: None) -> None:
+    """A tool called Star is called with the number after the star, which is then spoken."""
+    tool = {
+        "type": "function",
+        "name": "Star",
+        "parameters": {
+            "type": "object",
+            "properties": {"number": {"type": "integer"}},
+            "required": ["number"],
+        },
+    }
+    async with (
+        Emulator(
+            api_key=KEY, deployment="house", ears="touch_tones", voice="touch_tones"
+        ) as emulator,
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{emulator.url}{GA}", headers={"api-key": KEY}) as socket,
+    ):
+        client = Client(socket)
+        await client.update(tools=[tool])
+        for words, called in (("*170421", True), ("170421", False)):
+            await client.say(
+                silence(400) + touch_tones.dialed(words, 24_000) + silence(600)
+            )
+            output = (await client.until("response.done"))["response"]["output"]
+            if called:
+                assert output[0]["arguments"] == '{"number": 170421}'
+            else:
+                said = output[0]["content"][0]["transcript"]
+                assert said == "You said: 170421"

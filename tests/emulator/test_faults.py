@@ -473,3 +473,14 @@ async def test_a_test_speaks_for_the_server(
     other.abort()
     await second.socket.receive(timeout=5)
     assert second.socket.close_code == 1006
+
+
+async def test_standing_still(emulator: Emulator, connect: Connect) -> None:
+    """Nothing is answered while the service stands still, and everything after."""
+    client = await connect()
+    stalled = asyncio.create_task(emulator.stall(0.2))
+    await asyncio.sleep(0)  # it has begun
+    asked = asyncio.get_running_loop().time()
+    await client.update(instructions="Be brief.")
+    assert asyncio.get_running_loop().time() - asked > 0.15
+    await stalled

@@ -1,0 +1,1 @@
+"""Many conversations at once, in real time, while the service and the house misbehave."""

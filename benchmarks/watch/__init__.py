@@ -1,0 +1,168 @@
+"""Home Assistant from inside its own process: what lives in it, and what can only be done there.
+
+Websocket commands, a satellite of one's choice among them (core's own command gives browsers MP3
+and nothing else), and a tool whose calls are counted (``llm.py``).
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator
+from datetime import timedelta
+import gc
+import time
+from typing import Any
+
+from homeassistant.components import stt, websocket_api
+from homeassistant.components.assist_pipeline import (
+    AudioSettings,
+    async_pipeline_from_audio_stream,
+)
+from homeassistant.components.tts.const import DATA_TTS_MANAGER
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import chat_session
+from homeassistant.helpers.typing import ConfigType
+from homeassistant.util.hass_dict import HassKey
+import voluptuous as vol
+
+from custom_components.azure_realtime_audio import session
+
+DOMAIN = "watch"
+CALLS = HassKey[Counter[int]](DOMAIN)
+
+# What an integration may leave behind, by the names of its classes and core's.
+KINDS = (
+    "AssistantSession",
+    "RealtimeClient",
+    "Connection",
+    "Response",
+    "Turn",
+    "Hearing",
+    "ChatSession",
+    "ChatLog",
+    "TTSCache",
+)
+_MODULES = ("custom_components.azure_realtime_audio", "homeassistant")
+
+
+async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
+    """Register the commands."""
+    hass.data[CALLS] = Counter()
+    for command in (_run, _census, _calls, _stall, _shorten):
+        websocket_api.async_register_command(hass, command)
+    return True
+
+
+@websocket_api.websocket_command(
+    {
+        vol.Required("type"): "watch/run",
+        vol.Required("pipeline"): str,
+        vol.Required("output"): dict,
+        vol.Optional("conversation_id"): vol.Any(str, None),
+    }
+)
+@websocket_api.async_response
+async def _run(
+    hass: HomeAssistant, connection: websocket_api.ActiveConnection, msg: dict[str, Any]
+) -> None:
+    """Run a pipeline; its events follow the number of the handler that takes the audio.
+
+    Hanging up ends it, as it ends core's own.
+    """
+    audio = asyncio.Queue[bytes]()
+    handler, unregister = connection.async_register_binary_handler(
+        lambda _hass, _connection, pcm: audio.put_nowait(pcm)
+    )
+
+    async def microphone() -> AsyncGenerator[bytes]:
+        while True:
+            yield await audio.get()
+
+    run = hass.async_create_task(
+        async_pipeline_from_audio_stream(
+            hass,
+            context=connection.context(msg),
+            event_callback=lambda event: connection.send_event(msg["id"], event),
+            stt_metadata=stt.SpeechMetadata(
+                language="en",
+                format=stt.AudioFormats.WAV,
+                codec=stt.AudioCodecs.PCM,
+                bit_rate=stt.AudioBitRates.BITRATE_16,
+                sample_rate=stt.AudioSampleRates.SAMPLERATE_16000,
+                channel=stt.AudioChannels.CHANNEL_MONO,
+            ),
+            stt_stream=microphone(),
+            pipeline_id=msg["pipeline"],
+            conversation_id=msg.get("conversation_id"),
+            tts_audio_output=msg["output"],
+            # Core's own would take more than all the rest, and nobody asks what it finds.
+            audio_settings=AudioSettings(is_vad_enabled=False),
+        )
+    )
+    connection.subscriptions[msg["id"]] = run.cancel
+    connection.send_result(msg["id"])
+    connection.send_event(msg["id"], {"type": "microphone", "data": handler})
+    try:
+        await run
+    finally:
+        unregister()
+
+
+@websocket_api.websocket_command(
+    {vol.Required("type"): "watch/census", vol.Required("objects"): bool}
+)
+@callback
+def _census(
+    hass: HomeAssistant, connection: websocket_api.ActiveConnection, msg: dict[str, Any]
+) -> None:
+    """Count tasks, and objects too where that is asked for: it stops everything for a while."""
+    found: dict[str, int] = {"tasks": len(asyncio.all_tasks())}
+    if msg["objects"]:
+        gc.collect()
+        living = Counter(
+            type(each).__name__
+            for each in gc.get_objects()
+            if type(each).__name__ in KINDS
+            and type(each).__module__.startswith(_MODULES)
+        )
+        found |= {kind: living[kind] for kind in KINDS}
+    connection.send_result(msg["id"], found)
+
+
+@websocket_api.websocket_command({vol.Required("type"): "watch/calls"})
+@callback
+def _calls(
+    hass: HomeAssistant, connection: websocket_api.ActiveConnection, msg: dict[str, Any]
+) -> None:
+    """Tell how often the tool was called with each number."""
+    connection.send_result(msg["id"], list(hass.data[CALLS].items()))
+
+
+@websocket_api.websocket_command(
+    {vol.Required("type"): "watch/stall", vol.Required("seconds"): vol.Coerce(float)}
+)
+@callback
+def _stall(
+    hass: HomeAssistant, connection: websocket_api.ActiveConnection, msg: dict[str, Any]
+) -> None:
+    """Hold the event loop, as a bad integration does."""
+    until = time.monotonic() + msg["seconds"]
+    while time.monotonic() < until:  # time.sleep is watched over
+        pass
+    connection.send_result(msg["id"])
+
+
+@websocket_api.websocket_command(
+    {vol.Required("type"): "watch/shorten", vol.Required("seconds"): vol.Coerce(float)}
+)
+@callback
+def _shorten(
+    hass: HomeAssistant, connection: websocket_api.ActiveConnection, msg: dict[str, Any]
+) -> None:
+    """Keep for so long what is kept for five minutes: chats, idle sessions, replies in memory."""
+    seconds = msg["seconds"]
+    chat_session.CONVERSATION_TIMEOUT = timedelta(seconds=seconds)
+    setattr(session, "SESSION_IDLE", seconds)  # Final for everybody else
+    manager = hass.data[DATA_TTS_MANAGER]
+    for cleanup in (manager.memcache_cleanup, manager.token_to_stream_cleanup):
+        cleanup.maxage = seconds
+    connection.send_result(msg["id"])

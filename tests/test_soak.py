@@ -1,0 +1,60 @@
+"""What script/bench soak makes of a turn: a judge that misses something would find all well."""
+
+from typing import Any
+
+import pytest
+
+from benchmarks.soak.tally import Outcome, Spoken, Tally, name_of, new_number
+
+MINE = new_number(7, 42)
+OTHERS = new_number(8, 42)
+WHOLE = {"answer": f"You said: {MINE} {MINE}", "heard": f"{MINE} {MINE}"}
+
+
+def spoken(**came_back: Any) -> Spoken:
+    """Return a turn in which a number is dialed twice."""
+    return Spoken(number=MINE, repeats=2, is_star=False, **came_back)
+
+
+@pytest.mark.parametrize(
+    ("came_back", "outcome"),
+    [
+        (WHOLE, Outcome.ANSWERED),
+        (WHOLE | {"heard": f"{MINE} {MINE[:3]}"}, Outcome.CUT_SHORT),
+        (WHOLE | {"heard": f"{MINE} {OTHERS}"}, Outcome.WRONG),
+        (WHOLE | {"answer": f"You said: {OTHERS}"}, Outcome.WRONG),
+        (WHOLE | {"heard": f"{MINE} {MINE[:3]}9{MINE[4:]}"}, Outcome.GARBLED),
+        (WHOLE | {"heard": ""}, Outcome.NEITHER),
+        ({}, Outcome.NEITHER),
+        ({"apology": "The answer was cancelled."}, Outcome.APOLOGY),
+        (
+            {"apology": "The answer was cancelled.", "deltas": f"You said: {OTHERS}"},
+            Outcome.WRONG,
+        ),
+        ({"error": "stt-stream-failed: speech-to-text failed"}, Outcome.ERROR),
+        ({"is_hung_up": True, "heard": OTHERS}, Outcome.WRONG),
+        ({"is_hung_up": True, "heard": MINE}, Outcome.HUNG_UP),
+    ],
+)
+def test_outcome(came_back: dict[str, Any], outcome: Outcome) -> None:
+    """Each turn is judged by what was said in it."""
+    assert spoken(**came_back).outcome() is outcome
+
+
+def test_sentences() -> None:
+    """Ours are known by their keys; what is nobody's is unclear."""
+    assert name_of("The Azure service refused the request: no.") == "command_refused"
+    tally = Tally()
+    tally.add(spoken(apology="Hm."))
+    assert [error for _, error in tally.unclear] == ["unexpected: Hm."]
+
+
+def test_calls_of_the_tool() -> None:
+    """Twice, unasked, and answered without are faults."""
+    tally = Tally()
+    number = int(MINE)
+    tally.add(Spoken(MINE, 1, is_star=True, answer=f"It is {MINE}.", heard=MINE))
+    assert tally.tool_faults([(number, 1)]) == []
+    assert tally.tool_faults([(number, 2)]) == [f"{number} twice"]
+    assert tally.tool_faults([]) == [f"{number} answered without"]
+    assert tally.tool_faults([(number, 1), (1, 1)]) == ["1 unasked"]
