@@ -44,6 +44,7 @@ from pytest_homeassistant_custom_component.common import (
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 import voluptuous as vol
 
+from custom_components.azure_realtime_audio import assistant
 from custom_components.azure_realtime_audio.assistant import Assistant
 from custom_components.azure_realtime_audio.const import (
     CONF_API_VERSION,
@@ -635,6 +636,32 @@ async def test_aborted_first_run(
         await hass.async_block_till_done()
     await gone(session)
     # The loop keeps cancelled timers, and what they know, until they are more than the others.
+    for _ in range(1000):
+        hass.loop.call_later(3600, asyncio.Event).cancel()
+    await asyncio.sleep(0)
+    assert alive() == before
+
+
+async def test_aborted_first_run_whose_session_makes_room(
+    hass: HomeAssistant,
+    emulator: Emulator,
+    satellite: Satellite,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nor does anything stay where another conversation needs the session."""
+    monkeypatch.setattr(assistant, "MAX_SESSIONS", 1)
+    before = alive()
+    emulator.replies.append(Reply(text="What do you", hold=asyncio.Event()))
+    run = satellite.start()
+    await run.until_played()
+    await run.abort()
+    run.task = None  # it has the exception, and that the turn
+    other = await Satellite(hass, new_conversation()).run()
+    assert other.error is None
+    other.task = None
+    for _ in range(3):
+        async_fire_time_changed(hass, dt_util.utcnow() + 3 * CONVERSATION_TIMEOUT)
+        await hass.async_block_till_done(wait_background_tasks=True)
     for _ in range(1000):
         hass.loop.call_later(3600, asyncio.Event).cancel()
     await asyncio.sleep(0)

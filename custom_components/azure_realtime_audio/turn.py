@@ -15,7 +15,7 @@ from homeassistant.components.conversation import (
 from homeassistant.components.conversation.chat_log import DATA_CHAT_LOGS
 from homeassistant.core import CALLBACK_TYPE, callback
 from homeassistant.helpers import llm
-from homeassistant.helpers.chat_session import ChatSession
+from homeassistant.helpers.chat_session import DATA_CHAT_SESSION, ChatSession
 from homeassistant.helpers.event import async_call_later
 
 from .const import LOGGER
@@ -395,13 +395,21 @@ class Turns:
                 turn.run = None
                 self.async_release(turn)
 
+        hass = self._assistant.hass
+
+        @callback
+        def run_ended(_: object) -> None:
+            expire(None)
+            # A chat whose first run was cancelled is one that core never ends.
+            if turn.conversation_id not in hass.data.get(DATA_CHAT_SESSION, {}):
+                self.async_forget(turn.conversation_id)
+
         @callback
         def forget_run() -> None:
-            run.remove_done_callback(expire)
+            run.remove_done_callback(run_ended)
 
-        run.add_done_callback(expire)
+        run.add_done_callback(run_ended)
         turn.close_with(forget_run)
-        hass = self._assistant.hass
         turn.close_with(async_call_later(hass, CLAIM_SECONDS, expire))
 
     @callback
