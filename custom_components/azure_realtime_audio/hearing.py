@@ -137,13 +137,27 @@ class Hearing:
     ) -> None:
         """Send what comes, and what came while the session was being opened."""
         buffered = bytearray()
-        async for chunk in stream:
-            buffered += chunk
-            if opening.done():
-                if len(buffered) >= _APPEND_BYTES:
-                    await self._async_append(opening.result(), buffered)
-            elif len(buffered) > MAX_BUFFERED_BYTES:
-                raise BufferFullError("The service takes too long to open a session")
+        catching_up = asyncio.ensure_future(self._async_catch_up(buffered, opening))
+        try:
+            async for chunk in stream:
+                buffered += chunk
+                if opening.done():
+                    if len(buffered) >= _APPEND_BYTES:
+                        await self._async_append(opening.result(), buffered)
+                elif len(buffered) > MAX_BUFFERED_BYTES:
+                    raise BufferFullError(
+                        "The service takes too long to open a session"
+                    )
+            await catching_up
+            await self._async_append(opening.result(), buffered)
+        finally:
+            catching_up.cancel()
+            await asyncio.gather(catching_up, return_exceptions=True)
+
+    async def _async_catch_up(
+        self, buffered: bytearray, opening: asyncio.Future[RealtimeClient]
+    ) -> None:
+        """Send what was said before the session was open, even if no more is said."""
         await self._async_append(await asyncio.shield(opening), buffered)
 
     async def _async_append(self, client: RealtimeClient, pcm: bytearray) -> None:

@@ -191,9 +191,6 @@ class AssistantSession:
             self.async_used()
         else:
             self.assistant.async_end_session(self)
-            # Core never ends the chat of a first run that was aborted.
-            if isinstance(self.key, str):
-                self.assistant.turns.async_forget(self.key)
 
     def _stop_idle_timer(self) -> None:
         if self._idle_timer is not None:

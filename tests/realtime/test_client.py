@@ -780,13 +780,13 @@ async def test_nonsense_is_ignored(emulator: Emulator, client: RealtimeClient) -
 async def test_error_events_hide_the_key(
     emulator: Emulator, client: RealtimeClient
 ) -> None:
-    """A service that repeats the key in its message does not put it before people."""
+    """A service that repeats the key, wherever, does not put it before people."""
     errors = record(client, "error")
-    await emulator.sessions[0].send(
-        {"type": "error", "error": {"message": f"Incorrect API key: {KEY}"}}
-    )
+    error = {"message": f"Incorrect API key: {KEY}", "code": f"bad {KEY}", "type": "t"}
+    await emulator.sessions[0].send({"type": "error", "error": error, "x": KEY})
     await client.create_conversation_item(user_text("hello"))
     assert errors[0]["error"]["message"] == "Incorrect API key: ***"
+    assert KEY not in str(errors)
 
 
 async def test_listeners_can_be_ended(client: RealtimeClient) -> None:

@@ -64,6 +64,9 @@ _ENDED_RESPONSES = 64
 _RECENT_FRAMES = 8
 _MAX_RECENT_FRAME = 1024 * 1024  # bytes
 
+# Keys have 32 characters or more; what is shorter may be part of anything, a sound included.
+_KEY_LENGTH = 16
+
 # What the service may ask us to wait, at most, before it is for others to try again. Seconds.
 _LONGEST_RETRY_AFTER = 60.0
 
@@ -180,6 +183,7 @@ class RealtimeClient:
         Raises InvalidHostError and InvalidConfigError.
         """
         self.options = options
+        self._key = options.api_key.encode()
         self.endpoint = Endpoint.parse(
             options.host_name, options.deployment, options.api_version
         )
@@ -940,6 +944,8 @@ class RealtimeClient:
     # --- What the service sends
 
     def _receive(self, frame: bytes) -> None:
+        if len(self._key) >= _KEY_LENGTH and self._key in frame:
+            frame = frame.replace(self._key, b"***")  # it is nobody's to see
         try:
             received = orjson.loads(frame)
             # The whole frame: some gateways give all events one id, or none.
@@ -988,10 +994,6 @@ class RealtimeClient:
     def _on_error(self, event: Event) -> None:
         error = event.get("error") or {}
         code = error.get("code")
-        if self.options.api_key and self.options.api_key in (
-            error.get("message") or ""
-        ):
-            error["message"] = error["message"].replace(self.options.api_key, "***")
         _LOGGER.debug("The service reported an error: %s (%s)", error.get("type"), code)
         if code in FATAL_CODES or not self._is_initialized:
             self._fatal_error = error
