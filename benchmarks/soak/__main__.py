@@ -254,7 +254,8 @@ class Soak:
             await asyncio.sleep(2)
             sample = await self.gauges.read(objects=True)
             if time.monotonic() > until or self._is_quiet(sample, wanted):
-                return sample
+                await self.house.home.command("watch/trim")
+                return await self.gauges.read(objects=True)
 
     def _is_quiet(self, sample: Sample, wanted: Sample | None) -> bool:
         if wanted is None:
@@ -344,6 +345,9 @@ class Soak:
             self.failures.append(f"RSS grows by {rise:.2f} MB/min")
         with (OUTPUT / "suspects.txt").open("w") as file:
             file.writelines(f"{spoken}\n" for spoken in tally.suspects)
+            file.writelines(
+                f"{at - began:8.1f} {error}\n" for at, error in tally.unclear
+            )
             file.writelines(
                 f"{at - began:8.1f} {name}\n" for at, name in self.weather.log
             )

@@ -12,7 +12,7 @@ from emulator import Emulator, Session
 from script.house import HomeAssistant
 
 # How long after a reload somebody may still hear that there is no such entity: in core's words.
-RELOAD_SECONDS = 10.0
+RELOAD_SECONDS = 30.0
 PAUSE_SECONDS = (1.5, 5.0)
 # Close codes of a socket that was alive; None is a close frame without one, as 1005 tells.
 _CLOSE_CODES = (None, 1000, 1001, 1006, 1008, 1011, 1012, 1013, 3000, 4000)
@@ -37,7 +37,8 @@ _STROKES = (
     *("no_ack:response.create*1", "no_ack:session.update*1"),
     *("no_ack:input_audio_buffer.clear*1", "no_ack:response.cancel*1"),
     *("refuse:response.create*2", "refuse:session.update*1"),
-    *("refuse:conversation.item.create*2", "refuse:input_audio_buffer.append*1"),
+    # No append: what the service refuses of a sentence nobody can get back.
+    "refuse:conversation.item.create*2",
     *("abort_on:response.create*2", "abort_on:conversation.item.create*2"),
     *("abort_on:session.update*2", "abort_on:conversation.item.truncate*1"),
     *("abort_on:input_audio_buffer.append*1", "abort_on:response.cancel*1"),

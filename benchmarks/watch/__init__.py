@@ -7,6 +7,7 @@ and nothing else), and a tool whose calls are counted (``llm.py``).
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator
+import ctypes
 from datetime import timedelta
 import gc
 import time
@@ -27,6 +28,7 @@ import voluptuous as vol
 from custom_components.azure_realtime_audio import session
 
 DOMAIN = "watch"
+REPLY_SECONDS = 15.0
 CALLS = HassKey[Counter[int]](DOMAIN)
 
 # What an integration may leave behind, by the names of its classes and core's.
@@ -47,7 +49,7 @@ _MODULES = ("custom_components.azure_realtime_audio", "homeassistant")
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Register the commands."""
     hass.data[CALLS] = Counter()
-    for command in (_run, _census, _calls, _stall, _shorten):
+    for command in (_run, _census, _calls, _stall, _shorten, _trim):
         websocket_api.async_register_command(hass, command)
     return True
 
@@ -128,6 +130,17 @@ def _census(
     connection.send_result(msg["id"], found)
 
 
+@websocket_api.websocket_command({vol.Required("type"): "watch/trim"})
+@callback
+def _trim(
+    hass: HomeAssistant, connection: websocket_api.ActiveConnection, msg: dict[str, Any]
+) -> None:
+    """Give back to the system what was freed: what RSS is left is in use."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+    connection.send_result(msg["id"])
+
+
 @websocket_api.websocket_command({vol.Required("type"): "watch/calls"})
 @callback
 def _calls(
@@ -158,11 +171,14 @@ def _stall(
 def _shorten(
     hass: HomeAssistant, connection: websocket_api.ActiveConnection, msg: dict[str, Any]
 ) -> None:
-    """Keep for so long what is kept for five minutes: chats, idle sessions, replies in memory."""
+    """Keep for so long what is kept for five minutes: chats, idle sessions, replies in memory.
+
+    Replies for less: they are what core's memory is full of, and they need only be fetched.
+    """
     seconds = msg["seconds"]
     chat_session.CONVERSATION_TIMEOUT = timedelta(seconds=seconds)
     setattr(session, "SESSION_IDLE", seconds)  # Final for everybody else
     manager = hass.data[DATA_TTS_MANAGER]
     for cleanup in (manager.memcache_cleanup, manager.token_to_stream_cleanup):
-        cleanup.maxage = seconds
+        cleanup.maxage = min(seconds, REPLY_SECONDS)
     connection.send_result(msg["id"])
