@@ -140,11 +140,6 @@ class Turn:
 
     # --- The words
 
-    @property
-    def words(self) -> str | None:
-        """What was said, if it is known by now."""
-        return self._hearing.transcript
-
     async def async_words(self) -> str | None:
         """Return what was said, as soon as the model begins to answer at the latest.
 
