@@ -4,8 +4,9 @@ import asyncio
 from time import monotonic
 
 from homeassistant.const import STATE_UNAVAILABLE
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.issue_registry import EVENT_REPAIRS_ISSUE_REGISTRY_UPDATED
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -160,6 +161,25 @@ async def test_turns_heed_retry_after(
     for _ in range(3):
         assert speech(await say(hass, "hello")) == sentence("rate_limited")
     assert len(clock) == 1
+
+
+async def test_retry_after_outlives_another_refusal(
+    hass: HomeAssistant, emulator: Emulator, clock: Clock
+) -> None:
+    """What an open session is told, when it comes back by itself, does not shorten it."""
+    await say(hass, "hello")
+    session = emulator.sessions[-1]
+    emulator.faults.add("http_429:60000*1")
+    await say(hass, "hello")
+    refused = asyncio.Event()
+    hass.bus.async_listen_once(
+        EVENT_REPAIRS_ISSUE_REGISTRY_UPDATED, callback(lambda _: refused.set())
+    )
+    emulator.faults.add("http_404_deployment*1")
+    await session.close(1011)
+    await refused.wait()
+    assert speech(await say(hass, "hello")) == sentence("deployment_not_found")
+    assert [shake.status for shake in clock] == [101, 429, 404]
 
 
 async def test_retry_after_of_an_earlier_time(

@@ -728,16 +728,23 @@ async def test_response_takes_too_long(emulator: Emulator, act: Act) -> None:
     assert (await act("create_response"))["status"] == "completed"
 
 
-async def test_failed_response(emulator: Emulator, act: Act) -> None:
-    """A failure of the model is an error, with its reason."""
-    emulator.replies.append(
-        Reply(
-            status="failed", error={"type": "server_error", "message": "Out of GPUs."}
-        )
-    )
-    with pytest.raises(HomeAssistantError, match="Out of GPUs") as raised:
+@pytest.mark.parametrize(
+    ("error", "key", "sentence"),
+    [
+        ({"message": "Out of GPUs."}, "response_failed", "Out of GPUs"),
+        ({"type": "server_error"}, "response_failed", "server_error"),
+        ({"code": "insufficient_quota"}, "quota_exceeded", "spending limit"),
+        ({"code": "rate_limit_exceeded"}, "rate_limited", "Wait a moment"),
+    ],
+)
+async def test_failed_response(
+    emulator: Emulator, act: Act, error: dict[str, str], key: str, sentence: str
+) -> None:
+    """A failure of the model is an error that says why, and what helps."""
+    emulator.replies.append(Reply(status="failed", error=error))
+    with pytest.raises(HomeAssistantError, match=sentence) as raised:
         await act("create_response")
-    assert raised.value.translation_key == "response_failed"
+    assert raised.value.translation_key == key
 
 
 async def test_refused_response(emulator: Emulator, act: Act) -> None:

@@ -100,7 +100,9 @@ class Availability:
         if self._is_closed:
             return
         self.last_error = err
-        self._retry_at = asyncio.get_running_loop().time() + _retry_after(err)
+        # What another says, whose try began before, does not shorten what was asked for.
+        now = asyncio.get_running_loop().time()
+        self._retry_at = max(self._retry_at, now + _retry_after(err))
         hass, entry = self._assistant.hass, self._assistant.entry
         async_create_issue(hass, entry, err)
         if self.is_available:
@@ -139,7 +141,7 @@ class Availability:
         """Try to connect, less and less often, until the probe is stopped."""
         delay = PROBE_DELAY
         while True:
-            wait = max(delay, _retry_after(self.last_error))
+            wait = max(delay, self._retry_at - asyncio.get_running_loop().time())
             await asyncio.sleep(wait * random.uniform(1.0, 1.25))
             delay = min(delay * 2, MAX_PROBE_DELAY)
             try:
@@ -160,7 +162,7 @@ class Availability:
             self._probe = None
 
 
-def _retry_after(err: RealtimeError | None) -> float:
+def _retry_after(err: RealtimeError) -> float:
     """Return for how many seconds the service wants to be left alone after an error."""
     if isinstance(err, RateLimitedError) and err.retry_after is not None:
         return min(err.retry_after, MAX_RETRY_AFTER)

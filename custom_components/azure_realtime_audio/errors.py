@@ -87,19 +87,19 @@ def translated(key: str, /, **placeholders: str) -> HomeAssistantError:
 
 def response_failure(response: Response) -> HomeAssistantError | None:
     """Return why a response is no answer, if it is none."""
-    reason = (response.status_details or {}).get("reason")
+    details = response.status_details or {}
     error = response.error or {}
     if error.get("code") in _RATE_LIMIT_CODES:
         return translated("rate_limited")
     if error.get("code") in QUOTA_CODES:
         return translated("quota_exceeded")
-    if reason == "content_filter":
+    if details.get("reason") == "content_filter":
         return translated("content_filter")
     if response.status == "cancelled":
         return translated("response_cancelled")
     if response.status == "failed":
-        message = error.get("message") or "no reason was given"
-        return translated("response_failed", error=message)
+        told = error.get("message") or (error or details).get("type")
+        return translated("response_failed", error=told or "no reason was given")
     calls = response.tool_calls if response.status == "completed" else []
     if not (response.text or response.transcript or calls):
         return translated("no_answer")

@@ -13,7 +13,7 @@ from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.json import JsonObjectType, JsonValueType, json_loads
 
 from .const import DOMAIN
-from .errors import translated
+from .errors import response_failure, translated
 from .realtime import RealtimeError, Response, ResponseActiveError
 from .realtime.audio import wav_header
 from .session import AssistantSession
@@ -98,8 +98,8 @@ class Reply:
 
     async def _async_is_waiting_for_tools(self) -> bool:
         response = await self._speech.responses[-1].done()
-        if response.status == "failed":
-            raise translated("response_failed", error=_reason(response))
+        if response.status == "failed" and (failure := response_failure(response)):
+            raise failure
         return (
             response.status == "completed"
             and self._llm_api is not None
@@ -238,11 +238,6 @@ class Replies:
 
 
 DATA_REPLIES: HassKey[Replies] = HassKey(f"{DOMAIN}_replies")
-
-
-def _reason(response: Response) -> str:
-    details = response.error or response.status_details or {}
-    return str(details.get("message") or details.get("type") or "unknown")
 
 
 def _paragraph(texts: Iterable[str]) -> str:
