@@ -599,6 +599,7 @@ async def test_cannot_connect(
         ("no_ack:response.create", "command_timeout", "response.create"),
         ("abort_on:response.create*2", "connection_lost", ""),
         ("close_on:conversation.item.create/1011*2", "connection_lost", ""),
+        ("ends_at:thinking/1011*2", "connection_lost", ""),
         ("response_failed", "response_failed", "The server had an error"),
         ("response_rate_limited", "rate_limited", ""),
         ("content_filter", "content_filter", ""),

@@ -73,7 +73,9 @@ def translated_error(err: RealtimeError) -> HomeAssistantError:
 
 def translation_key(err: RealtimeError) -> str:
     """Return what the translations call the error."""
-    return _TRANSLATION_KEYS.get(type(err), "unexpected")
+    kinds = type(err).__mro__
+    known = (_TRANSLATION_KEYS[kind] for kind in kinds if kind in _TRANSLATION_KEYS)
+    return next(known, "unexpected")
 
 
 def translated(key: str, /, **placeholders: str) -> HomeAssistantError:
