@@ -1275,9 +1275,10 @@ async def test_lost_before_the_agent(
 # --- Many at once
 
 
-def alive() -> dict[str, int]:
+def alive(*, collected: bool = True) -> dict[str, int]:
     """Count what the turns of an assistant are made of."""
-    gc.collect()
+    if collected:
+        gc.collect()
     kinds = (Turn, AssistantSession, Response, RealtimeClient)
     found = [type(thing) for thing in gc.get_objects() if isinstance(thing, kinds)]
     return {kind.__name__: found.count(kind) for kind in kinds}
@@ -1310,6 +1311,27 @@ async def test_twenty_satellites(
     for session in sessions:
         await gone(session)
     assert alive() == before
+
+
+async def test_conversation_that_made_room(
+    monkeypatch: pytest.MonkeyPatch,
+    hass: HomeAssistant,
+    emulator: Emulator,
+    satellite: Satellite,
+) -> None:
+    """Nothing of it stays, and not even the garbage collector has to see to that."""
+    monkeypatch.setattr(f"{MODULE}.assistant.MAX_SESSIONS", 1)
+    gc.collect()
+    gc.disable()
+    try:
+        await assert_works(satellite)
+        first = emulator.sessions[-1]
+        await assert_works(Satellite(hass, new_conversation()))
+        await gone(first)
+        await hass.async_block_till_done()
+        assert set(alive(collected=False).values()) == {1}
+    finally:
+        gc.enable()
 
 
 async def test_too_many(

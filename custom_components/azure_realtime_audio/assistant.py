@@ -160,6 +160,8 @@ class Assistant:
         if self._sessions.get(session.key) is not session:
             return
         del self._sessions[session.key]
+        if not isinstance(session.key, Shared):
+            self.turns.async_session_ended(session.key)
         self._update_status()
         self.async_create_task(session.async_close(), "close a realtime session")
 

@@ -174,6 +174,7 @@ class AssistantSession:
         self._stop_idle_timer()
         await self.client.close()
         self.client.off_all()
+        self._told = None
 
     @callback
     def _on_connection_changed(self, event: Mapping[str, Any]) -> None:

@@ -373,7 +373,7 @@ class Turns:
         self._expected.discard(conversation_id)
         turn = Turn(self._assistant, conversation_id, is_expected=is_expected)
         if (previous := self._turns.get(conversation_id)) is None:
-            chat.async_on_cleanup(lambda: self.async_forget(conversation_id))
+            chat.async_on_cleanup(lambda: self._forget(conversation_id))
         turn.previous = previous
         self._turns[conversation_id] = turn
         return turn
@@ -397,7 +397,7 @@ class Turns:
             expire(None)
             # A chat whose first run was cancelled is one that core never ends.
             if turn.conversation_id not in hass.data.get(DATA_CHAT_SESSION, {}):
-                self.async_forget(turn.conversation_id)
+                self._forget(turn.conversation_id)
 
         @callback
         def forget_run() -> None:
@@ -441,13 +441,19 @@ class Turns:
         return turn
 
     @callback
+    def async_session_ended(self, conversation_id: str) -> None:
+        """Drop the turn of a session that is gone, unless its run may still speak it."""
+        turn = self._turns.get(conversation_id)
+        if turn is not None and turn.run is not None and turn.run.done():
+            self._forget(conversation_id)
+
+    @callback
     def async_close(self) -> None:
         """Drop every turn."""
         for conversation_id in list(self._turns):
-            self.async_forget(conversation_id)
+            self._forget(conversation_id)
 
-    @callback
-    def async_forget(self, conversation_id: str) -> None:
+    def _forget(self, conversation_id: str) -> None:
         """Drop what a conversation that has ended left."""
         self._expected.discard(conversation_id)
         if turn := self._turns.pop(conversation_id, None):

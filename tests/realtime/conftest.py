@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from typing import Any
+from weakref import WeakSet
 
 import aiohttp
 import pytest
@@ -35,7 +36,7 @@ async def emulator(socket_enabled: None) -> AsyncIterator[Emulator]:
 @pytest.fixture
 async def make_client(emulator: Emulator) -> AsyncIterator[MakeClient]:
     """Make clients of the emulator, closed at the end."""
-    clients: list[RealtimeClient] = []
+    clients = WeakSet[RealtimeClient]()  # so that a test can see one go
     async with aiohttp.ClientSession() as session:
 
         def make(
@@ -55,11 +56,11 @@ async def make_client(emulator: Emulator) -> AsyncIterator[MakeClient]:
                     | (websocket_options or {})
                 ),
             )
-            clients.append(client)
+            clients.add(client)
             return client
 
         yield make
-        for client in clients:
+        for client in list(clients):
             await client.close()
 
 

@@ -1,8 +1,11 @@
 """The socket: refused, lost, silent; and how the client comes back."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+import gc
 import logging
 from typing import Any
+import weakref
 
 import aiohttp
 from aiohttp import web
@@ -78,7 +81,7 @@ async def test_refusal_is_told_apart(
     with pytest.raises(error) as raised:
         await client.connect()
     assert client.state is ConnectionState.CLOSED
-    assert states[-1]["error"] is raised.value
+    assert repr(states[-1]["error"]) == repr(raised.value)
     assert KEY not in str(raised.value) + repr(raised.value)
     emulator.faults.clear()
     await client.connect()
@@ -430,6 +433,64 @@ async def test_cancelled_connect_leaves_nothing(
     assert client.state is ConnectionState.CLOSED
     with pytest.raises(ConnectionError):
         await session.wait_for("never")
+
+
+async def _refused_command(client: RealtimeClient, _: Emulator) -> None:
+    with pytest.raises(CommandError):
+        await client.delete_item("nothing")
+
+
+async def _turn(client: RealtimeClient, _: Emulator) -> None:
+    await client.create_conversation_item(user_text("hello"))
+    await (await client.create_response()).done()
+
+
+async def _lost_response(client: RealtimeClient, emulator: Emulator) -> None:
+    emulator.faults.add("ends_at:audio/1006*1")
+    response = await client.create_response()
+    with pytest.raises(ConnectionLostError):
+        await response.done()
+    await client.connect()
+
+
+async def _fatal_loss(client: RealtimeClient, emulator: Emulator) -> None:
+    emulator.faults.add("ends_at:audio/3000*1")
+    response = await client.create_response()
+    with pytest.raises(ConnectionLostError):
+        await response.done()
+
+
+async def _refused_connection(client: RealtimeClient, emulator: Emulator) -> None:
+    emulator.faults.add("http_404_deployment")
+    await emulator.sessions[-1].close(1011)
+    await state(client, ConnectionState.CLOSED)
+    with pytest.raises(DeploymentNotFoundError):
+        await client.connect()
+
+
+@pytest.mark.parametrize(
+    "experience",
+    [_turn, _refused_command, _lost_response, _fatal_loss, _refused_connection],
+)
+async def test_closed_client_is_gone(
+    emulator: Emulator,
+    make_client: MakeClient,
+    experience: Callable[[RealtimeClient, Emulator], Awaitable[None]],
+) -> None:
+    """Whatever it went through, it needs no garbage collector, which comes seldom to a big heap."""
+    gc.collect()
+    gc.disable()
+    try:
+        client = make_client()
+        await client.connect()
+        await experience(client, emulator)
+        await client.close()
+        gone = weakref.ref(client)
+        del client
+        await asyncio.sleep(0)  # for what runs when a task has ended
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 async def test_logs_hold_no_key_and_no_words(

@@ -195,7 +195,7 @@ class RealtimeClient:
             else options.session_config
         )
         self._emitter = Emitter()
-        self._status = StatusTracker(self._emit_status)
+        self._status = StatusTracker(self._emitter)
 
         self._state = ConnectionState.CLOSED
         self._settled = asyncio.Event()
@@ -341,7 +341,7 @@ class RealtimeClient:
                 await self.close()
             raise
         if self._state is not ConnectionState.OPEN:
-            raise self._error or NotConnectedError()
+            raise self._error.again() if self._error else NotConnectedError()
 
     async def close(self) -> None:
         """End the conversation and everything that waits for it; close the socket."""
@@ -488,10 +488,11 @@ class RealtimeClient:
         """Be connected until that is asked to end or cannot be helped."""
         error: RealtimeError | None = None
         try:
-            await self._open()
-            await self._stay_connected()
+            with suppress(asyncio.CancelledError):  # that is how ``close`` ends it
+                await self._open()
+                await self._stay_connected()
         except RealtimeError as err:
-            error = err
+            error = err.again()
         finally:
             await self._drop(error or ConnectionLostError(_NORMAL_CLOSURE))
             self._forget_half_spoken()
@@ -590,34 +591,36 @@ class RealtimeClient:
                 await self._renew()
                 continue
             except RealtimeError as err:
-                error = self._reason(err)
-            if not _is_transient(error):
-                raise error
+                if not _is_transient(err):
+                    raise
+                error = err.again()
             await self._drop(error)
             if loop.time() - opened > self._websocket_options.max_reconnect_delay:
                 delays = reconnect_delays(self._websocket_options)
             await self._reconnect(delays, error)
 
-    def _reason(self, error: RealtimeError) -> RealtimeError:
-        """Tell why the socket ended: the service may have said it in an error before."""
-        if self._fatal_error is None or not isinstance(error, ConnectionLostError):
-            return error
-        return refusal_error(self._fatal_error, error.code)
-
     # --- A new session in time
 
     async def _read(self, connection: Connection) -> None:
-        """Read until the session is to be renewed. Raises ConnectionLostError."""
+        """Read until the session is to be renewed.
+
+        Raises ConnectionLostError, or what the service said in an error before.
+        """
         reading = asyncio.ensure_future(connection.read(self._receive))
         ageing = asyncio.ensure_future(self._grow_old())
         try:
             await asyncio.wait((reading, ageing), return_when=asyncio.FIRST_COMPLETED)
             if reading.done():
                 await reading
+        except ConnectionLostError as lost:
+            if self._fatal_error is None:
+                raise
+            raise refusal_error(self._fatal_error, lost.code) from lost
         finally:
             reading.cancel()
             ageing.cancel()
             await asyncio.gather(reading, ageing, return_exceptions=True)
+            del reading  # its error refers to this frame
 
     async def _grow_old(self) -> None:
         """Wait until the session is to be renewed: it is old, and nothing goes on."""
@@ -686,8 +689,8 @@ class RealtimeClient:
                 await self._drop(err)
                 if not _is_transient(err):
                     raise
-                error = err
-        raise error
+                error = err.again()
+        raise error.again()
 
     async def _drop(self, error: RealtimeError) -> None:
         """Forget the connection and close it."""
@@ -1067,11 +1070,6 @@ class RealtimeClient:
         if self._active is response:
             self._active = None
         self._status.response_done(response, bool(self._responses))
-
-    def _emit_status(self, status: ModelStatus) -> None:
-        self._emitter.emit_own(
-            "status_changed", {"type": "status_changed", "status": status}
-        )
 
     _HANDLERS: dict[str, Callable[[RealtimeClient, Event], None]] = {
         "session.created": _on_session_created,

@@ -63,6 +63,7 @@ class PendingCommands:
         finally:
             del self.waiting[pending.event_id]
             pending.result.cancel()
+            del pending.result  # an error in it refers to this command
 
     def acknowledge(self, event: Event) -> None:
         """Give the event to the oldest command that it acknowledges."""
@@ -85,7 +86,7 @@ class PendingCommands:
         """End every command: no answer will come."""
         for pending in self.waiting.values():
             if not pending.result.done():
-                pending.result.set_exception(error)
+                pending.result.set_exception(error.again())
 
     def _refused(self, error: Mapping[str, Any]) -> PendingCommand | None:
         if event_id := error.get("event_id"):

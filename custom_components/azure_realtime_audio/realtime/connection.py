@@ -135,8 +135,12 @@ class Connection:
         """Give every frame to ``on_frame``, until ConnectionLostError."""
         assert self._socket is not None
         receive = self._socket.receive
-        while (message := await receive()).type in _FRAMES:
-            on_frame(message.data)
+        try:
+            while (message := await receive()).type in _FRAMES:
+                on_frame(message.data)
+        finally:
+            # aiohttp keeps its error of the end, and with it all that its frames refer to.
+            del on_frame
         raise ConnectionLostError(self.close_code)
 
     @property

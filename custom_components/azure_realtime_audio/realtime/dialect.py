@@ -156,23 +156,6 @@ class Decoder:
         self._function_names: dict[str, str] = {}
         # Items that were created in progress, with their previous_item_id.
         self._unfinished: dict[str, str | None] = {}
-        self._handlers: dict[str, Callable[[Event], list[Event]]] = {
-            "session.created": self._session,
-            "session.updated": self._session,
-            "conversation.item.added": self._item,
-            "conversation.item.done": self._item,
-            "conversation.item.retrieved": self._item,
-            "conversation.item.truncated": _truncated,
-            "conversation.item.created": self._item_created,
-            "response.created": _response,
-            "response.done": _response,
-            "response.output_item.added": self._output_item_added,
-            "response.output_item.done": self._output_item_done,
-            "response.output_text.done": _text_done,
-            "response.function_call_arguments.done": self._arguments_done,
-        }
-        for preview, canonical in _CANONICAL_TYPES.items():
-            self._handlers.setdefault(preview, self._handlers.get(canonical, _renamed))
 
     def decode(self, event: Event) -> list[Event]:
         """Return the canonical events that this one means, in order.
@@ -183,8 +166,12 @@ class Decoder:
         event_type = event["type"]
         if event_type == "response.output_audio.delta":
             return [event]  # comes so often that who takes it in checks it
-        handler = self._handlers.get(event_type)
-        events = [event] if handler is None else handler(event)
+        if follow := self._FOLLOWED.get(event_type):
+            events = follow(self, event)
+        elif rename := _RENAMED.get(event_type):
+            events = rename(event)
+        else:
+            events = [event]
         for decoded in events:
             check_shape(decoded)
         return events
@@ -199,9 +186,6 @@ class Decoder:
             key: value for key, value in session.items() if key != "client_secret"
         }
         return [{**_with_canonical_type(event), "session": session}]
-
-    def _item(self, event: Event) -> list[Event]:
-        return [{**event, "item": _item_to_ga(event["item"])}]
 
     def _item_created(self, event: Event) -> list[Event]:
         """Preview tells once what GA tells twice, when an item is added and when it is done."""
@@ -219,7 +203,7 @@ class Decoder:
         item = event["item"]
         if name := item.get("name"):
             self._function_names[item["id"]] = name
-        return self._item(event)
+        return _item(event)
 
     def _output_item_done(self, event: Event) -> list[Event]:
         """GA sends the item's own done event just before the response's (captured 2025-12)."""
@@ -241,13 +225,28 @@ class Decoder:
         name = self._function_names.get(event["item_id"])
         return [event if name is None else {"name": name, **event}]
 
+    # Those whose meaning depends on what came before, or is what later ones depend on.
+    _FOLLOWED: dict[str, Callable[[Decoder, Event], list[Event]]] = {
+        "session.created": _session,
+        "session.updated": _session,
+        "transcription_session.updated": _session,
+        "conversation.item.created": _item_created,
+        "response.output_item.added": _output_item_added,
+        "response.output_item.done": _output_item_done,
+        "response.function_call_arguments.done": _arguments_done,
+    }
+
+
+def _item(event: Event) -> list[Event]:
+    return [{**event, "item": _item_to_ga(event["item"])}]
+
 
 def _with_canonical_type(event: Event) -> Event:
     event_type = event["type"]
     return {**event, "type": _CANONICAL_TYPES.get(event_type, event_type)}
 
 
-def _renamed(event: Event) -> list[Event]:
+def _canonical(event: Event) -> list[Event]:
     return [_with_canonical_type(event)]
 
 
@@ -276,6 +275,20 @@ def _response(event: Event) -> list[Event]:
     if output := response.get("output"):
         response["output"] = [_item_to_ga(item) for item in output]
     return [{**event, "response": response}]
+
+
+# The others that do not mean what they say.
+_RENAMED: dict[str, Callable[[Event], list[Event]]] = {
+    **dict.fromkeys(_CANONICAL_TYPES, _canonical),
+    "conversation.item.added": _item,
+    "conversation.item.done": _item,
+    "conversation.item.retrieved": _item,
+    "conversation.item.truncated": _truncated,
+    "response.created": _response,
+    "response.done": _response,
+    "response.output_text.done": _text_done,
+    "response.text.done": _text_done,
+}
 
 
 def _item_to_ga(item: dict[str, Any]) -> dict[str, Any]:

@@ -37,6 +37,17 @@ _CODE_BY_MESSAGE = {
 class RealtimeError(Exception):
     """The family of everything this library raises."""
 
+    def again(self) -> Self:
+        """Return an equal error that nobody has raised yet.
+
+        A traceback refers to frames, and those to whatever keeps the error: what is kept, or
+        raised for several, is raised in this form, or the collector would have to find it.
+        """
+        error = type(self).__new__(type(self), *self.args)
+        error.__dict__.update(self.__dict__)
+        error.__cause__ = self.__cause__
+        return error
+
 
 class InvalidHostError(RealtimeError):
     """The host name cannot be reduced to a server that may be trusted with the key.

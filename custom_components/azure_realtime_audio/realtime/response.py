@@ -161,7 +161,7 @@ class Response:
                 break
             await self.changed()
         if self._error:
-            raise self._error
+            raise self._error.again()
 
     async def done(self, timeout: float | None = None) -> Response:
         """Wait for the end, at most ``timeout`` seconds.
@@ -172,7 +172,7 @@ class Response:
         async with asyncio.timeout(timeout):
             await self._ended.wait()
         if self._error:
-            raise self._error
+            raise self._error.again()
         return self
 
     async def changed(self) -> None:

@@ -1,9 +1,9 @@
 """What the model is doing, as one of four words, and when it changes."""
 
 import asyncio
-from collections.abc import Callable
 from enum import StrEnum
 
+from .emitter import Emitter
 from .response import Response
 
 
@@ -24,9 +24,9 @@ class StatusTracker:
     duration has passed, for an app that never reports the end of playback.
     """
 
-    def __init__(self, on_change: Callable[[ModelStatus], None]) -> None:
-        """Start idle; ``on_change`` hears each new status."""
-        self._on_change = on_change
+    def __init__(self, emitter: Emitter) -> None:
+        """Start idle; listeners of ``status_changed`` hear each new status."""
+        self._emitter = emitter
         self._status = ModelStatus.IDLE
         self._playback_end = 0.0
         self._playback_timer: asyncio.TimerHandle | None = None
@@ -43,7 +43,9 @@ class StatusTracker:
         if status is self._status:
             return
         self._status = status
-        self._on_change(status)
+        self._emitter.emit_own(
+            "status_changed", {"type": "status_changed", "status": status}
+        )
 
     def reset(self) -> None:
         """Go idle: the connection is new or gone, or the app stopped speaking."""
