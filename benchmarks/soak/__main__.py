@@ -165,6 +165,9 @@ class Soak:
         await home.command("watch/shorten", seconds=WARM_UP_KEEP_SECONDS)
         await self._all_answered()
         say("Warm")
+        say("Locked out: the service refuses the key until a person enters it again")
+        await self._locked_out()
+        await self._all_answered()
         before = await self._quiet(None, WARM_UP_KEEP_SECONDS)
         await home.command("watch/shorten", seconds=options.keep)
         say(f"Before   {before.row()}")
@@ -182,11 +185,6 @@ class Soak:
             ended = time.monotonic()
             cpu = os.times()
             say("Calm: every satellite asks once more")
-            await self._all_answered()
-            say(
-                "Locked out: the service refuses the key until a person enters it again"
-            )
-            await self._locked_out()
             await self._all_answered()
             say("Quiet: nobody speaks")
         finally:
