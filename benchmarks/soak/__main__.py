@@ -228,8 +228,10 @@ class Soak:
         """Have the key refused, and do what Home Assistant then asks for."""
         home, faults = self.house.home, self.house.emulator.faults
         faults.add("http_401")
-        for session in self.house.emulator.sessions:
-            session.abort()
+        satellite = self.satellites[0]
+        satellite.tally = Tally()
+        await satellite.one_turn()
+        satellite.tally = self.tally
         async with asyncio.timeout(CALM_SECONDS):
             while not (
                 asked := [
