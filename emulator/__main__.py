@@ -5,16 +5,22 @@ import asyncio
 import signal
 import sys
 
-from .faults import FAULTS, Faults
+from .faults import FAULTS, MANNERS, STAGES, Faults
 from .server import Emulator
+
+
+def _table(heading: str, rows: dict[str, str]) -> str:
+    lines = "".join(f"  {name:27}{what}\n" for name, what in rows.items())
+    return f"{heading}:\n{lines}\n"
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m emulator",
         description="An Azure OpenAI Realtime server for tests and demos, with offline ears and voice.",
-        epilog="faults:\n"
-        + "\n".join(f"  {name:22}{what}" for name, what in FAULTS.items()),
+        epilog=_table("faults", FAULTS)
+        + _table("stages", STAGES)
+        + _table("manners", MANNERS),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--host", default="127.0.0.1")

@@ -2,10 +2,9 @@
 
     NAME[:ARGUMENT][*TIMES]
 
-Without TIMES a fault lasts until it is removed. The table below is what `--help` prints.
+Without TIMES a fault lasts until it is removed. The tables below are what `--help` prints.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 from .events import Event
@@ -22,7 +21,6 @@ FAULTS = {
     "http_429": "handshake: 429 with retry-after and retry-after-ms (argument: ms, default 1500)",
     "http_500": "handshake: 500",
     "http_503": "handshake: 503",
-    "http_hang": "handshake: never answered",
     # The handshake, OpenAI's way: upgrade, error, close.
     "openai_invalid_api_key": "101, error invalid_api_key, close 3000",
     "openai_invalid_model": "101, error invalid_model, close 4000",
@@ -31,23 +29,16 @@ FAULTS = {
     "openai_insufficient_quota": "101, error insufficient_quota, close 4000",
     # The connection.
     "wrong_dialect": "the session speaks preview on the GA path, and GA on the preview path",
-    "no_session_created": "101, then silence: session.created never comes",
-    "drop_before_created": "101, then the socket is cut before session.created",
+    "no_session_created": "session.created never comes; else the session works",
     "slow_pong": "pongs come late (argument: seconds, default 1)",
     "no_pong": "pings are not answered",
     "session_expires": "error session_expired and close 1001 after (argument: seconds, default 1)",
     "no_expires_at": "session.created has expires_at null",
-    # Where and how the socket ends (argument: STAGE/MANNER). Stages: connect (reset and 1006
-    # only), created, speech, thinking, audio, text, arguments, tool, idle. Manners: reset,
-    # silence, a close code (1005: a frame without one; 1006: no frame), or the code of an error
-    # that goes before close 1011.
-    "ends_at": "the socket ends at a stage in a manner, e.g. speech/reset, audio/1012, tool/silence",
-    # Commands (argument: the client event's type).
-    "no_ack": "a client event of this type is swallowed: not done, not acknowledged",
-    "late_ack": "a client event of this type is handled 300 ms late",
-    "abort_on": "the socket is cut, without a close frame, when this client event arrives",
-    "close_on": "the socket is closed when this client event arrives (TYPE/CODE, default 1011)",
-    "refuse": "a client event of this type is refused: error, type server_error",
+    "ends_at": "the socket ends (argument: STAGE/MANNER, as below, e.g. speech/reset)",
+    # Commands.
+    "no_ack": "a client event (argument: its type) is swallowed: not done, not acknowledged",
+    "late_ack": "a client event (argument: its type) is handled 300 ms late",
+    "refuse": "a client event (argument: its type) is refused: error, type server_error",
     # The wire.
     "null_error_codes": "errors have code null, as in 2024",
     "unknown_events": "an event of an unknown type goes before every response.created",
@@ -60,8 +51,6 @@ FAULTS = {
     "reordered_events": "audio and transcript .done, and item and output_item .done, change places",
     "schema_2024": "text.done has `value`, item.truncated has `index`",
     # Responses.
-    "abort_mid_audio": "the socket is cut after the third audio delta of a response",
-    "close_mid_audio": "the socket is closed after the third audio delta (argument: code, 1011)",
     "response_failed": "responses end failed with server_error, code null",
     "response_rate_limited": "responses end failed with rate_limit_exceeded",
     "response_quota": "responses end failed with insufficient_quota",
@@ -79,14 +68,29 @@ FAULTS = {
     "no_transcription": "transcription events never come",
 }
 
+# The argument of `ends_at`.
+STAGES = {
+    "connect": "where the handshake would be answered (1006, reset and silence only)",
+    "created": "before session.created",
+    "speech": "after speech_started",
+    "thinking": "after response.created",
+    "audio": "after the third delta of a response, if that is one of audio",
+    "text": "the same, of text",
+    "arguments": "the same, of a tool call's arguments",
+    "tool": "after response.done, if the response calls tools",
+    "idle": "after response.done, if it calls none",
+    "TYPE": "when a client event of this type arrives, which is not done then",
+}
+MANNERS = {
+    "1000": "a close frame with this code, or any other than the next two",
+    "1005": "a close frame without a code",
+    "1006": "no close frame",
+    "reset": "a TCP reset",
+    "silence": "the connection stays open, and nothing comes any more",
+    "CODE": "an error with this code, e.g. server_error, then close 1011",
+}
 
 _HUGE = 20 * 1024 * 1024
-
-
-@dataclass
-class _Active:
-    argument: str
-    times: int | None
 
 
 class Faults:
@@ -94,7 +98,7 @@ class Faults:
 
     def __init__(self, specs: tuple[str, ...] = ()) -> None:
         """Switch on what the command line names."""
-        self._active: dict[tuple[str, str], _Active] = {}
+        self._times: dict[tuple[str, str], int | None] = {}  # by name and argument
         for spec in specs:
             self.add(spec)
 
@@ -104,45 +108,43 @@ class Faults:
         name, _, argument = spec.partition(":")
         if name not in FAULTS:
             raise ValueError(f"no fault is called {name}")
-        self._active[(name, argument)] = _Active(
-            argument, int(count) if count else times
-        )
+        self._times[(name, argument)] = int(count) if count else times
 
-    def remove(self, name: str) -> None:
-        """Switch a fault off, with whatever argument it has."""
-        for key in [key for key in self._active if key[0] == name]:
-            del self._active[key]
+    def remove(self, spec: str) -> None:
+        """Switch off what was switched on as `name` or `name:argument`."""
+        name, _, argument = spec.partition(":")
+        self._times.pop((name, argument), None)
 
     def clear(self) -> None:
         """Switch all faults off."""
-        self._active.clear()
+        self._times.clear()
 
     def take(self, name: str) -> str | None:
         """Return the argument of a fault if it is on (and use it up once), else None."""
-        for (active_name, argument), fault in self._active.items():
+        for active_name, argument in self._times:
             if active_name == name:
-                self._use((active_name, argument), fault)
+                self._use(active_name, argument)
                 return argument
         return None
 
     def hits(self, name: str, argument: str) -> str | None:
         """Like `take`, for faults that name a client event or a stage.
 
-        `close_on:TYPE/CODE` gives CODE, `ends_at:STAGE/MANNER` gives MANNER.
+        `ends_at:STAGE/MANNER` gives MANNER.
         """
-        for (active_name, target), fault in self._active.items():
+        for active_name, target in self._times:
             target_type, _, rest = target.partition("/")
             if active_name == name and target_type == argument:
-                self._use((active_name, target), fault)
+                self._use(active_name, target)
                 return rest
         return None
 
-    def _use(self, key: tuple[str, str], fault: _Active) -> None:
-        if fault.times is None:
-            return
-        fault.times -= 1
-        if fault.times == 0:
-            del self._active[key]
+    def _use(self, name: str, argument: str) -> None:
+        times = self._times[(name, argument)]
+        if times == 1:
+            del self._times[(name, argument)]
+        elif times is not None:
+            self._times[(name, argument)] = times - 1
 
 
 class Wire:

@@ -336,8 +336,6 @@ class Response:
             await self._hold.wait()
         if self._deltas == 3:
             await self._session.reached(kind)
-            if kind == "audio":
-                await self._session.disturb_mid_audio()
             if self._session.faults.take("response_stalls") is not None:
                 await asyncio.Event().wait()
 

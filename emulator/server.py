@@ -167,9 +167,9 @@ class Emulator:
         await self.flowing.wait()
         if request.transport is None:
             return web.Response()  # who asked has gone meanwhile
-        if self.faults.take("http_hang") is not None:
-            await self._stopping.wait()
         if (manner := self.faults.hits("ends_at", "connect")) is not None:
+            if manner == "silence":
+                await self._stopping.wait()
             cut(request, reset=manner == "reset")
             return web.Response()
         if refused := refusal(self, request, ga=ga):

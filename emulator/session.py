@@ -143,10 +143,12 @@ class Session:
             self.refuse(InvalidRequest("The service gives up.", manner))
             await self.close(1011, "fault")
 
-    async def reached(self, stage: str) -> None:
-        """End the connection if a fault says so at this stage."""
-        if (manner := self.faults.hits("ends_at", stage)) is not None:
+    async def reached(self, stage: str) -> bool:
+        """End the connection if a fault says so at this stage; True: it has ended."""
+        manner = self.faults.hits("ends_at", stage)
+        if manner is not None:
             await self.end(manner)
+        return manner is not None
 
     async def run(self) -> None:
         """Serve the socket until either side ends it."""
@@ -240,20 +242,10 @@ class Session:
         if self.faults.take("no_rate_limits") is None:
             self._start(self._tell_rate_limits())
 
-    async def disturb_mid_audio(self) -> None:
-        """Break the connection in the middle of a reply, if a fault says so."""
-        if self.faults.take("abort_mid_audio") is not None:
-            await self._flushed()
-            self.abort()
-        elif (code := self.faults.take("close_mid_audio")) is not None:
-            await self.close(int(code or 1011), "fault")
-
     # The socket.
 
     async def _greet(self) -> None:
-        await self.reached("created")
-        if self.faults.take("drop_before_created") is not None:
-            self.abort()
+        if await self.reached("created"):
             return
         if self.faults.take("no_session_created") is not None:
             return
@@ -339,11 +331,7 @@ class Session:
             await asyncio.sleep(0.3)
         if self.faults.hits("no_ack", event_type) is not None:
             return True
-        if self.faults.hits("abort_on", event_type) is not None:
-            self.abort()
-            return True
-        if (code := self.faults.hits("close_on", event_type)) is not None:
-            await self.close(int(code or 1011), "fault")
+        if await self.reached(event_type):
             return True
         if self.faults.hits("refuse", event_type) is not None:
             error = {

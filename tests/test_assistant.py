@@ -213,7 +213,7 @@ async def test_connecting_takes_too_long(
 ) -> None:
     """A service that never answers the handshake does not keep a turn waiting."""
     monkeypatch.setattr(f"{SESSION_MODULE}.CONNECT_WAIT", 0.05)
-    emulator.faults.add("http_hang")
+    emulator.faults.add("ends_at:connect/silence")
     with pytest.raises(realtime.CannotConnectError):
         await assistant.async_conversation_session("kitchen")
     assert state_of(hass, STATUS) == STATE_UNAVAILABLE

@@ -106,7 +106,7 @@ async def test_turns_do_not_wait(
     monkeypatch.setattr(f"{AVAILABILITY}.TRY_PATIENCE", 0.1)
     emulator.faults.add("http_503*1")
     await say(hass, "hello")
-    emulator.faults.add("http_hang")
+    emulator.faults.add("ends_at:connect/silence")
     begun = monotonic()
     assert speech(await say(hass, "hello")) == sentence("cannot_connect")
     assert monotonic() - begun < 5  # a handshake may take 10 s, a turn's session 20 s

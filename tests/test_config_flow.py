@@ -242,9 +242,9 @@ async def test_pasted_host(
         ("openai_missing_model", {CONF_DEPLOYMENT: "deployment_not_found"}),
         ("openai_beta_disabled", {"advanced": "unsupported_api_version"}),
         ("openai_insufficient_quota", {"base": "quota_exceeded"}),
-        ("drop_before_created", {CONF_HOST_NAME: "cannot_connect"}),
+        ("ends_at:created/1006", {CONF_HOST_NAME: "cannot_connect"}),
         ("no_ack:session.update", {"base": "timeout"}),
-        ("abort_on:session.update", {CONF_HOST_NAME: "cannot_connect"}),
+        ("ends_at:session.update/1006", {CONF_HOST_NAME: "cannot_connect"}),
         ("refuse:session.update", {"base": "connection_refused"}),
     ],
 )

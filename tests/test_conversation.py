@@ -561,7 +561,7 @@ async def test_tool_with_a_bug(
         ("http_429:0", "rate_limited"),
         ("openai_insufficient_quota", "quota_exceeded"),
         ("http_503", "cannot_connect"),
-        ("drop_before_created", "cannot_connect"),
+        ("ends_at:created/1006", "cannot_connect"),
     ],
 )
 async def test_cannot_connect(
@@ -597,8 +597,8 @@ async def test_cannot_connect(
             "conversation.item.create",
         ),
         ("no_ack:response.create", "command_timeout", "response.create"),
-        ("abort_on:response.create*2", "connection_lost", ""),
-        ("close_on:conversation.item.create/1011*2", "connection_lost", ""),
+        ("ends_at:response.create/1006*2", "connection_lost", ""),
+        ("ends_at:conversation.item.create/1011*2", "connection_lost", ""),
         ("ends_at:thinking/1011*2", "connection_lost", ""),
         ("response_failed", "response_failed", "The server had an error"),
         ("response_rate_limited", "rate_limited", ""),

@@ -75,7 +75,7 @@ async def test_set_up(
         ("openai_invalid_api_key", ConfigEntryState.SETUP_ERROR, "invalid_auth"),
         ("openai_insufficient_quota", ConfigEntryState.SETUP_RETRY, "quota_exceeded"),
         ("openai_invalid_model", ConfigEntryState.SETUP_RETRY, "not_realtime_model"),
-        ("drop_before_created", ConfigEntryState.SETUP_RETRY, "cannot_connect"),
+        ("ends_at:created/1006", ConfigEntryState.SETUP_RETRY, "cannot_connect"),
         ("no_ack:session.update", ConfigEntryState.SETUP_RETRY, "command_timeout"),
         ("refuse:session.update", ConfigEntryState.SETUP_RETRY, "command_refused"),
     ],

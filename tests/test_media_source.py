@@ -237,7 +237,7 @@ async def test_connection_lost_while_playing(
     emulator: Emulator, player: Player, answer: Answer
 ) -> None:
     """The sound ends where the service's did."""
-    emulator.faults.add("abort_mid_audio", times=1)
+    emulator.faults.add("ends_at:audio/1006", times=1)
     emulator.replies.append(Reply(text="A sentence that takes more than three deltas."))
     reply = await answer(wait=False)
     response = await player.get(reply["url"])

@@ -59,7 +59,7 @@ KINDS = [
     ("openai_insufficient_quota", "quota_exceeded", False),
 ]
 # What passes by itself, or asks for a new key.
-NO_ISSUE = ["http_429", "http_503", "drop_before_created", "http_401"]
+NO_ISSUE = ["http_429", "http_503", "ends_at:created/1006", "http_401"]
 
 
 @pytest.fixture

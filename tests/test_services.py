@@ -786,7 +786,7 @@ async def test_incomplete_response(emulator: Emulator, act: Act) -> None:
 
 async def test_connection_lost_during_response(emulator: Emulator, act: Act) -> None:
     """A socket that dies is told at once."""
-    emulator.faults.add("abort_mid_audio", times=1)
+    emulator.faults.add("ends_at:audio/1006", times=1)
     emulator.replies.append(Reply(text="A sentence that takes more than three deltas."))
     with pytest.raises(HomeAssistantError) as raised:
         await act("create_response")

@@ -143,7 +143,7 @@ async def test_cached(
         ("http_500", "cannot_connect"),
         ("response_failed", "response_failed"),
         ("response_rate_limited", "rate_limited"),
-        ("abort_mid_audio", "connection_lost"),
+        ("ends_at:audio/1006", "connection_lost"),
         ("refuse:response.create", "command_refused"),
     ],
 )

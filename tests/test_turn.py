@@ -998,7 +998,7 @@ async def test_lost_by_hand(
     """What is committed on a connection that breaks is committed on the next one."""
     await change_assistant(hass, init_integration, turn_detection_type="semantic_vad")
     monkeypatch.setattr(f"{MODULE}.hearing.NO_SPEECH_SECONDS", 0.3)
-    emulator.faults.add("abort_on:input_audio_buffer.commit*1")
+    emulator.faults.add("ends_at:input_audio_buffer.commit/1006*1")
     await assert_works(satellite)
     [said, _] = emulator.sessions[-1].conversation
     assert len(said.audio) >= len(SPEECH) * 3 // 2
@@ -1234,7 +1234,7 @@ async def test_lost_in_the_middle(
 ) -> None:
     """A reply that breaks off is apologised for; the next turn knows what was said."""
     emulator.replies.append(Reply(text="Too", pcm=said_at(500, 1)))
-    emulator.faults.add("abort_mid_audio", times=1)
+    emulator.faults.add("ends_at:audio/1006", times=1)
     run = await transcribing.run()
     assert run.answer.startswith("The connection to the Azure service was lost")
     await assert_works(transcribing)

@@ -20,7 +20,7 @@ _CLOSE_CODES = (None, 1000, 1001, 1006, 1008, 1011, 1012, 1013, 3000, 4000)
 # For some seconds, whatever happens then.
 _SPELLS = (
     *("http_429:500", "http_500", "http_503", "http_403", "http_404_deployment"),
-    *("drop_before_created", "no_session_created", "wrong_dialect", "slow_pong:2"),
+    *("ends_at:created/1006", "no_session_created", "wrong_dialect", "slow_pong:2"),
     *("doubled_events", "reordered_events", "unknown_events", "unknown_keys"),
     *("truncated_json", "binary_frame", "null_error_codes", "schema_2024"),
     *("string_status_details", "no_usage", "no_rate_limits", "no_expires_at"),
@@ -30,19 +30,19 @@ _SPELLS = (
 )
 # To the next few that it can happen to.
 _STROKES = (
-    *("abort_mid_audio*3", "close_mid_audio:1011*3", "close_mid_audio:1000*2"),
+    *("ends_at:audio/1006*3", "ends_at:audio/1011*3", "ends_at:audio/1000*2"),
     *("response_failed*3", "response_rate_limited*2", "response_quota*2"),
     *("response_incomplete*3", "content_filter*2", "response_empty*3"),
-    *("response_stalls*1", "http_hang*1", "session_expires:3*4"),
+    *("response_stalls*1", "ends_at:connect/silence*1", "session_expires:3*4"),
     *("no_ack:response.create*1", "no_ack:session.update*1"),
     *("no_ack:input_audio_buffer.clear*1", "no_ack:response.cancel*1"),
     *("refuse:response.create*2", "refuse:session.update*1"),
     # No append: what the service refuses of a sentence nobody can get back.
     "refuse:conversation.item.create*2",
-    *("abort_on:response.create*2", "abort_on:conversation.item.create*2"),
-    *("abort_on:session.update*2", "abort_on:conversation.item.truncate*1"),
-    *("abort_on:input_audio_buffer.append*1", "abort_on:response.cancel*1"),
-    *("close_on:response.create/1012*2", "close_on:input_audio_buffer.clear/1013*2"),
+    *("ends_at:response.create/1006*2", "ends_at:conversation.item.create/1006*2"),
+    *("ends_at:session.update/1006*2", "ends_at:conversation.item.truncate/1006*1"),
+    *("ends_at:input_audio_buffer.append/1006*1", "ends_at:response.cancel/1006*1"),
+    *("ends_at:response.create/1012*2", "ends_at:input_audio_buffer.clear/1013*2"),
 )
 
 
@@ -91,7 +91,7 @@ class Weather:
         name = self._rng.choice(_SPELLS)
         self._emulator.faults.add(name)
         await asyncio.sleep(self._rng.uniform(1.0, 3.0))
-        self._emulator.faults.remove(name.partition(":")[0])
+        self._emulator.faults.remove(name)
         return name
 
     async def _stroke(self) -> str:

@@ -22,15 +22,21 @@ async def answered(client: Client) -> dict[str, Any]:
 
 def test_switching() -> None:
     """Faults last, or are used up; arguments and counts are read from the name."""
-    faults = Faults(("http_401*2", "slow_pong:3", "close_on:response.create/4000"))
+    faults = Faults(("http_401*2", "slow_pong:3", "ends_at:response.create/4000"))
+    faults.add("ends_at:audio/1006*2")
     assert [faults.take("http_401") for _ in range(3)] == ["", "", None]
     assert [faults.take("slow_pong") for _ in range(2)] == ["3", "3"]
-    assert faults.hits("close_on", "response.create") == "4000"
-    assert faults.hits("close_on", "response.cancel") is None
-    faults.remove("slow_pong")
+    assert [faults.hits("ends_at", "audio") for _ in range(3)] == ["1006", "1006", None]
+    assert faults.hits("ends_at", "response.create") == "4000"
+    assert faults.hits("ends_at", "response.cancel") is None
+    faults.remove("slow_pong:3")
     assert faults.take("slow_pong") is None
+    faults.add("ends_at:audio/1006")
+    faults.remove("ends_at:audio/1006")
+    assert faults.hits("ends_at", "audio") is None
+    assert faults.hits("ends_at", "response.create") == "4000"
     faults.clear()
-    assert faults.hits("close_on", "response.create") is None
+    assert faults.hits("ends_at", "response.create") is None
     with pytest.raises(ValueError, match="no_such_fault"):
         faults.add("no_such_fault")
 
@@ -40,15 +46,6 @@ def test_every_fault_is_tested_by_name(request: pytest.FixtureRequest) -> None:
     tests = "".join(path.read_text() for path in request.path.parent.glob("test_*.py"))
     untested = [name for name in FAULTS if not re.search(rf'"{name}[":*]', tests)]
     assert untested == []
-
-
-async def test_drop_before_created(emulator: Emulator, connect: Connect) -> None:
-    """The socket is cut at once."""
-    emulator.faults.add("drop_before_created")
-    client = await connect(greeted=False)
-    message = await client.socket.receive(timeout=5)
-    assert message.type in (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)
-    assert client.socket.close_code == 1006
 
 
 async def test_no_session_created(emulator: Emulator, connect: Connect) -> None:
@@ -141,23 +138,6 @@ async def test_late_ack(emulator: Emulator, connect: Connect) -> None:
     await client.send("input_audio_buffer.clear")
     await client.until("input_audio_buffer.cleared")
     assert loop.time() - began >= 0.3
-
-
-async def test_abort_on(emulator: Emulator, connect: Connect) -> None:
-    """The socket is cut when a command arrives."""
-    emulator.faults.add("abort_on:response.create")
-    client = await connect()
-    await client.send("response.create")
-    await client.socket.receive(timeout=5)
-    assert client.socket.close_code == 1006
-
-
-async def test_close_on(emulator: Emulator, connect: Connect) -> None:
-    """The socket is closed when a command arrives."""
-    emulator.faults.add("close_on:response.create/1012")
-    client = await connect()
-    await client.send("response.create")
-    assert (await client.close_frame())[0] == 1012
 
 
 async def test_refuse(emulator: Emulator, connect: Connect) -> None:
@@ -271,23 +251,6 @@ async def test_schema_2024(emulator: Emulator, connect: Connect) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "code"), [("abort_mid_audio", 1006), ("close_mid_audio:1013", 1013)]
-)
-async def test_broken_off(
-    emulator: Emulator, connect: Connect, fault: str, code: int
-) -> None:
-    """The connection ends in the middle of a reply, after three pieces of audio."""
-    emulator.faults.add(fault)
-    client = await connect()
-    emulator.replies.append(Reply(text="long", pcm=silence(2000)))
-    await client.send("response.create")
-    for _ in range(3):
-        await client.until("response.output_audio.delta")
-    await client.socket.receive(timeout=5)
-    assert client.socket.close_code == code
-
-
-@pytest.mark.parametrize(
     ("manner", "code"),
     [
         ("1000", 1000),
@@ -340,6 +303,7 @@ async def test_silence(emulator: Emulator, connect: Connect) -> None:
         ("arguments", "response.function_call_arguments.delta"),
         ("tool", "response.done"),
         ("idle", "response.done"),
+        ("response.create", "conversation.item.done"),
     ],
 )
 async def test_stages_to_end_at(
@@ -356,13 +320,22 @@ async def test_stages_to_end_at(
         emulator.replies.append(Reply(tool_calls=[("look", arguments)]))
     if stage not in ("created", "speech"):
         modality = "text" if stage == "text" else "audio"
-        await client.ask("say one two three", output_modalities=[modality])
+        await client.ask("say one two three four five", output_modalities=[modality])
     while (message := await client.socket.receive(timeout=5)).type is (
         aiohttp.WSMsgType.TEXT
     ):
         client.seen.append(message.json())
     assert client.socket.close_code == 1012
     assert client.types()[-1:] == ([last] if last else [])
+    if stage in ("audio", "text", "arguments"):
+        assert [event["type"] for event in client.seen].count(str(last)) == 3
+
+
+async def test_silence_at_connect(emulator: Emulator, connect: Connect) -> None:
+    """A server may take the connection and say nothing."""
+    emulator.faults.add("ends_at:connect/silence", times=1)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(connect(), 0.1)
 
 
 async def test_end_at_connect(emulator: Emulator) -> None:

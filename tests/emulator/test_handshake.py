@@ -1,6 +1,5 @@
 """Who is let in, and how the others are turned away."""
 
-import asyncio
 from collections.abc import Mapping
 
 import aiohttp
@@ -156,13 +155,6 @@ async def test_base_path(socket_enabled: None) -> None:
     ):
         assert emulator.url.endswith("/gateway")
         assert (await socket.receive_json())["type"] == "session.created"
-
-
-async def test_handshake_never_answered(emulator: Emulator, connect: Connect) -> None:
-    """A server may take the connection and say nothing."""
-    emulator.faults.add("http_hang")
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(connect(), 0.1)
 
 
 async def test_stop_closes_sessions(socket_enabled: None) -> None:

@@ -177,8 +177,8 @@ class SmallTalk:
         await self._compare_after(opened)
 
     async def _lose_command(self) -> None:
-        fault = self._random.choice(["abort_on", "close_on"])
-        self._emulator.faults.add(f"{fault}:conversation.item.create*1")
+        manner = self._random.choice(["1006", "1011"])
+        self._emulator.faults.add(f"ends_at:conversation.item.create/{manner}*1")
         opened = self._event("connection_changed", state=ConnectionState.OPEN)
         try:
             await self._write()

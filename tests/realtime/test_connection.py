@@ -64,11 +64,11 @@ async def state(client: RealtimeClient, wanted: ConnectionState) -> dict[str, An
         ("openai_missing_model", DeploymentNotFoundError),
         ("openai_beta_disabled", UnsupportedApiVersionError),
         ("openai_insufficient_quota", QuotaExceededError),
-        ("drop_before_created", CannotConnectError),
-        ("abort_on:session.update", CannotConnectError),
+        ("ends_at:created/1006", CannotConnectError),
+        ("ends_at:session.update/1006", CannotConnectError),
         ("refuse:session.update", CommandError),
         ("no_ack:session.update", CommandTimeoutError),
-        ("http_hang", CannotConnectError),
+        ("ends_at:connect/silence", CannotConnectError),
     ],
 )
 async def test_refusal_is_told_apart(

@@ -84,7 +84,7 @@ async def test_nobody_has_noticed_yet(
 async def test_lost_twice(emulator: Emulator, client: RealtimeClient) -> None:
     """What was said again is not said for good before it is committed."""
     await client.append_pcm(CHUNKS[0])
-    emulator.faults.add("abort_on:input_audio_buffer.append*1")
+    emulator.faults.add("ends_at:input_audio_buffer.append/1006*1")
     await (await lose(emulator, client))
     await client.connect()
     await client.append_pcm(CHUNKS[1])

@@ -154,7 +154,7 @@ async def test_lost_again_while_telling(
     """A connection that breaks in the middle of it takes nothing along."""
     for text in ("a", "b"):
         await client.create_conversation_item(user_text(text))
-    emulator.faults.add("abort_on:conversation.item.create*1")
+    emulator.faults.add("ends_at:conversation.item.create/1006*1")
     await lose_connection(emulator, client)
     assert len(emulator.sessions) == 3
     assert said(emulator) == ["a", "b"]

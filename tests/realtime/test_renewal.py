@@ -91,7 +91,7 @@ async def test_not_in_the_middle(emulator: Emulator, client: RealtimeClient) -> 
     assert said(emulator) == ["well"]
 
 
-@pytest.mark.parametrize("fault", ["http_503", "abort_on:session.update"])
+@pytest.mark.parametrize("fault", ["http_503", "ends_at:session.update/1006"])
 async def test_service_lets_nobody_in(
     emulator: Emulator, client: RealtimeClient, fault: str
 ) -> None:

@@ -249,7 +249,7 @@ async def test_replay_is_not_acknowledged(
 
 async def test_no_handshake(emulator: Emulator, satellite: Satellite) -> None:
     """A service that accepts the connection and says nothing ends the run in time."""
-    emulator.faults.add("http_hang", times=1)
+    emulator.faults.add("ends_at:connect/silence", times=1)
     assert (await satellite.run()).error == "stt-stream-failed"
     emulator.hears.clear()
     emulator.hears.append(NAME)
