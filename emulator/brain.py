@@ -242,7 +242,7 @@ def _facts(result: Any, name: str = "") -> Iterator[str]:
     elif isinstance(result, list):
         for value in result:
             yield from _facts(value, name)
-    elif result not in (None, "", True):
+    elif result is not True and result not in (None, ""):
         yield f"{name} {result}".strip()
 
 

@@ -130,6 +130,9 @@ def test_tool_choice() -> None:
             "The answer is temperature 20, sky clear.",
         ),
         ("get_weather", {}, "rain", "The answer is rain."),
+        ("get_lights", {}, 1, "The answer is 1."),
+        ("get_lights", {}, {"on": 1, "off": 0}, "The answer is on 1, off 0."),
+        ("get_lights", {}, {"success": True, "error_text": "", "x": None}, "Done."),
     ],
 )
 def test_results(name: str, arguments: dict[str, Any], output: Any, told: str) -> None:
