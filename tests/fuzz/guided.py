@@ -23,14 +23,13 @@ from tempfile import TemporaryDirectory
 
 import atheris
 
-# Before anything else of ours is imported: what is imported here is what is watched.
+# Before anything else of ours is imported: what this imports of the integration is watched.
 with atheris.instrument_imports(include=["custom_components"]):
-    from custom_components.azure_realtime_audio import realtime  # noqa: F401
+    from .session import PREVIEW, Send, connected, emulated, record, under_attack
 
 from emulator import Emulator
 
 from .mutation import Event, Mutator
-from .session import PREVIEW, Send, connected, emulated, record, under_attack
 
 _PER_SESSION = 5000
 _MAX_FRAMES = 8
