@@ -34,9 +34,17 @@ async def test_what_they_take(
     [("server_vad", False), ("semantic_vad", False), ("none", True)],
 )
 async def test_who_ends_the_turn(
-    hass: HomeAssistant, init_integration: MockConfigEntry, kind: str, needs_vad: bool
+    hass: HomeAssistant,
+    init_integration: MockConfigEntry,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    needs_vad: bool,
 ) -> None:
     """Home Assistant listens for the end where the service does not."""
+    # Nobody speaks: there is no turn to wait for.
+    monkeypatch.setattr(
+        "custom_components.azure_realtime_audio.hearing.COMMIT_SECONDS", 0.1
+    )
     await change_assistant(hass, init_integration, turn_detection_type=kind)
     await speak_to(hass, AGENT)
     run = await Satellite(hass, new_conversation()).run(
