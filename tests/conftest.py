@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from haffmpeg.tools import FFVersion
 from homeassistant.components import tts
 from homeassistant.config_entries import ConfigSubentryDataWithId
 from homeassistant.const import CONF_API_KEY
@@ -40,6 +41,22 @@ SUBENTRY_ID = "assistant"
 _OTHER_CLIENTS = ("openai", "websockets")
 # At debug level this repeats what an action was called with.
 _CORE = "homeassistant.core"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ffmpeg_version() -> Iterator[None]:
+    """Ask FFmpeg once what it is: each start of Home Assistant asks, in a process of its own."""
+    ask = FFVersion.get_version
+    told: list[str | None] = []
+
+    async def get_version(ffmpeg: FFVersion, timeout: int = 15) -> str | None:
+        if not told:
+            told.append(await ask(ffmpeg, timeout))
+        return told[0]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FFVersion, "get_version", get_version)
+        yield
 
 
 @pytest.fixture
