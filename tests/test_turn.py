@@ -1330,7 +1330,7 @@ async def test_conversation_that_made_room(
         first = emulator.sessions[-1]
         await assert_works(Satellite(hass, new_conversation()))
         await gone(first)
-        await hass.async_block_till_done()
+        await forget_cancelled_timers(hass)
         assert set(alive(collected=False).values()) == {1}
     finally:
         gc.enable()
