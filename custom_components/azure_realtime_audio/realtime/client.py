@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 import logging
 import time
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 from uuid import uuid4
 
 import aiohttp
@@ -200,9 +200,8 @@ class RealtimeClient:
         self._state = ConnectionState.CLOSED
         self._settled = asyncio.Event()
         self._greeted = asyncio.Event()
-        self._error: RealtimeError | None = None
         self._connection: Connection | None = None
-        self._runner: asyncio.Task[None] | None = None
+        self._runner: asyncio.Task[RealtimeError | None] | None = None
         self._decoder = Decoder(self.endpoint.dialect)
         self._recent_frames: deque[bytes] = deque(maxlen=_RECENT_FRAMES)
         self._fatal_error: Mapping[str, Any] | None = None
@@ -326,22 +325,37 @@ class RealtimeClient:
     async def connect(self) -> None:
         """Be connected, with the session configured, or raise why not.
 
-        Waits for a connection that is under way. Raises the ConnectError family,
-        CommandError when the session config is refused, and CommandTimeoutError.
+        Waits for a connection that is under way. If it waits for one that turns out to be
+        lost for good, it tries a new one, once. Raises the ConnectError family,
+        CommandError when the session config is refused, CommandTimeoutError, and
+        NotConnectedError if somebody closes meanwhile.
         """
+        try:
+            await self._connected()
+        except ConnectionLostError:
+            # That one had been open before: whether there can be another, nobody has tried.
+            await self._connected()
+
+    async def _connected(self) -> None:
+        """Wait for the connection that is under way, or for a new one. Raises RealtimeError."""
         if self._runner is None:
             self._set_state(ConnectionState.CONNECTING)
             self._runner = asyncio.get_running_loop().create_task(
                 self._run(), name=f"realtime {self.endpoint.deployment}"
             )
-        try:
-            await self._settled.wait()
-        except asyncio.CancelledError:
-            if self._state is ConnectionState.CONNECTING:
-                await self.close()
-            raise
-        if self._state is not ConnectionState.OPEN:
-            raise self._error.again() if self._error else NotConnectedError()
+        runner = self._runner
+        while not runner.done():
+            try:
+                await self._settled.wait()
+            except asyncio.CancelledError:
+                if self._state is ConnectionState.CONNECTING:
+                    await self.close()
+                raise
+            if self._state is ConnectionState.OPEN:
+                return
+        # Of this very run: others who have waited for it may be at the next already.
+        error = None if runner.cancelled() else runner.result()
+        raise error.again() if error else NotConnectedError()
 
     async def close(self) -> None:
         """End the conversation and everything that waits for it; close the socket."""
@@ -484,8 +498,8 @@ class RealtimeClient:
 
     # --- Opening, running, losing the connection
 
-    async def _run(self) -> None:
-        """Be connected until that is asked to end or cannot be helped."""
+    async def _run(self) -> RealtimeError | None:
+        """Be connected until that is asked to end or cannot be helped; returns why not."""
         error: RealtimeError | None = None
         try:
             with suppress(asyncio.CancelledError):  # that is how ``close`` ends it
@@ -501,6 +515,7 @@ class RealtimeClient:
             self._is_renewing = False
             self._runner = None
             self._set_state(ConnectionState.CLOSED, error)
+        return error
 
     async def _open(self) -> None:
         """Open a socket and have its session as the last one was. Raises RealtimeError."""
@@ -576,7 +591,7 @@ class RealtimeClient:
             raise lost[0]
         self._is_unheard = False
 
-    async def _stay_connected(self) -> None:
+    async def _stay_connected(self) -> NoReturn:
         """Read, renew the session in time, and connect again after a loss.
 
         Raises what cannot be helped.
@@ -700,9 +715,12 @@ class RealtimeClient:
     def _forget(self, error: RealtimeError) -> Connection | None:
         """Have no connection; whoever waits for something of it hears ``error``.
 
+        Whoever connects from now on waits for what follows.
+
         Returns the connection, to be closed.
         """
         connection, self._connection = self._connection, None
+        self._settled.clear()
         self._session = {}
         self._is_initialized = False
         self._active = None
@@ -718,7 +736,6 @@ class RealtimeClient:
     def _set_state(
         self, state: ConnectionState, error: RealtimeError | None = None
     ) -> None:
-        self._error = error
         if state is self._state:
             return
         self._state = state
