@@ -36,6 +36,7 @@ from .errors import (
     ConnectError,
     ConnectionLostError,
     InvalidAudioError,
+    InvalidConfigError,
     NotConnectedError,
     RateLimitedError,
     RealtimeError,
@@ -108,6 +109,23 @@ def _is_same_item(sent: Mapping[str, Any], added: Mapping[str, Any]) -> bool:
     return all(sent.get(key) == added.get(key) for key in _ITEM_KIND) and [
         part.get("type") for part in sent.get("content") or ()
     ] == [part.get("type") for part in added.get("content") or ()]
+
+
+def _as_json(event: Mapping[str, Any]) -> bytes:
+    """Write an event. Raises InvalidConfigError, which names the field that cannot be."""
+    try:
+        return orjson.dumps(event)
+    except orjson.JSONEncodeError as err:
+        key = next(key for key, value in event.items() if not _is_json(value))
+        raise InvalidConfigError(key, f"cannot be sent as JSON ({err})") from err
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return False
+    return True
 
 
 def _is_transient(error: RealtimeError) -> bool:
@@ -781,7 +799,7 @@ class RealtimeClient:
         with self._commands.add(event["type"], types, claim) as pending:
             event = {"event_id": pending.event_id, **event}
             try:
-                await connection.send(orjson.dumps(encode(event, self.dialect)))
+                await connection.send(_as_json(encode(event, self.dialect)))
             except ConnectionLostError:
                 # The reader is about to notice: whoever connects now waits for that.
                 self._settled.clear()
