@@ -37,8 +37,7 @@ _STROKES = (
     *("no_ack:response.create*1", "no_ack:session.update*1"),
     *("no_ack:input_audio_buffer.clear*1", "no_ack:response.cancel*1"),
     *("refuse:response.create*2", "refuse:session.update*1"),
-    # No append: what the service refuses of a sentence nobody can get back.
-    "refuse:conversation.item.create*2",
+    *("refuse:conversation.item.create*2", "refuse:input_audio_buffer.append*2"),
     *("abort_on:response.create*2", "abort_on:conversation.item.create*2"),
     *("abort_on:session.update*2", "abort_on:conversation.item.truncate*1"),
     *("abort_on:input_audio_buffer.append*1", "abort_on:response.cancel*1"),

@@ -249,9 +249,7 @@ def test_ids_that_the_service_gave() -> None:
     """A client may not choose an id that long."""
     ledger = Ledger()
     item_id = "item_of_somebody_who_likes_to_make_long_names"
-    ledger.keep_sound(item_id, [b"AAAA", b"AA=="])
-    part = {"type": "input_audio", "transcript": None}
-    ledger.feed(added(0, id=item_id, content=[part]))
+    ledger.committed(item_id, None, [b"AAAA", b"AA=="])
     for _ in range(2):
         (item,) = ledger.items()
         assert len(item["id"]) == 32

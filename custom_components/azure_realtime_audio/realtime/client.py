@@ -81,7 +81,12 @@ _SHORTEST_LIFE = 60.0
 # How often an old session is looked at, whether nothing goes on. Seconds.
 _QUIET_SECONDS = 1.0
 
-_APPEND_PREFIX = b'{"type":"input_audio_buffer.append","audio":"'
+# All appends have one event id: that it was one is all there is to know of one refused.
+_APPEND_ID = "append"
+_APPEND_PREFIX = (
+    b'{"type":"input_audio_buffer.append","event_id":"%b","audio":"'
+    % _APPEND_ID.encode()
+)
 _APPEND_SUFFIX = b'"}'
 
 _NORMAL_CLOSURE = 1000
@@ -179,7 +184,8 @@ class RealtimeClient:
 
     The service ends every session after 30 to 60 minutes. The client moves to a new one
     before, when nothing goes on; commands wait for that. It also moves when a command is
-    not acknowledged: nobody knows what such a session holds.
+    not acknowledged, for nobody knows what such a session holds, and when a piece of what
+    the person is saying is refused.
 
     Every command that the service acknowledges is awaited until then, and raises
 
@@ -241,6 +247,7 @@ class RealtimeClient:
         # What was appended since the last commit, in base64.
         self._half_spoken: deque[bytes] = deque()
         self._half_spoken_size = 0
+        self._is_said_again = False
         self._lost_at: float | None = None
         self._is_renewing = False
         self._is_unheard = False
@@ -938,6 +945,7 @@ class RealtimeClient:
         self._buffer_is_fresh = True
         self._half_spoken.clear()
         self._half_spoken_size = 0
+        self._is_said_again = False
 
     async def _say_again(self, connection: Connection) -> None:
         """Append what was half spoken when the last connection was lost, and since."""
@@ -1035,7 +1043,28 @@ class RealtimeClient:
         _LOGGER.debug("The service reported an error: %s (%s)", error.get("type"), code)
         if code in FATAL_CODES or not self._is_initialized:
             self._fatal_error = error
+        elif error.get("event_id") == _APPEND_ID:
+            self._on_append_refused()
         self._commands.refuse(error)
+
+    def _on_append_refused(self) -> None:
+        """Say the sentence of which a piece is missing again, whole, to another session.
+
+        Once only: the service may never take it. And not at the expense of an answer that
+        is being given or about to be.
+        """
+        if not self._half_spoken or self._state is not _OPEN:
+            return  # it is a turn already, or about to be said again
+        is_answering = (
+            self.status is ModelStatus.THINKING
+            or self._creating is not None
+            or bool(self._responses)
+        )
+        if is_answering or self._is_said_again:
+            _LOGGER.debug("The service has not taken a piece of what is being said")
+            return
+        self._is_said_again = True
+        self._begin_renewal()
 
     def _on_speech_started(self, _: Event) -> None:
         self._status.listening()
@@ -1045,7 +1074,8 @@ class RealtimeClient:
 
     def _on_committed(self, event: Event) -> None:
         if item_id := event.get("item_id"):
-            self._ledger.keep_sound(item_id, tuple(self._half_spoken))
+            sound = tuple(self._half_spoken)
+            self._ledger.committed(item_id, event.get("previous_item_id"), sound)
         self._forget_half_spoken()
         self._status.thinking()
 
