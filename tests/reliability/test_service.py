@@ -223,7 +223,7 @@ async def test_no_acknowledgement_of_a_result(
 async def test_no_acknowledgement_of_an_interruption(
     emulator: Emulator, satellite: Satellite, command: str
 ) -> None:
-    """Who talks over a reply is answered, whatever becomes of the reply."""
+    """Who talks over a reply is answered, and the model knows how little was heard of it."""
     emulator.faults.add(f"no_ack:{command}", times=1)
     emulator.hears.append(NAME)
     emulator.replies.append(
@@ -235,6 +235,8 @@ async def test_no_acknowledgement_of_an_interruption(
     assert run.error is None
     assert run.answer == "Your name is Ada."
     assert emulator.sessions[-2].received.of(command)
+    *heard, _ = (line for line in told(emulator) if line.startswith("assistant"))
+    assert len("".join(heard)) < len("assistant: Once.")
 
 
 @pytest.mark.usefixtures("impatient")

@@ -455,18 +455,23 @@ class RealtimeClient:
         return await self._create_item(connection, item, previous_item_id)
 
     async def delete_item(self, item_id: str) -> None:
-        """Delete an item of the conversation."""
-        await self._command(
+        """Delete an item of the conversation.
+
+        If that is not acknowledged, this raises, and the next session has no such item.
+        """
+        await self._take_back(
             {"type": "conversation.item.delete", "item_id": item_id},
             acknowledged_by="conversation.item.deleted",
-            claim=lambda event: True if event["item_id"] == item_id else None,
         )
 
     async def truncate_item(
         self, item_id: str, content_index: int, audio_end_ms: int
     ) -> None:
-        """Cut a spoken item to what was played: its first ``audio_end_ms`` ms."""
-        await self._command(
+        """Cut a spoken item to what was played: its first ``audio_end_ms`` ms.
+
+        If that is not acknowledged, this raises, and the next session is told no more.
+        """
+        await self._take_back(
             {
                 "type": "conversation.item.truncate",
                 "item_id": item_id,
@@ -474,7 +479,6 @@ class RealtimeClient:
                 "audio_end_ms": audio_end_ms,
             },
             acknowledged_by="conversation.item.truncated",
-            claim=lambda event: True if event["item_id"] == item_id else None,
         )
 
     async def create_response(
@@ -818,6 +822,20 @@ class RealtimeClient:
                 if self._state is ConnectionState.OPEN:
                     self._begin_renewal()
                 raise CommandTimeoutError(event["type"]) from None
+
+    async def _take_back(self, event: dict[str, Any], acknowledged_by: str) -> None:
+        """Have an item cut or deleted: in this session, or else in the next."""
+        item_id = event["item_id"]
+        try:
+            await self._command(
+                event,
+                acknowledged_by=acknowledged_by,
+                claim=lambda event: True if event["item_id"] == item_id else None,
+            )
+        except CommandTimeoutError, ConnectionLostError:
+            # Whether this session did it does not matter: the next is told the ledger.
+            self._HANDLERS[acknowledged_by](self, {**event, "type": acknowledged_by})
+            raise
 
     async def _send_session_update(
         self, connection: Connection, config: SessionConfig
