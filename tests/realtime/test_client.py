@@ -842,8 +842,14 @@ async def test_nonsense_is_ignored(emulator: Emulator, client: RealtimeClient) -
         "error",
     ):
         await session.send({"type": event_type})
+    for response_id, item_id in ((7, "item_1"), ("resp_1", 7)):
+        delta = {"response_id": response_id, "item_id": item_id, "delta": "AAAA"}
+        for _ in range(2):  # the first that is heard of a response, and another
+            await session.send({"type": "response.output_audio.delta", **delta})
     await client.create_conversation_item(user_text("hello"))
     assert client.state is ConnectionState.OPEN
+    assert client.active_response is not None
+    assert client.active_response.audio == b""
 
 
 async def test_error_events_hide_the_key(

@@ -462,6 +462,27 @@ async def test_sending_on_a_dead_socket(
         await connection.close()
 
 
+async def test_command_on_a_dead_socket(
+    emulator: Emulator, make_client: MakeClient
+) -> None:
+    """Whoever has just noticed it waits, to connect, for the client to notice it too."""
+    client = make_client()
+    await client.connect()
+    emulator.sessions[0].abort()
+    sent: list[asyncio.Task[str]] = []
+    while not (sent and sent[-1].done()):
+        await asyncio.sleep(0)  # until the socket is closed
+        create = client.create_conversation_item(user_text("hello"))
+        sent.append(asyncio.Task(create, eager_start=True))
+    with pytest.raises(ConnectionLostError):
+        await sent.pop()
+    assert client.state is ConnectionState.OPEN
+    await client.connect()
+    await client.create_conversation_item(user_text("hello"))
+    lost = await asyncio.gather(*sent, return_exceptions=True)
+    assert all(isinstance(error, ConnectionLostError) for error in lost)
+
+
 async def test_closing_twice(emulator: Emulator, make_client: MakeClient) -> None:
     """Two who close at once both wait until it is closed."""
     client = make_client()

@@ -181,7 +181,7 @@ async def test_truncation_that_is_not_acknowledged(
     is_speaking: bool,
 ) -> None:
     """The model is told what was heard, whatever became of the command."""
-    client = make_client({"command_timeout": 0.2}, api_version=api_version)
+    client = make_client({"command_timeout": 1.0}, api_version=api_version)
     await client.connect()
     hold = asyncio.Event() if is_speaking else None
     emulator.replies.append(Reply(text="one two", pcm=bytes(9_600), hold=hold))
@@ -207,7 +207,7 @@ async def test_deletion_that_is_not_acknowledged(
     is_told: bool,
 ) -> None:
     """What was to be gone is not told again."""
-    client = make_client({"command_timeout": 0.2}, api_version=api_version)
+    client = make_client({"command_timeout": 1.0}, api_version=api_version)
     await client.connect()
     item_id = await client.create_conversation_item(user_text("forget it"))
     await client.create_conversation_item(user_text("hello"))
