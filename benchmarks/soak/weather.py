@@ -37,8 +37,7 @@ _STROKES = (
     *("no_ack:response.create*1", "no_ack:session.update*1"),
     *("no_ack:input_audio_buffer.clear*1", "no_ack:response.cancel*1"),
     *("refuse:response.create*2", "refuse:session.update*1"),
-    # No append: what the service refuses of a sentence nobody can get back.
-    "refuse:conversation.item.create*2",
+    *("refuse:conversation.item.create*2", "refuse:input_audio_buffer.append*2"),
     *("ends_at:response.create/1006*2", "ends_at:conversation.item.create/1006*2"),
     *("ends_at:session.update/1006*2", "ends_at:conversation.item.truncate/1006*1"),
     *("ends_at:input_audio_buffer.append/1006*1", "ends_at:response.cancel/1006*1"),

@@ -1,7 +1,7 @@
 """A conversation at random over a socket that breaks, compared with the service's own."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from random import Random
 from typing import Any
 
@@ -64,7 +64,9 @@ class SmallTalk:
             self._truncate,
             self._delete,
             self._lose_connection,
-            self._lose_command,
+            self._lose_item,
+            self._lose_truncation,
+            self._lose_deletion,
             self._lose_response,
         ]
         is_long = len(self._client.item_ids) > LONG_TALK
@@ -151,19 +153,25 @@ class SmallTalk:
     # --- What is taken back
 
     async def _truncate(self) -> None:
-        spoken = [item for item in self._items if self._spoken_ms.get(item.id, 0) > 1]
-        if spoken:
-            item = self._random.choice(spoken)
-            spoken_ms = self._spoken_ms[item.id]
-            heard_ms = self._random.randint(1, spoken_ms)
-            words = self._cut.get(item.id, item.text)
-            await self._client.truncate_item(item.id, 0, heard_ms)
-            self._cut[item.id] = words[: round(len(words) * heard_ms / spoken_ms)]
-            self._spoken_ms[item.id] = heard_ms
+        if truncation := self._truncation():
+            await truncation
 
     async def _delete(self) -> None:
         if ids := self._client.item_ids:
             await self._client.delete_item(self._random.choice(ids))
+
+    def _truncation(self) -> Coroutine[Any, Any, None] | None:
+        """Return a truncation to be awaited, and note it as done."""
+        spoken = [item for item in self._items if self._spoken_ms.get(item.id, 0) > 1]
+        if not spoken:
+            return None
+        item = self._random.choice(spoken)
+        spoken_ms = self._spoken_ms[item.id]
+        heard_ms = self._random.randint(1, spoken_ms)
+        words = self._cut.get(item.id, item.text)
+        self._cut[item.id] = words[: round(len(words) * heard_ms / spoken_ms)]
+        self._spoken_ms[item.id] = heard_ms
+        return self._client.truncate_item(item.id, 0, heard_ms)
 
     # --- What goes wrong
 
@@ -176,16 +184,32 @@ class SmallTalk:
             await self._emulator.sessions[-1].close(code)
         await self._compare_after(opened)
 
-    async def _lose_command(self) -> None:
+    async def _lose_item(self) -> None:
+        await self._lose("conversation.item.create", self._write())
+
+    async def _lose_truncation(self) -> None:
+        if truncation := self._truncation():
+            await self._lose("conversation.item.truncate", truncation)
+
+    async def _lose_deletion(self) -> None:
+        if ids := self._client.item_ids:
+            deleted = self._random.choice(ids)
+            deletion = self._client.delete_item(deleted)
+            await self._lose("conversation.item.delete", deletion, deleted)
+
+    async def _lose(
+        self, event_type: str, command: Awaitable[None], deleted: str | None = None
+    ) -> None:
+        """Lose the connection with a command; what it takes back is taken back all the same."""
         manner = self._random.choice(["1006", "1011"])
-        self._emulator.faults.add(f"ends_at:conversation.item.create/{manner}*1")
+        self._emulator.faults.add(f"ends_at:{event_type}/{manner}*1")
         opened = self._event("connection_changed", state=ConnectionState.OPEN)
         try:
-            await self._write()
+            await command
         except ConnectionLostError:
-            await self._compare_after(opened)
+            await self._compare_after(opened, deleted)
         else:
-            raise AssertionError("An item was created on a dead connection")
+            raise AssertionError("A command was carried out on a dead connection")
 
     async def _lose_response(self) -> None:
         """Lose the connection in the middle of a word."""
@@ -204,8 +228,10 @@ class SmallTalk:
 
     # --- What both sides know
 
-    async def _compare_after(self, opened: asyncio.Future[Any]) -> None:
-        lost = self._items
+    async def _compare_after(
+        self, opened: asyncio.Future[Any], deleted: str | None = None
+    ) -> None:
+        lost = [item for item in self._items if item.id != deleted]
         await opened
         self.reconnects += 1
         self.compared += len(self._items)

@@ -2,6 +2,7 @@
 
 import asyncio
 from base64 import b64encode
+import math
 from typing import Any
 
 import pytest
@@ -483,6 +484,74 @@ async def test_missing_acknowledgement_is_bounded(
     await client.create_conversation_item(user_text("hello"))
 
 
+NESTED: list[Any] = []
+for _ in range(500):
+    NESTED = [NESTED]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [2**64, "\ud800", {math.nan: 1}, {1: 2}, {1}, NESTED],
+    ids=["long", "half a character", "NaN", "number", "set", "nested"],
+)
+async def test_what_json_cannot_carry(
+    emulator: Emulator, client: RealtimeClient, value: Any
+) -> None:
+    """Whoever gives it hears of it, of all that is given, and nothing is sent or waits."""
+    tool = {**TURN_ON, "parameters": {"default": value}}
+    part = {"type": "input_text", "text": "hello", "x": value}
+    aside = {**user_text("hello"), "x": value}
+    received = emulator.sessions[0].received
+    sent = len(received)
+    for command, key in (
+        (client.create_conversation_item({**user_text(""), "id": value}), "item.id"),
+        (
+            client.create_conversation_item({**user_text(""), "content": [part]}),
+            "item.content[0].x",
+        ),
+        (
+            client.create_conversation_item(user_text("hello"), value),
+            "previous_item_id",
+        ),
+        (client.delete_item(value), "item_id"),
+        (client.truncate_item(value, 0, 1), "item_id"),
+        (client.truncate_item("item_1", value, 1), "content_index"),
+        (client.truncate_item("item_1", 0, value), "audio_end_ms"),
+        (client.create_response({"tools": [tool]}), "tools[0].parameters"),
+        (
+            client.create_response({"conversation": "none", "input": [aside]}),
+            "input[0].x",
+        ),
+        (client.update_session({"tools": [tool]}), "tools[0].parameters"),
+    ):
+        with pytest.raises(InvalidConfigError) as raised:
+            await command
+        assert raised.value.key == key
+    await client.create_conversation_item(user_text("hello"))
+    assert len(received) == sent + 1
+    await (await client.create_response()).done()
+
+
+async def test_text_that_json_cannot_carry(
+    emulator: Emulator, make_client: MakeClient, client: RealtimeClient
+) -> None:
+    """It is found in what the service knows, too; the session's update changes nothing."""
+    for command, key in (
+        (client.create_conversation_item(user_text("\ud800")), "item"),
+        (client.create_response({"instructions": "\ud800"}), "response"),
+        (client.update_session({"instructions": "\ud800"}), "session"),
+        (
+            make_client(session_config={"instructions": "\ud800"}).connect(),
+            "session",
+        ),
+    ):
+        with pytest.raises(InvalidConfigError, match="surrogates") as raised:
+            await command
+        assert raised.value.key == key
+    await client.update_session({"instructions": "Be brief"})
+    await (await client.create_response()).done()
+
+
 # --- Responses
 
 
@@ -773,8 +842,14 @@ async def test_nonsense_is_ignored(emulator: Emulator, client: RealtimeClient) -
         "error",
     ):
         await session.send({"type": event_type})
+    for response_id, item_id in ((7, "item_1"), ("resp_1", 7)):
+        delta = {"response_id": response_id, "item_id": item_id, "delta": "AAAA"}
+        for _ in range(2):  # the first that is heard of a response, and another
+            await session.send({"type": "response.output_audio.delta", **delta})
     await client.create_conversation_item(user_text("hello"))
     assert client.state is ConnectionState.OPEN
+    assert client.active_response is not None
+    assert client.active_response.audio == b""
 
 
 async def test_error_events_hide_the_key(

@@ -1,7 +1,7 @@
 """The socket: refused, lost, silent; and how the client comes back."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 import gc
 import logging
 from typing import Any
@@ -288,6 +288,74 @@ async def test_fatal_loss_stops(
     assert client.state is ConnectionState.OPEN
 
 
+def while_it_is_lost(
+    client: RealtimeClient, *steps: Callable[[], Coroutine[Any, Any, None]]
+) -> asyncio.Future[list[BaseException | None]]:
+    """Do something in the very moment in which the client drops its connection."""
+    done: asyncio.Future[list[BaseException | None]] = asyncio.Future()
+
+    def moment(_: object) -> None:
+        results = asyncio.gather(
+            *(asyncio.Task(step(), eager_start=True) for step in steps),
+            return_exceptions=True,
+        )
+        results.add_done_callback(lambda each: done.set_result(each.result()))
+
+    client.status = ModelStatus.THINKING
+    client.once("status_changed", moment)
+    return done
+
+
+@pytest.mark.parametrize("code", [1011, 3000, 4000])
+@pytest.mark.parametrize("fault", [None, "http_401"])
+async def test_connect_while_it_is_lost(
+    emulator: Emulator, make_client: MakeClient, code: int, fault: str | None
+) -> None:
+    """Only what becomes of another try counts; all who ask just then share that one."""
+    client = make_client()
+    await client.connect()
+    connected = while_it_is_lost(client, client.connect, client.connect)
+    if fault:
+        emulator.faults.add(fault)
+    await emulator.sessions[0].close(code)
+    results = await connected
+    assert len(emulator.handshakes) == 2
+    if fault:
+        assert [type(result) for result in results] == [InvalidAuthError] * 2
+        assert client.state is ConnectionState.CLOSED
+    else:
+        assert results == [None, None]
+        await client.create_conversation_item(user_text("hello"))
+
+
+async def test_close_while_it_is_lost(
+    emulator: Emulator, make_client: MakeClient
+) -> None:
+    """Whoever waits for a connection then hears that somebody closed; nothing hangs."""
+    client = make_client()
+    await client.connect()
+    connected = while_it_is_lost(client, client.connect, client.close)
+    await emulator.sessions[0].close(3000)
+    error, closed = await connected
+    assert isinstance(error, NotConnectedError)
+    assert closed is None
+    assert client.state is ConnectionState.CLOSED
+    assert len(emulator.handshakes) == 1
+    await client.connect()
+
+
+async def test_lost_again_at_once(emulator: Emulator, make_client: MakeClient) -> None:
+    """One connect is one try."""
+    client = make_client({"max_reconnect_attempts": 0})
+    await client.connect()
+    connected = while_it_is_lost(client, client.connect)
+    emulator.faults.add("drop_before_created")
+    await emulator.sessions[0].close(1011)
+    (error,) = await connected
+    assert isinstance(error, CannotConnectError)
+    assert len(emulator.handshakes) == 2
+
+
 async def test_error_before_a_close_is_its_reason(
     emulator: Emulator, make_client: MakeClient
 ) -> None:
@@ -394,6 +462,27 @@ async def test_sending_on_a_dead_socket(
         await connection.close()
 
 
+async def test_command_on_a_dead_socket(
+    emulator: Emulator, make_client: MakeClient
+) -> None:
+    """Whoever has just noticed it waits, to connect, for the client to notice it too."""
+    client = make_client()
+    await client.connect()
+    emulator.sessions[0].abort()
+    sent: list[asyncio.Task[str]] = []
+    while not (sent and sent[-1].done()):
+        await asyncio.sleep(0)  # until the socket is closed
+        create = client.create_conversation_item(user_text("hello"))
+        sent.append(asyncio.Task(create, eager_start=True))
+    with pytest.raises(ConnectionLostError):
+        await sent.pop()
+    assert client.state is ConnectionState.OPEN
+    await client.connect()
+    await client.create_conversation_item(user_text("hello"))
+    lost = await asyncio.gather(*sent, return_exceptions=True)
+    assert all(isinstance(error, ConnectionLostError) for error in lost)
+
+
 async def test_closing_twice(emulator: Emulator, make_client: MakeClient) -> None:
     """Two who close at once both wait until it is closed."""
     client = make_client()
@@ -460,6 +549,14 @@ async def _fatal_loss(client: RealtimeClient, emulator: Emulator) -> None:
         await response.done()
 
 
+async def _loss_while_connecting(client: RealtimeClient, emulator: Emulator) -> None:
+    connected = while_it_is_lost(client, client.connect)
+    emulator.faults.add("http_401")
+    await emulator.sessions[-1].close(3000)
+    (error,) = await connected
+    assert isinstance(error, InvalidAuthError)
+
+
 async def _refused_connection(client: RealtimeClient, emulator: Emulator) -> None:
     emulator.faults.add("http_404_deployment")
     await emulator.sessions[-1].close(1011)
@@ -470,7 +567,14 @@ async def _refused_connection(client: RealtimeClient, emulator: Emulator) -> Non
 
 @pytest.mark.parametrize(
     "experience",
-    [_turn, _refused_command, _lost_response, _fatal_loss, _refused_connection],
+    [
+        _turn,
+        _refused_command,
+        _lost_response,
+        _fatal_loss,
+        _loss_while_connecting,
+        _refused_connection,
+    ],
 )
 async def test_closed_client_is_gone(
     emulator: Emulator,

@@ -4,20 +4,26 @@ import asyncio
 from base64 import b64encode
 from typing import Any
 
+import orjson
 import pytest
 
 from custom_components.azure_realtime_audio.realtime import (
+    ConnectionLostError,
     ConnectionState,
     ModelStatus,
     NotConnectedError,
+    QuotaExceededError,
     RealtimeClient,
     client as client_module,
 )
-from emulator import Emulator
+from emulator import Emulator, Reply
 
 from .conftest import MakeClient
-from .test_client import next_event
+from .test_client import next_event, user_text
 
+REFUSAL = "refuse:input_audio_buffer.append"
+VAD = {"type": "server_vad", "silence_duration_ms": 300, "create_response": False}
+TONE = (b"\x00\x30" * 12 + b"\x00\xd0" * 12) * 400  # 400 ms
 CHUNKS = [bytes([number, 0]) * 2_400 for number in range(1, 7)]  # 100 ms each
 
 
@@ -129,3 +135,237 @@ async def test_the_last_minute_is_kept(
         await client.append_pcm(chunk)
     await (await lose(emulator, client))
     assert await committed(emulator, client) == b"".join(CHUNKS[-2:])
+
+
+# --- The service refuses a piece of it
+
+
+def becomes_open(client: RealtimeClient) -> asyncio.Future[Any]:
+    """Return what ends when there is another connection."""
+    return asyncio.ensure_future(
+        next_event(client, "connection_changed", state=ConnectionState.OPEN)
+    )
+
+
+def is_refused(client: RealtimeClient) -> asyncio.Future[Any]:
+    """Return what ends with the next error."""
+    return asyncio.ensure_future(next_event(client, "error"))
+
+
+async def test_refused_pieces(
+    emulator: Emulator, client: RealtimeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The sentence is said again from its beginning, to another session, in order."""
+    caplog.set_level("DEBUG")
+    await client.create_conversation_item(user_text("hello"))
+    for _ in range(
+        2
+    ):  # two sentences: what is refused of one is not held against the next
+        opened = becomes_open(client)
+        await client.append_pcm(CHUNKS[0])
+        emulator.faults.add(f"{REFUSAL}*2")
+        for chunk in CHUNKS[1:4]:
+            await client.append_pcm(chunk)
+        await opened
+        assert client.status is ModelStatus.LISTENING
+        for chunk in CHUNKS[4:]:
+            await client.append_pcm(chunk)
+        assert await committed(emulator, client) == b"".join(CHUNKS)
+    assert len(emulator.sessions) == 3
+    assert emulator.sessions[0].closed
+    assert "has not taken a piece" not in caplog.text
+    assert len(emulator.sessions[-1].conversation) == 3
+
+
+async def test_piece_that_is_refused_again(
+    emulator: Emulator, client: RealtimeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What the service never takes does not move the client from session to session."""
+    caplog.set_level("DEBUG")
+    opened = becomes_open(client)
+    emulator.faults.add(f"{REFUSAL}*2")
+    await client.append_pcm(CHUNKS[0])
+    await opened
+    await is_refused(client)
+    assert "has not taken a piece" in caplog.text
+    for chunk in CHUNKS[1:]:
+        await client.append_pcm(chunk)
+    assert await committed(emulator, client) == b"".join(CHUNKS[1:])
+    assert len(emulator.sessions) == 2
+
+
+async def test_refused_beside_an_answer(
+    emulator: Emulator, client: RealtimeClient
+) -> None:
+    """An answer that is being given is worth more than a piece of what is said meanwhile."""
+    hold = asyncio.Event()
+    emulator.replies.append(Reply(text="A long story", hold=hold))
+    response = await client.create_response()
+    emulator.faults.add(f"{REFUSAL}*1")
+    await client.append_pcm(CHUNKS[0])
+    await is_refused(client)
+    hold.set()
+    assert (await response.done()).transcript == "A long story"
+    assert len(emulator.sessions) == 1
+
+
+async def test_refused_before_an_answer(
+    emulator: Emulator, client: RealtimeClient
+) -> None:
+    """Nor is it lost if it has been asked for already."""
+    emulator.faults.add("late_ack:input_audio_buffer.append*1")
+    emulator.faults.add(f"{REFUSAL}*1")
+    await client.append_pcm(CHUNKS[0])
+    response = await client.create_response()
+    await response.done()
+    assert len(emulator.sessions[0].sent.of("error")) == 1
+    assert len(emulator.sessions) == 1
+
+
+async def test_refused_after_the_end_of_speech(
+    emulator: Emulator, make_client: MakeClient, api_version: str | None
+) -> None:
+    """Where the service has found the end it is about to answer; what follows is silence."""
+    client = make_client(
+        session_config={"turn_detection": VAD}, api_version=api_version
+    )
+    await client.connect()
+    ended = asyncio.ensure_future(next_event(client, "input_audio_buffer.committed"))
+    await client.append_pcm(TONE + bytes(24_000))
+    await ended
+    emulator.faults.add(f"{REFUSAL}*1")
+    await client.append_pcm(CHUNKS[0])
+    await is_refused(client)
+    await (await client.create_response()).done()
+    assert len(emulator.sessions) == 1
+
+
+async def test_refused_with_turn_detection(
+    emulator: Emulator, make_client: MakeClient, api_version: str | None
+) -> None:
+    """Of what the service has already made a turn of nothing is said again."""
+    client = make_client(
+        session_config={"turn_detection": VAD}, api_version=api_version
+    )
+    await client.connect()
+    ended = asyncio.ensure_future(next_event(client, "input_audio_buffer.committed"))
+    await client.append_pcm(TONE + bytes(24_000))
+    await ended
+    started = asyncio.ensure_future(
+        next_event(client, "input_audio_buffer.speech_started")
+    )
+    await client.append_pcm(TONE[:9_600])
+    await started
+    opened = becomes_open(client)
+    emulator.faults.add(f"{REFUSAL}*1")
+    await client.append_pcm(TONE[9_600:])
+    await opened
+    ended = asyncio.ensure_future(next_event(client, "input_audio_buffer.committed"))
+    await client.append_pcm(bytes(24_000))
+    await ended
+    session = emulator.sessions[-1]
+    assert len(emulator.sessions) == 2
+    assert [item.id for item in session.conversation] == client.item_ids
+    *_, item = session.conversation
+    assert item.audio.startswith(TONE)
+
+
+async def test_refused_and_already_a_turn(
+    emulator: Emulator, client: RealtimeClient
+) -> None:
+    """There is nothing left to be said again."""
+    await client.append_pcm(CHUNKS[0])
+    await client.commit_audio()
+    await (await client.create_response()).done()
+    assert client.status is ModelStatus.SPEAKING
+    await emulator.sessions[0].send(
+        {"type": "error", "error": {"type": "server_error", "event_id": "append"}}
+    )
+    await client.create_conversation_item(user_text("hello"))
+    assert len(emulator.sessions) == 1
+
+
+@pytest.mark.parametrize("event_id", [None, "event_of_somebody"])
+async def test_refusal_of_something_else(
+    emulator: Emulator, client: RealtimeClient, event_id: str | None
+) -> None:
+    """Not every error is about what is being said."""
+    await client.append_pcm(CHUNKS[0])
+    await emulator.sessions[0].send(
+        {"type": "error", "error": {"type": "server_error", "event_id": event_id}}
+    )
+    assert await committed(emulator, client) == CHUNKS[0]
+    assert len(emulator.sessions) == 1
+
+
+async def test_refused_for_good(emulator: Emulator, client: RealtimeClient) -> None:
+    """No other session is tried where none can help: the connection ends by itself."""
+    closed = asyncio.ensure_future(
+        next_event(client, "connection_changed", state=ConnectionState.CLOSED)
+    )
+    await client.append_pcm(CHUNKS[0])
+    error = {"type": "x", "code": "insufficient_quota", "event_id": "append"}
+    await emulator.sessions[0].send({"type": "error", "error": error})
+    await client.create_conversation_item(user_text("hello"))
+    await emulator.sessions[0].close(1011)
+    assert isinstance((await closed)["error"], QuotaExceededError)
+    assert len(emulator.handshakes) == 1
+
+
+async def test_refused_at_the_last_moment(
+    emulator: Emulator, client: RealtimeClient
+) -> None:
+    """Whoever has ended the sentence meanwhile ends it again: it is whole, and there once."""
+    emulator.faults.add("late_ack:input_audio_buffer.commit*1")
+    await client.append_pcm(CHUNKS[0])
+    emulator.faults.add(f"{REFUSAL}*1")
+    await client.append_pcm(CHUNKS[1])
+    with pytest.raises(ConnectionLostError):
+        await client.commit_audio()
+    await client.connect()
+    assert await committed(emulator, client) == b"".join(CHUNKS[:2])
+    assert len(emulator.sessions[-1].conversation) == 1
+
+
+async def test_refused_while_it_becomes_a_turn(
+    emulator: Emulator, client: RealtimeClient
+) -> None:
+    """What the old session says to its end counts: the sentence is whole, and there once."""
+    opened = becomes_open(client)
+    emulator.faults.add("no_ack:input_audio_buffer.commit*1")
+    await client.append_pcm(CHUNKS[0])
+    ending = asyncio.create_task(client.commit_audio())
+    session = emulator.sessions[0]
+    await session.received.wait_for("input_audio_buffer.commit")
+    error = {"type": "server_error", "event_id": "append"}
+    commit = {"type": "input_audio_buffer.committed", "item_id": "item_1"}
+    await session.send_frame(
+        *(
+            orjson.dumps(each).decode()
+            for each in ({"type": "error", "error": error}, commit)
+        )
+    )
+    assert await ending == "item_1"
+    await opened
+    (item,) = emulator.sessions[-1].conversation
+    assert (item.id, bytes(item.audio)) == ("item_1", CHUNKS[0])
+    await client.append_pcm(CHUNKS[1])
+    assert await committed(emulator, client) == CHUNKS[1]
+
+
+async def test_lost_as_soon_as_it_is_a_turn(
+    emulator: Emulator, client: RealtimeClient
+) -> None:
+    """What the service has acknowledged is not lost with the word of the item it became."""
+    opened = becomes_open(client)
+    emulator.faults.add("no_ack:input_audio_buffer.commit*1")
+    await client.append_pcm(CHUNKS[0])
+    ending = asyncio.create_task(client.commit_audio())
+    session = emulator.sessions[0]
+    await session.received.wait_for("input_audio_buffer.commit")
+    await session.send({"type": "input_audio_buffer.committed", "item_id": "item_1"})
+    session.abort()
+    assert await ending == "item_1"
+    await opened
+    (item,) = emulator.sessions[-1].conversation
+    assert (item.id, bytes(item.audio)) == ("item_1", CHUNKS[0])

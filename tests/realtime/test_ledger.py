@@ -1,6 +1,7 @@
 """What is told again after a loss: the conversation as it was, in writing."""
 
 import asyncio
+from collections.abc import Coroutine
 from random import Random
 from typing import Any
 
@@ -8,8 +9,12 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 import pytest
 
 from custom_components.azure_realtime_audio.realtime import (
+    CommandError,
+    CommandTimeoutError,
+    ConnectionLostError,
     ConnectionState,
     RealtimeClient,
+    RealtimeError,
     ledger as ledger_module,
 )
 from custom_components.azure_realtime_audio.realtime.ledger import (
@@ -134,6 +139,85 @@ async def test_interrupted_in_mid_sentence(
     assert said(emulator) == ["on"]  # of "one" in 100 ms
 
 
+# What becomes of a command, and whether the next session is told what it was to take back.
+ENDS = pytest.mark.parametrize(
+    ("fault", "error", "is_told"),
+    [
+        ("no_ack", CommandTimeoutError, False),
+        ("abort_on", ConnectionLostError, False),
+        ("close_on", ConnectionLostError, False),
+        ("refuse", CommandError, True),
+    ],
+)
+
+
+async def next_session_after(
+    emulator: Emulator,
+    client: RealtimeClient,
+    command: Coroutine[Any, Any, None],
+    error: type[RealtimeError],
+) -> list[str]:
+    """Let a command fail; return what the next session is told."""
+    opened = asyncio.ensure_future(
+        next_event(client, "connection_changed", state=ConnectionState.OPEN)
+    )
+    with pytest.raises(error):
+        await command
+    if error is CommandError:  # the session lives on
+        emulator.sessions[-1].abort()
+    await opened
+    return said(emulator)
+
+
+@ENDS
+@pytest.mark.parametrize("is_speaking", [True, False])
+async def test_truncation_that_is_not_acknowledged(
+    emulator: Emulator,
+    make_client: MakeClient,
+    api_version: str | None,
+    fault: str,
+    error: type[RealtimeError],
+    is_told: bool,
+    is_speaking: bool,
+) -> None:
+    """The model is told what was heard, whatever became of the command."""
+    client = make_client({"command_timeout": 1.0}, api_version=api_version)
+    await client.connect()
+    hold = asyncio.Event() if is_speaking else None
+    emulator.replies.append(Reply(text="one two", pcm=bytes(9_600), hold=hold))
+    speaking = asyncio.ensure_future(next_event(client, "response.output_audio.delta"))
+    response = await client.create_response()
+    await speaking
+    if not is_speaking:
+        await response.done()
+    emulator.faults.add(f"{fault}:conversation.item.truncate*1")
+    command = client.truncate_item(response.item_ids[0], 0, 50)
+    words = await next_session_after(emulator, client, command, error)
+    whole = "one" if is_speaking else "one two"
+    assert words == [whole if is_told else "on"]
+
+
+@ENDS
+async def test_deletion_that_is_not_acknowledged(
+    emulator: Emulator,
+    make_client: MakeClient,
+    api_version: str | None,
+    fault: str,
+    error: type[RealtimeError],
+    is_told: bool,
+) -> None:
+    """What was to be gone is not told again."""
+    client = make_client({"command_timeout": 1.0}, api_version=api_version)
+    await client.connect()
+    item_id = await client.create_conversation_item(user_text("forget it"))
+    await client.create_conversation_item(user_text("hello"))
+    emulator.faults.add(f"{fault}:conversation.item.delete*1")
+    command = client.delete_item(item_id)
+    words = await next_session_after(emulator, client, command, error)
+    assert words == (["forget it", "hello"] if is_told else ["hello"])
+    assert client.item_ids == [item.id for item in emulator.sessions[-1].conversation]
+
+
 async def test_what_cannot_be_told_again(
     emulator: Emulator, client: RealtimeClient
 ) -> None:
@@ -249,9 +333,7 @@ def test_ids_that_the_service_gave() -> None:
     """A client may not choose an id that long."""
     ledger = Ledger()
     item_id = "item_of_somebody_who_likes_to_make_long_names"
-    ledger.keep_sound(item_id, [b"AAAA", b"AA=="])
-    part = {"type": "input_audio", "transcript": None}
-    ledger.feed(added(0, id=item_id, content=[part]))
+    ledger.committed(item_id, None, [b"AAAA", b"AA=="])
     for _ in range(2):
         (item,) = ledger.items()
         assert len(item["id"]) == 32

@@ -1,6 +1,7 @@
 """The service refuses, hesitates, says strange things, or more than anybody reads."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 from homeassistant.components.assist_pipeline import PipelineEventType
 from homeassistant.config_entries import SOURCE_REAUTH
@@ -10,7 +11,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.azure_realtime_audio.const import CONF_API_VERSION
 from emulator import Emulator, Reply
-from tests.satellite import Satellite, new_conversation, said_at
+from tests.satellite import SPEECH, Satellite, microphone, new_conversation, said_at
 from tests.talk import gone, hurry
 
 from .conftest import NAME, RING, RUNG, Bell, assert_remembers, told
@@ -122,6 +123,38 @@ async def test_refused_response(emulator: Emulator, satellite: Satellite) -> Non
     await assert_remembers(emulator, satellite)
 
 
+async def test_refused_while_the_person_speaks(
+    emulator: Emulator, satellite: Satellite
+) -> None:
+    """A piece of the sentence that the service does not take is not missing in the end."""
+
+    async def refused_in_the_middle() -> AsyncIterator[bytes]:
+        half = 3_200 + len(SPEECH) // 2
+        async for chunk in microphone(silence_seconds=3.0):
+            yield chunk
+            half -= len(chunk)
+            if half == 0:
+                started = "input_audio_buffer.speech_started"
+                await emulator.sessions[-1].sent.wait_for(started, 2)
+                emulator.faults.add("refuse:input_audio_buffer.append", times=1)
+
+    emulator.hears.append(NAME)
+    await satellite.run()
+    first = emulator.sessions[-1]
+    whole = next(item.audio for item in first.conversation if item.role == "user")
+    emulator.hears.append("what is my name")
+    run = await satellite.run(refused_in_the_middle())
+    assert run.error is None
+    assert run.answer == "Your name is Ada."
+    assert len(first.sent.of("error")) == 1
+    *_, said = (
+        item for item in emulator.sessions[-1].conversation if item.role == "user"
+    )
+    assert said.audio == whole
+    lines = [line for line in told(emulator) if line.startswith("user")]
+    assert lines == [f"user: {NAME}", "user: what is my name"]
+
+
 async def test_session_expires(emulator: Emulator, satellite: Satellite) -> None:
     """A session that ends before anybody expected it makes way for another."""
     emulator.faults.add("session_expires:2", times=1)
@@ -190,7 +223,7 @@ async def test_no_acknowledgement_of_a_result(
 async def test_no_acknowledgement_of_an_interruption(
     emulator: Emulator, satellite: Satellite, command: str
 ) -> None:
-    """Who talks over a reply is answered, whatever becomes of the reply."""
+    """Who talks over a reply is answered, and the model knows how little was heard of it."""
     emulator.faults.add(f"no_ack:{command}", times=1)
     emulator.hears.append(NAME)
     emulator.replies.append(
@@ -202,6 +235,8 @@ async def test_no_acknowledgement_of_an_interruption(
     assert run.error is None
     assert run.answer == "Your name is Ada."
     assert emulator.sessions[-2].received.of(command)
+    *heard, _ = (line for line in told(emulator) if line.startswith("assistant"))
+    assert len("".join(heard)) < len("assistant: Once.")
 
 
 @pytest.mark.usefixtures("impatient")

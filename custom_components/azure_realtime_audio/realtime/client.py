@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 import logging
 import time
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 from uuid import uuid4
 
 import aiohttp
@@ -36,6 +36,7 @@ from .errors import (
     ConnectError,
     ConnectionLostError,
     InvalidAudioError,
+    InvalidConfigError,
     NotConnectedError,
     RateLimitedError,
     RealtimeError,
@@ -80,7 +81,12 @@ _SHORTEST_LIFE = 60.0
 # How often an old session is looked at, whether nothing goes on. Seconds.
 _QUIET_SECONDS = 1.0
 
-_APPEND_PREFIX = b'{"type":"input_audio_buffer.append","audio":"'
+# All appends have one event id: that it was one is all there is to know of one refused.
+_APPEND_ID = "append"
+_APPEND_PREFIX = (
+    b'{"type":"input_audio_buffer.append","event_id":"%b","audio":"'
+    % _APPEND_ID.encode()
+)
 _APPEND_SUFFIX = b'"}'
 
 _NORMAL_CLOSURE = 1000
@@ -108,6 +114,23 @@ def _is_same_item(sent: Mapping[str, Any], added: Mapping[str, Any]) -> bool:
     return all(sent.get(key) == added.get(key) for key in _ITEM_KIND) and [
         part.get("type") for part in sent.get("content") or ()
     ] == [part.get("type") for part in added.get("content") or ()]
+
+
+def _as_json(event: Mapping[str, Any]) -> bytes:
+    """Write an event. Raises InvalidConfigError, which names the field that cannot be."""
+    try:
+        return orjson.dumps(event)
+    except orjson.JSONEncodeError as err:
+        key = next(key for key, value in event.items() if not _is_json(value))
+        raise InvalidConfigError(key, f"cannot be sent as JSON ({err})") from err
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return False
+    return True
 
 
 def _is_transient(error: RealtimeError) -> bool:
@@ -161,7 +184,8 @@ class RealtimeClient:
 
     The service ends every session after 30 to 60 minutes. The client moves to a new one
     before, when nothing goes on; commands wait for that. It also moves when a command is
-    not acknowledged: nobody knows what such a session holds.
+    not acknowledged, for nobody knows what such a session holds, and when a piece of what
+    the person is saying is refused.
 
     Every command that the service acknowledges is awaited until then, and raises
 
@@ -200,9 +224,8 @@ class RealtimeClient:
         self._state = ConnectionState.CLOSED
         self._settled = asyncio.Event()
         self._greeted = asyncio.Event()
-        self._error: RealtimeError | None = None
         self._connection: Connection | None = None
-        self._runner: asyncio.Task[None] | None = None
+        self._runner: asyncio.Task[RealtimeError | None] | None = None
         self._decoder = Decoder(self.endpoint.dialect)
         self._recent_frames: deque[bytes] = deque(maxlen=_RECENT_FRAMES)
         self._fatal_error: Mapping[str, Any] | None = None
@@ -224,6 +247,7 @@ class RealtimeClient:
         # What was appended since the last commit, in base64.
         self._half_spoken: deque[bytes] = deque()
         self._half_spoken_size = 0
+        self._is_said_again = False
         self._lost_at: float | None = None
         self._is_renewing = False
         self._is_unheard = False
@@ -326,22 +350,37 @@ class RealtimeClient:
     async def connect(self) -> None:
         """Be connected, with the session configured, or raise why not.
 
-        Waits for a connection that is under way. Raises the ConnectError family,
-        CommandError when the session config is refused, and CommandTimeoutError.
+        Waits for a connection that is under way. If it waits for one that turns out to be
+        lost for good, it tries a new one, once. Raises the ConnectError family,
+        CommandError when the session config is refused, CommandTimeoutError, and
+        NotConnectedError if somebody closes meanwhile.
         """
+        try:
+            await self._connected()
+        except ConnectionLostError:
+            # That one had been open before: whether there can be another, nobody has tried.
+            await self._connected()
+
+    async def _connected(self) -> None:
+        """Wait for the connection that is under way, or for a new one. Raises RealtimeError."""
         if self._runner is None:
             self._set_state(ConnectionState.CONNECTING)
             self._runner = asyncio.get_running_loop().create_task(
                 self._run(), name=f"realtime {self.endpoint.deployment}"
             )
-        try:
-            await self._settled.wait()
-        except asyncio.CancelledError:
-            if self._state is ConnectionState.CONNECTING:
-                await self.close()
-            raise
-        if self._state is not ConnectionState.OPEN:
-            raise self._error.again() if self._error else NotConnectedError()
+        runner = self._runner
+        while not runner.done():
+            try:
+                await self._settled.wait()
+            except asyncio.CancelledError:
+                if self._state is ConnectionState.CONNECTING:
+                    await self.close()
+                raise
+            if self._state is ConnectionState.OPEN:
+                return
+        # Of this very run: others who have waited for it may be at the next already.
+        error = None if runner.cancelled() else runner.result()
+        raise error.again() if error else NotConnectedError()
 
     async def close(self) -> None:
         """End the conversation and everything that waits for it; close the socket."""
@@ -416,18 +455,23 @@ class RealtimeClient:
         return await self._create_item(connection, item, previous_item_id)
 
     async def delete_item(self, item_id: str) -> None:
-        """Delete an item of the conversation."""
-        await self._command(
+        """Delete an item of the conversation.
+
+        If that is not acknowledged, this raises, and the next session has no such item.
+        """
+        await self._take_back(
             {"type": "conversation.item.delete", "item_id": item_id},
             acknowledged_by="conversation.item.deleted",
-            claim=lambda event: True if event["item_id"] == item_id else None,
         )
 
     async def truncate_item(
         self, item_id: str, content_index: int, audio_end_ms: int
     ) -> None:
-        """Cut a spoken item to what was played: its first ``audio_end_ms`` ms."""
-        await self._command(
+        """Cut a spoken item to what was played: its first ``audio_end_ms`` ms.
+
+        If that is not acknowledged, this raises, and the next session is told no more.
+        """
+        await self._take_back(
             {
                 "type": "conversation.item.truncate",
                 "item_id": item_id,
@@ -435,7 +479,6 @@ class RealtimeClient:
                 "audio_end_ms": audio_end_ms,
             },
             acknowledged_by="conversation.item.truncated",
-            claim=lambda event: True if event["item_id"] == item_id else None,
         )
 
     async def create_response(
@@ -484,8 +527,8 @@ class RealtimeClient:
 
     # --- Opening, running, losing the connection
 
-    async def _run(self) -> None:
-        """Be connected until that is asked to end or cannot be helped."""
+    async def _run(self) -> RealtimeError | None:
+        """Be connected until that is asked to end or cannot be helped; returns why not."""
         error: RealtimeError | None = None
         try:
             with suppress(asyncio.CancelledError):  # that is how ``close`` ends it
@@ -501,6 +544,7 @@ class RealtimeClient:
             self._is_renewing = False
             self._runner = None
             self._set_state(ConnectionState.CLOSED, error)
+        return error
 
     async def _open(self) -> None:
         """Open a socket and have its session as the last one was. Raises RealtimeError."""
@@ -576,7 +620,7 @@ class RealtimeClient:
             raise lost[0]
         self._is_unheard = False
 
-    async def _stay_connected(self) -> None:
+    async def _stay_connected(self) -> NoReturn:
         """Read, renew the session in time, and connect again after a loss.
 
         Raises what cannot be helped.
@@ -700,9 +744,12 @@ class RealtimeClient:
     def _forget(self, error: RealtimeError) -> Connection | None:
         """Have no connection; whoever waits for something of it hears ``error``.
 
+        Whoever connects from now on waits for what follows.
+
         Returns the connection, to be closed.
         """
         connection, self._connection = self._connection, None
+        self._settled.clear()
         self._session = {}
         self._is_initialized = False
         self._active = None
@@ -718,7 +765,6 @@ class RealtimeClient:
     def _set_state(
         self, state: ConnectionState, error: RealtimeError | None = None
     ) -> None:
-        self._error = error
         if state is self._state:
             return
         self._state = state
@@ -764,7 +810,7 @@ class RealtimeClient:
         with self._commands.add(event["type"], types, claim) as pending:
             event = {"event_id": pending.event_id, **event}
             try:
-                await connection.send(orjson.dumps(encode(event, self.dialect)))
+                await connection.send(_as_json(encode(event, self.dialect)))
             except ConnectionLostError:
                 # The reader is about to notice: whoever connects now waits for that.
                 self._settled.clear()
@@ -776,6 +822,20 @@ class RealtimeClient:
                 if self._state is ConnectionState.OPEN:
                     self._begin_renewal()
                 raise CommandTimeoutError(event["type"]) from None
+
+    async def _take_back(self, event: dict[str, Any], acknowledged_by: str) -> None:
+        """Have an item cut or deleted: in this session, or else in the next."""
+        item_id = event["item_id"]
+        try:
+            await self._command(
+                event,
+                acknowledged_by=acknowledged_by,
+                claim=lambda event: True if event["item_id"] == item_id else None,
+            )
+        except CommandTimeoutError, ConnectionLostError:
+            # Whether this session did it does not matter: the next is told the ledger.
+            self._HANDLERS[acknowledged_by](self, {**event, "type": acknowledged_by})
+            raise
 
     async def _send_session_update(
         self, connection: Connection, config: SessionConfig
@@ -903,6 +963,7 @@ class RealtimeClient:
         self._buffer_is_fresh = True
         self._half_spoken.clear()
         self._half_spoken_size = 0
+        self._is_said_again = False
 
     async def _say_again(self, connection: Connection) -> None:
         """Append what was half spoken when the last connection was lost, and since."""
@@ -1000,7 +1061,28 @@ class RealtimeClient:
         _LOGGER.debug("The service reported an error: %s (%s)", error.get("type"), code)
         if code in FATAL_CODES or not self._is_initialized:
             self._fatal_error = error
+        elif error.get("event_id") == _APPEND_ID:
+            self._on_append_refused()
         self._commands.refuse(error)
+
+    def _on_append_refused(self) -> None:
+        """Say the sentence of which a piece is missing again, whole, to another session.
+
+        Once only: the service may never take it. And not at the expense of an answer that
+        is being given or about to be.
+        """
+        if not self._half_spoken or self._state is not _OPEN:
+            return  # it is a turn already, or about to be said again
+        is_answering = (
+            self.status is ModelStatus.THINKING
+            or self._creating is not None
+            or bool(self._responses)
+        )
+        if is_answering or self._is_said_again:
+            _LOGGER.debug("The service has not taken a piece of what is being said")
+            return
+        self._is_said_again = True
+        self._begin_renewal()
 
     def _on_speech_started(self, _: Event) -> None:
         self._status.listening()
@@ -1010,7 +1092,8 @@ class RealtimeClient:
 
     def _on_committed(self, event: Event) -> None:
         if item_id := event.get("item_id"):
-            self._ledger.keep_sound(item_id, tuple(self._half_spoken))
+            sound = tuple(self._half_spoken)
+            self._ledger.committed(item_id, event.get("previous_item_id"), sound)
         self._forget_half_spoken()
         self._status.thinking()
 

@@ -145,8 +145,16 @@ class Ledger:
             self._held.remove(held)
             self._held.insert(0, held)
 
-    def keep_sound(self, item_id: str, pieces: Sequence[bytes]) -> None:
-        """Keep what a person said, in pieces of base64, until it is written down."""
+    def committed(
+        self, item_id: str, previous_item_id: str | None, pieces: Sequence[bytes]
+    ) -> None:
+        """Note what a person said: it is an item now, if more is told of it or not.
+
+        Its sound, in pieces of base64, is kept until it is written down.
+        """
+        part = {"type": "input_audio", "transcript": None}
+        item = {"id": item_id, "type": "message", "role": "user", "content": [part]}
+        self._add(item, previous_item_id)
         self._sounds[item_id] = pieces
         sizes = {id_: sum(map(len, sound)) for id_, sound in self._sounds.items()}
         size = sum(sizes.values())

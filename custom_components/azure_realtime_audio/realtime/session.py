@@ -10,6 +10,8 @@ from copy import deepcopy
 import re
 from typing import Any
 
+import orjson
+
 from .audio import decode_base64
 from .dialect import FLAT_FORMATS, FLAT_PATHS, PREVIEW_VOICES, nest
 from .errors import InvalidAudioError, InvalidConfigError
@@ -100,7 +102,7 @@ def validate_item(item: Mapping[str, Any]) -> dict[str, Any]:
     Text parts get the type that their role asks for; keys beyond the shape are left to the
     service. Raises InvalidConfigError naming the key, as in "item.content[0].text".
     """
-    checked: dict[str, Any] = deepcopy(_item(item, "item"))
+    checked: dict[str, Any] = _item(item, "item")
     return checked
 
 
@@ -146,7 +148,11 @@ def _mapping(value: Any, key: str) -> Mapping[str, Any]:
 
 
 def _any(value: Any, key: str) -> Any:
-    return value
+    """Copy what only the service can judge, if JSON can carry it."""
+    try:
+        return orjson.loads(orjson.dumps(value))
+    except orjson.JSONEncodeError as err:
+        raise InvalidConfigError(key, f"cannot be sent as JSON ({err})") from err
 
 
 def _string(value: Any, key: str) -> str:
@@ -412,7 +418,8 @@ def _headers(value: Any, key: str) -> dict[str, str]:
 
 
 def _object_value(value: Any, key: str) -> dict[str, Any]:
-    return deepcopy(dict(_mapping(value, key)))
+    copied: dict[str, Any] = _any(dict(_mapping(value, key)), key)
+    return copied
 
 
 def _text_part(kind: str) -> Check:
