@@ -236,7 +236,7 @@ async def test_loss_ends_what_waits(
     client = make_client()
     await client.connect()
     emulator.replies.append(Reply(text="A long story", hold=asyncio.Event()))
-    emulator.faults.add("no_ack:conversation.item.create")
+    emulator.faults.add("no_ack:conversation.item.create*1")
     response = await client.create_response()
     create = asyncio.create_task(client.create_conversation_item(user_text("hello")))
     await emulator.sessions[0].wait_for("conversation.item.create")
@@ -349,7 +349,7 @@ async def test_lost_again_at_once(emulator: Emulator, make_client: MakeClient) -
     client = make_client({"max_reconnect_attempts": 0})
     await client.connect()
     connected = while_it_is_lost(client, client.connect)
-    emulator.faults.add("drop_before_created")
+    emulator.faults.add("ends_at:created/1006")
     await emulator.sessions[0].close(1011)
     (error,) = await connected
     assert isinstance(error, CannotConnectError)

@@ -143,10 +143,10 @@ async def test_interrupted_in_mid_sentence(
 ENDS = pytest.mark.parametrize(
     ("fault", "error", "is_told"),
     [
-        ("no_ack", CommandTimeoutError, False),
-        ("abort_on", ConnectionLostError, False),
-        ("close_on", ConnectionLostError, False),
-        ("refuse", CommandError, True),
+        ("no_ack:{}*1", CommandTimeoutError, False),
+        ("ends_at:{}/1006*1", ConnectionLostError, False),
+        ("ends_at:{}/1011*1", ConnectionLostError, False),
+        ("refuse:{}*1", CommandError, True),
     ],
 )
 
@@ -190,7 +190,7 @@ async def test_truncation_that_is_not_acknowledged(
     await speaking
     if not is_speaking:
         await response.done()
-    emulator.faults.add(f"{fault}:conversation.item.truncate*1")
+    emulator.faults.add(fault.format("conversation.item.truncate"))
     command = client.truncate_item(response.item_ids[0], 0, 50)
     words = await next_session_after(emulator, client, command, error)
     whole = "one" if is_speaking else "one two"
@@ -211,7 +211,7 @@ async def test_deletion_that_is_not_acknowledged(
     await client.connect()
     item_id = await client.create_conversation_item(user_text("forget it"))
     await client.create_conversation_item(user_text("hello"))
-    emulator.faults.add(f"{fault}:conversation.item.delete*1")
+    emulator.faults.add(fault.format("conversation.item.delete"))
     command = client.delete_item(item_id)
     words = await next_session_after(emulator, client, command, error)
     assert words == (["forget it", "hello"] if is_told else ["hello"])
