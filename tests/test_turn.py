@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 import gc
+import logging
 from typing import Any
 
 from homeassistant.components import conversation, tts
@@ -917,6 +918,25 @@ async def test_refused(emulator: Emulator, satellite: Satellite, fault: str) -> 
     assert run.error == "stt-stream-failed"
     emulator.faults.clear()
     await assert_works(satellite)
+
+
+async def test_refused_turns_are_gone(
+    monkeypatch: pytest.MonkeyPatch,
+    hass: HomeAssistant,
+    emulator: Emulator,
+    satellite: Satellite,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What is remembered is why the service was away, not who found out."""
+    # A log record of pytest's keeps the error, and that its frames.
+    caplog.set_level(logging.CRITICAL, "custom_components")
+    monkeypatch.setattr(f"{MODULE}.availability.TRY_DELAY", 60.0)
+    before = alive()
+    emulator.faults.add("http_503")
+    for _ in range(3):  # the third is told what the second was
+        assert (await satellite.run()).error == "stt-stream-failed"
+    await forget_cancelled_timers(hass)
+    assert alive() == before
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ class Availability:
             assert self.last_error is not None
             now = asyncio.get_running_loop().time()
             if now < max(self._retry_at, self._not_before.get(purpose, 0.0)):
-                raise self.last_error.with_traceback(None)
+                raise self.last_error.again()
             self._not_before[purpose] = now + TRY_DELAY
             patience = TRY_PATIENCE
         try:
@@ -99,7 +99,7 @@ class Availability:
         """Note that there is no session to be had, and begin what may mend it."""
         if self._is_closed:
             return
-        self.last_error = err
+        self.last_error = err.again()
         # What another says, whose try began before, does not shorten what was asked for.
         now = asyncio.get_running_loop().time()
         self._retry_at = max(self._retry_at, now + _retry_after(err))
