@@ -400,10 +400,11 @@ class RealtimeClient:
         lost comes back it is kept, for 5 seconds. Raises InvalidAudioError.
         """
         decode_base64(base64_audio, self._input_format)
+        connection = self._connection
         try:
             await self._append(base64_audio.encode())
         except ConnectionLostError:  # it is kept
-            self._settled.clear()
+            self._found_dead(connection)
 
     async def append_pcm(self, pcm: bytes, *, sample_rate: int = SAMPLE_RATE) -> None:
         """Append PCM16 mono little-endian bytes of ``sample_rate`` Hz.
@@ -416,10 +417,11 @@ class RealtimeClient:
         encoding = self._input_encoding
         if sample_rate != SAMPLE_RATE or encoding is not None:
             pcm = self._convert(pcm, sample_rate, encoding)
+        connection = self._connection
         try:
             await self._append(b2a_base64(pcm, newline=False))
         except ConnectionLostError:  # it is kept
-            self._settled.clear()
+            self._found_dead(connection)
 
     async def commit_audio(self) -> str:
         """End what the person says; returns the id of the item it becomes."""
@@ -762,6 +764,11 @@ class RealtimeClient:
         self._status.reset()
         return connection
 
+    def _found_dead(self, connection: Connection | None) -> None:
+        """Have whoever connects now wait: the reader is about to notice."""
+        if connection is self._connection:
+            self._settled.clear()
+
     def _set_state(
         self, state: ConnectionState, error: RealtimeError | None = None
     ) -> None:
@@ -812,8 +819,7 @@ class RealtimeClient:
             try:
                 await connection.send(_as_json(encode(event, self.dialect)))
             except ConnectionLostError:
-                # The reader is about to notice: whoever connects now waits for that.
-                self._settled.clear()
+                self._found_dead(connection)
                 raise
             try:
                 async with asyncio.timeout(self._websocket_options.command_timeout):
