@@ -137,6 +137,7 @@ class Satellite:
             async for event in await self._run(house):
                 data = event["data"] or {}
                 spoken.story.append(event["type"])
+                spoken.told_at = time.monotonic()
                 match event["type"]:
                     case "run-start":
                         # In the middle of a reload there is no voice.

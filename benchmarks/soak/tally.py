@@ -8,7 +8,6 @@ from enum import StrEnum
 import json
 import re
 from statistics import median, quantiles
-import time
 
 from script.house import PACKAGE
 
@@ -74,6 +73,7 @@ class Spoken:
     is_hung_up: bool = False
     spoken_at: float = 0.0
     sounded_at: float = 0.0
+    told_at: float = 0.0  # when its last event came
 
     @property
     def words(self) -> str:
@@ -149,7 +149,7 @@ class Tally:
             error = spoken.error or name_of(spoken.apology)
             self.errors[error] += 1
             if UNCLEAR in error.lower():
-                self.unclear.append((time.monotonic(), error))
+                self.unclear.append((spoken.told_at, error))
         elif outcome is Outcome.ANSWERED:
             self.latencies.append(spoken.sounded_at - spoken.spoken_at)
         if spoken.is_star:

@@ -6,16 +6,14 @@ from collections.abc import Awaitable, Callable
 import random
 import time
 
-from aiohttp import WSMsgType
-
 from emulator import Emulator, Session
 from script.house import HomeAssistant
 
 # How long after a reload somebody may still hear that there is no such entity: in core's words.
 RELOAD_SECONDS = 30.0
 PAUSE_SECONDS = (1.5, 5.0)
-# Close codes of a socket that was alive; None is a close frame without one, as 1005 tells.
-_CLOSE_CODES = (None, 1000, 1001, 1006, 1008, 1011, 1012, 1013, 3000, 4000)
+# How a socket that was alive ends, as `ends_at` names it.
+_ENDS = ("1005", "1000", "1001", "1006", "1008", "1011", "1012", "1013", "3000", "4000")
 
 # For some seconds, whatever happens then.
 _SPELLS = (
@@ -104,15 +102,10 @@ class Weather:
         return "sockets cut"
 
     async def _close(self) -> str:
-        code = self._rng.choice(_CLOSE_CODES)
+        manner = self._rng.choice(_ENDS)
         for session in self._some_sessions():
-            if code is None:
-                await session.socket.send_frame(b"", WSMsgType.CLOSE)
-            elif code == 1006:
-                session.abort()
-            else:
-                await session.close(code, "fault")
-        return f"sockets closed with {code}"
+            await session.end(manner)
+        return f"sockets closed with {manner}"
 
     async def _stall_service(self) -> str:
         await self._emulator.stall(self._rng.uniform(0.5, 3.0))
