@@ -108,9 +108,7 @@ class Running:
 
 
 @asynccontextmanager
-async def run(
-    *command: str | Path, log: Path, **environment: str
-) -> AsyncGenerator[Running]:
+async def run(*command: str | Path, log: Path) -> AsyncGenerator[Running]:
     """Run a command in the repository; end it and its children with the context."""
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
@@ -119,7 +117,6 @@ async def run(
             stdout=output,
             stderr=asyncio.subprocess.STDOUT,
             cwd=ROOT,
-            env=os.environ | environment,
             start_new_session=True,
         )
     try:
@@ -159,13 +156,10 @@ async def emulator_url(emulator: Running) -> str:
 
 
 @asynccontextmanager
-async def run_home_assistant(
-    config: Path, log: Path, **environment: str
-) -> AsyncGenerator[Running]:
+async def run_home_assistant(config: Path, log: Path) -> AsyncGenerator[Running]:
     """Run Home Assistant; all it needs is installed, so it is told not to look for more."""
     hass = Path(sys.executable).parent / "hass"
-    command = (hass, "--config", config, "--skip-pip")
-    async with run(*command, log=log, **environment) as running:
+    async with run(hass, "--config", config, "--skip-pip", log=log) as running:
         yield running
 
 

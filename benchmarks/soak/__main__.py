@@ -15,7 +15,6 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from ctypes.util import find_library
 from dataclasses import dataclass
 import os
 from pathlib import Path
@@ -51,9 +50,6 @@ ASSISTANTS = 2  # each has at most 32 sessions
 WARM_UP_KEEP_SECONDS = 2.0
 CALM_SECONDS = 30.0  # until a service that was away is found again
 NOISE_MB_PER_MINUTE = 0.5
-_MALLOC_CONF = (
-    "background_thread:true,metadata_thp:auto,dirty_decay_ms:20000,muzzy_decay_ms:20000"
-)
 # Core's timers keep a chat or two, by the context in which they were set.
 OURS = (
     *("AssistantSession", "RealtimeClient", "Connection", "Response", "Turn"),
@@ -103,15 +99,6 @@ class House:
             await asyncio.sleep(0.1)
 
 
-def allocator() -> dict[str, str]:
-    """Return what has Home Assistant run on the allocator that its own container has.
-
-    Without it the C library's is used, which keeps much of what is freed.
-    """
-    library = find_library("jemalloc")
-    return {"LD_PRELOAD": library, "MALLOC_CONF": _MALLOC_CONF} if library else {}
-
-
 @asynccontextmanager
 async def running_house() -> AsyncGenerator[House]:
     """Run Home Assistant in a process of its own; the emulator shares that of the satellites."""
@@ -136,9 +123,7 @@ async def running_house() -> AsyncGenerator[House]:
         log = folder / "home-assistant.log"
         OUTPUT.mkdir(exist_ok=True)
         stack.callback(lambda: shutil.copy(log, OUTPUT))
-        starting = await stack.enter_async_context(
-            run_home_assistant(config, log, **allocator())
-        )
+        starting = await stack.enter_async_context(run_home_assistant(config, log))
         home = await stack.enter_async_context(
             home_assistant(f"http://127.0.0.1:{port}", starting)
         )
@@ -269,8 +254,7 @@ class Soak:
             await asyncio.sleep(2)
             sample = await self.gauges.read(objects=True)
             if time.monotonic() > until or self._is_quiet(sample, wanted):
-                await self.house.home.command("watch/trim")
-                return await self.gauges.read(objects=True)
+                return sample
 
     def _is_quiet(self, sample: Sample, wanted: Sample | None) -> bool:
         if wanted is None:
@@ -310,8 +294,7 @@ class Soak:
 
         print(
             f"\nHome Assistant {home_assistant_version}, {options.conversations} conversations, "
-            f"{options.minutes:g} min, seed {options.seed}, kept for {options.keep:g} s, "
-            f"memory of {allocator().get('LD_PRELOAD', 'the C library')}. "
+            f"{options.minutes:g} min, seed {options.seed}, kept for {options.keep:g} s. "
             f"CPU: Home Assistant {cpu:.0%} of a core, satellites and emulator "
             f"{driver / (ended - began):.0%}. Load: {os.getloadavg()[1]:.1f}"
         )

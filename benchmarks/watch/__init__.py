@@ -49,7 +49,7 @@ _MODULES = ("custom_components.azure_realtime_audio", "homeassistant")
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Register the commands."""
     hass.data[CALLS] = Counter()
-    for command in (_run, _census, _calls, _stall, _shorten, _trim):
+    for command in (_run, _census, _calls, _stall, _shorten):
         websocket_api.async_register_command(hass, command)
     return True
 
@@ -116,7 +116,10 @@ async def _run(
 def _census(
     hass: HomeAssistant, connection: websocket_api.ActiveConnection, msg: dict[str, Any]
 ) -> None:
-    """Count tasks, and objects too where that is asked for: it stops everything for a while."""
+    """Count tasks, and objects too where that is asked for: it stops everything for a while.
+
+    What was freed is given back to the system: what memory is left is in use.
+    """
     found: dict[str, int] = {"tasks": len(asyncio.all_tasks())}
     if msg["objects"]:
         gc.collect()
@@ -127,18 +130,8 @@ def _census(
             and type(each).__module__.startswith(_MODULES)
         )
         found |= {kind: living[kind] for kind in KINDS}
-    connection.send_result(msg["id"], found)
-
-
-@websocket_api.websocket_command({vol.Required("type"): "watch/trim"})
-@callback
-def _trim(
-    hass: HomeAssistant, connection: websocket_api.ActiveConnection, msg: dict[str, Any]
-) -> None:
-    """Give back to the system what was freed: what RSS is left is in use."""
-    gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
-    connection.send_result(msg["id"])
+    connection.send_result(msg["id"], found)
 
 
 @websocket_api.websocket_command({vol.Required("type"): "watch/calls"})
