@@ -13,7 +13,7 @@ answer, and then everything must be as it was before.
 import argparse
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 import os
@@ -49,7 +49,7 @@ OUTPUT = ROOT / "soak-output"
 ASSISTANTS = 2  # each has at most 32 sessions
 WARM_UP_KEEP_SECONDS = 2.0
 CALM_SECONDS = 30.0  # until a service that was away is found again
-NOISE_MB_PER_MINUTE = 0.5
+NOISE_MB = 0.5  # a minute
 # Core's timers keep a chat or two, by the context in which they were set.
 OURS = (
     *("AssistantSession", "RealtimeClient", "Connection", "Response", "Turn"),
@@ -254,7 +254,8 @@ class Soak:
             await asyncio.sleep(2)
             sample = await self.gauges.read(objects=True)
             if time.monotonic() > until or self._is_quiet(sample, wanted):
-                return sample
+                await self.house.home.command("watch/trim")
+                return await self.gauges.read(objects=True)
 
     def _is_quiet(self, sample: Sample, wanted: Sample | None) -> bool:
         if wanted is None:
@@ -286,7 +287,7 @@ class Soak:
         samples = self.gauges.between(began, ended)
         half = self.gauges.between((began + ended) / 2, ended)
         first, middle, last = samples[0], samples[len(samples) // 2], samples[-1]
-        rise, error = slope(half, min(30.0, (ended - began) / 12))
+        rises = self._rises(half, min(30.0, (ended - began) / 12))
         cpu = (last.cpu_seconds - first.cpu_seconds) / (last.at - first.at)
         p50, p95 = tally.latency_ms()
         calls = await self.house.home.command("watch/calls")
@@ -314,7 +315,10 @@ class Soak:
             f"Tool calls {sum(times for _, times in calls)}, of {len(tally.stars)} turns with a "
             f"star; faults: {', '.join(tool_faults) or 'none'}"
         )
-        print(f"RSS in the last half: {rise:+.2f} MB/min, standard error {error:.2f}")
+        for name, (rise, error, _) in rises.items():
+            print(
+                f"{name} in the last half: {rise:+.2f}/min, standard error {error:.2f}"
+            )
         for name, sample in zip(
             ("before", "first", "middle", "last", "after"),
             (before, first, middle, last, after),
@@ -340,8 +344,11 @@ class Soak:
         self.failures += [
             f"Left over: {thing}" for thing in self._left_over(after, before)
         ]
-        if rise > NOISE_MB_PER_MINUTE and rise > 2 * error:
-            self.failures.append(f"RSS grows by {rise:.2f} MB/min")
+        self.failures += [
+            f"{name} grows by {rise:.2f}/min"
+            for name, (rise, error, noise) in rises.items()
+            if rise > noise and rise > 2 * error
+        ]
         with (OUTPUT / "suspects.txt").open("w") as file:
             file.writelines(f"{spoken}\n" for spoken in tally.suspects)
             file.writelines(
@@ -350,6 +357,20 @@ class Soak:
             file.writelines(
                 f"{at - began:8.1f} {name}\n" for at, name in self.weather.log
             )
+
+    def _rises(
+        self, samples: Sequence[Sample], block_seconds: float
+    ) -> dict[str, tuple[float, float, float]]:
+        """Return how memory grows, its standard error, and what is noise anyway."""
+        counted = [sample for sample in samples if sample.objects]
+        return {
+            name: (*slope(among, value, block_seconds), noise)
+            for name, among, value, noise in (
+                ("RSS (MB)", samples, lambda s: s.rss_mb, NOISE_MB),
+                ("Heap in use (MB)", counted, lambda s: s.heap_mb, NOISE_MB),
+                ("Python's blocks (1000)", counted, lambda s: s.blocks / 1000, 5.0),
+            )
+        }
 
 
 # The last words of a microphone, which cross with the end of listening.

@@ -1,7 +1,7 @@
 """Home Assistant's process, measured from outside and, by the watch, from inside."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 import os
 from pathlib import Path
@@ -28,14 +28,19 @@ class Sample:
     sockets: int
     tasks: int
     live_sessions: int  # of the service
+    # Where it was looked for, in use of the C library's heap and of Python's own:
+    heap_mb: float = 0.0
+    blocks: int = 0
     objects: dict[str, int] = field(default_factory=dict)
 
     def row(self) -> str:
         """Return it as a line of a table."""
         counts = " ".join(f"{kind} {count}" for kind, count in self.objects.items())
+        in_use = f"in use {self.heap_mb:.1f} MB of heap, {self.blocks} blocks; {counts}"
         return (
             f"RSS {self.rss_mb:6.1f} MB, tasks {self.tasks:4}, sockets {self.sockets:4}, "
-            f"other files {self.files:3}, sessions of the service {self.live_sessions:3}; {counts}"
+            f"other files {self.files:3}, sessions of the service {self.live_sessions:3}; "
+            f"{in_use if self.objects else ''}"
         )
 
 
@@ -90,6 +95,8 @@ class Gauges:
             sockets=sockets,
             tasks=tasks,
             live_sessions=live_sessions,
+            heap_mb=objects.pop("heap", 0) / 1024**2,
+            blocks=objects.pop("blocks", 0),
             objects=objects,
         )
 
@@ -98,8 +105,10 @@ class Gauges:
         return [sample for sample in self.samples if start <= sample.at <= end]
 
 
-def slope(samples: Sequence[Sample], block_seconds: float) -> tuple[float, float]:
-    """Return how RSS grows, in MB a minute, and the standard error of that.
+def slope(
+    samples: Sequence[Sample], value: Callable[[Sample], float], block_seconds: float
+) -> tuple[float, float]:
+    """Return how a value grows in a minute, and the standard error of that.
 
     What is kept for a while goes up and down with it; means over blocks of time even that out.
     """
@@ -110,11 +119,9 @@ def slope(samples: Sequence[Sample], block_seconds: float) -> tuple[float, float
         )
     if len(blocks) < 3:
         return 0.0, float("inf")
-    minutes = np.array(
-        [np.mean([each.at for each in block]) / 60 for block in blocks.values()]
+    minutes, means = (
+        np.array([np.mean([of(each) for each in block]) for block in blocks.values()])
+        for of in (lambda sample: sample.at / 60, value)
     )
-    rss = np.array(
-        [np.mean([each.rss_mb for each in block]) for block in blocks.values()]
-    )
-    (rise, _), covariance = np.polyfit(minutes, rss, 1, cov=True)
+    (rise, _), covariance = np.polyfit(minutes, means, 1, cov=True)
     return float(rise), float(np.sqrt(covariance[0, 0]))

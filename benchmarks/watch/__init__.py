@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator
 import ctypes
 from datetime import timedelta
 import gc
+import sys
 import time
 from typing import Any
 
@@ -46,10 +47,27 @@ KINDS = (
 _MODULES = ("custom_components.azure_realtime_audio", "homeassistant")
 
 
+class _MallInfo(ctypes.Structure):
+    """What glibc tells of its heap, in bytes: ``uordblks`` and ``hblkhd`` are in use."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_size_t)
+        for name in (
+            *("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks"),
+            *("uordblks", "fordblks", "keepcost"),
+        )
+    )
+
+
+_LIBC = ctypes.CDLL(None)
+_mallinfo = _LIBC.mallinfo2
+_mallinfo.restype = _MallInfo
+
+
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Register the commands."""
     hass.data[CALLS] = Counter()
-    for command in (_run, _census, _calls, _stall, _shorten):
+    for command in (_run, _census, _calls, _stall, _shorten, _trim):
         websocket_api.async_register_command(hass, command)
     return True
 
@@ -118,7 +136,8 @@ def _census(
 ) -> None:
     """Count tasks, and objects too where that is asked for: it stops everything for a while.
 
-    What was freed is given back to the system: what memory is left is in use.
+    With the objects comes what memory is in use, whatever the allocators keep for later: blocks
+    of Python's own, for what is small, and bytes of the C library's heap.
     """
     found: dict[str, int] = {"tasks": len(asyncio.all_tasks())}
     if msg["objects"]:
@@ -129,9 +148,24 @@ def _census(
             if type(each).__name__ in KINDS
             and type(each).__module__.startswith(_MODULES)
         )
-        found |= {kind: living[kind] for kind in KINDS}
-    ctypes.CDLL(None).malloc_trim(0)
+        heap = _mallinfo()
+        found |= {
+            "blocks": sys.getallocatedblocks(),
+            "heap": heap.uordblks + heap.hblkhd,
+            **{kind: living[kind] for kind in KINDS},
+        }
     connection.send_result(msg["id"], found)
+
+
+@websocket_api.websocket_command({vol.Required("type"): "watch/trim"})
+@callback
+def _trim(
+    hass: HomeAssistant, connection: websocket_api.ActiveConnection, msg: dict[str, Any]
+) -> None:
+    """Give back to the system what was freed: what RSS is left is in use."""
+    gc.collect()
+    _LIBC.malloc_trim(0)
+    connection.send_result(msg["id"])
 
 
 @websocket_api.websocket_command({vol.Required("type"): "watch/calls"})
