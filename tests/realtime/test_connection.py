@@ -375,6 +375,22 @@ async def test_error_before_a_close_is_its_reason(
     assert len(emulator.handshakes) == 1
 
 
+@pytest.mark.parametrize("code", ["insufficient_quota", "model_not_found"])
+async def test_error_after_which_the_session_goes_on(
+    emulator: Emulator, make_client: MakeClient, code: str
+) -> None:
+    """What was refused long ago, a transcription perhaps, is not the reason of a later loss."""
+    client = make_client()
+    await client.connect()
+    session = emulator.sessions[0]
+    await session.send({"type": "error", "error": {"code": code, "message": "No"}})
+    await client.create_conversation_item(user_text("hello"))
+    opened = asyncio.create_task(state(client, ConnectionState.OPEN))
+    await session.close(1012)
+    await opened
+    assert [item.text for item in emulator.sessions[-1].conversation] == ["hello"]
+
+
 async def test_tries_are_bounded(emulator: Emulator, make_client: MakeClient) -> None:
     """After so many tries the client gives up; who waits for it hears why."""
     client = make_client({"max_reconnect_attempts": 2})

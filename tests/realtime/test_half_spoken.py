@@ -305,8 +305,10 @@ async def test_refused_for_good(emulator: Emulator, client: RealtimeClient) -> N
     )
     await client.append_pcm(CHUNKS[0])
     error = {"type": "x", "code": "insufficient_quota", "event_id": "append"}
+    refused = is_refused(client)
     await emulator.sessions[0].send({"type": "error", "error": error})
-    await client.create_conversation_item(user_text("hello"))
+    await refused
+    assert client.state is ConnectionState.OPEN
     await emulator.sessions[0].close(1011)
     assert isinstance((await closed)["error"], QuotaExceededError)
     assert len(emulator.handshakes) == 1

@@ -83,6 +83,20 @@ async def test_error_before_the_close(
     await assert_remembers(emulator, satellite)
 
 
+async def test_error_before_a_later_loss(
+    emulator: Emulator, satellite: Satellite
+) -> None:
+    """What the service could not do once, while the session went on, ends no later turn."""
+    emulator.hears.append(NAME)
+    assert (await satellite.run()).answer == f"You said: {NAME}"
+    error = {"type": "x", "code": "insufficient_quota", "message": "No quota"}
+    await emulator.sessions[-1].send({"type": "error", "error": error})
+    emulator.faults.add("ends_at:thinking/1012", times=1)
+    emulator.hears.append("what is my name")
+    assert (await satellite.run()).answer == "Your name is Ada."
+    assert emulator.sessions[-2].close_code == 1012
+
+
 @pytest.mark.parametrize(
     ("fault", "begins"),
     [

@@ -1030,6 +1030,7 @@ class RealtimeClient:
 
     def _dispatch(self, event: dict[str, Any]) -> None:
         event_type = event["type"]
+        self._fatal_error = None  # the session goes on: it was not the end
         try:
             if handler := self._HANDLERS.get(event_type):
                 handler(self, event)
