@@ -280,6 +280,8 @@ async def test_refused_then_accepted(
         ("deployment", "unknown", {CONF_DEPLOYMENT: "deployment_not_found"}),
         ("deployment", "gpt-4o", {CONF_DEPLOYMENT: "not_realtime_model"}),
         ("api_key", "wrong", {CONF_API_KEY: "invalid_auth"}),
+        ("api_key", "two\nlines", {CONF_API_KEY: "invalid_auth"}),
+        ("api_key", "half a letter \ud800", {CONF_API_KEY: "invalid_auth"}),
         ("api_version", "latest", {"advanced": "invalid_api_version"}),
     ],
 )

@@ -33,6 +33,7 @@ from custom_components.azure_realtime_audio.realtime import (
 )
 from custom_components.azure_realtime_audio.realtime.connection import Connection
 from emulator import Emulator, Reply
+from tests.leaks import find_leak
 
 from .conftest import KEY, PREVIEW, MakeClient
 from .test_client import next_event, record, user_text
@@ -114,6 +115,27 @@ async def test_wrong_options(
     """What the user typed wrong has its own error."""
     with pytest.raises(error):
         await make_client(**options).connect()
+
+
+@pytest.mark.parametrize("is_token", [False, True])
+@pytest.mark.parametrize("odd", ["\n", "\r\nx: y", "\0", "\x1f", "\x85", "\ud800"])
+async def test_key_that_no_header_can_have(
+    emulator: Emulator, make_client: MakeClient, odd: str, is_token: bool
+) -> None:
+    """It is refused before anything is sent, and nothing of it is told."""
+    key = KEY + odd
+
+    async def provide() -> str:
+        return key
+
+    client = make_client(
+        api_key="" if is_token else key, token_provider=provide if is_token else None
+    )
+    with pytest.raises(InvalidAuthError) as raised:
+        await client.connect()
+    assert find_leak(f"{raised.value!r} {vars(raised.value)}", [KEY]) is None
+    assert client.state is ConnectionState.CLOSED
+    assert emulator.handshakes == []
 
 
 async def test_redirect_is_not_followed(

@@ -36,6 +36,7 @@ from .errors import (
     ConnectError,
     ConnectionLostError,
     InvalidAudioError,
+    InvalidAuthError,
     InvalidConfigError,
     NotConnectedError,
     RateLimitedError,
@@ -133,6 +134,13 @@ def _is_json(value: Any) -> bool:
     return True
 
 
+def _sendable(secret: str) -> str:
+    """Return a key or token that can be in a header. Raises InvalidAuthError."""
+    if not secret.isprintable():
+        raise InvalidAuthError("The key has characters that no key has")
+    return secret
+
+
 def _is_transient(error: RealtimeError) -> bool:
     """Whether it may help to connect again."""
     match error:
@@ -207,7 +215,8 @@ class RealtimeClient:
         Raises InvalidHostError and InvalidConfigError.
         """
         self.options = options
-        self._key = options.api_key.encode()
+        # A lone surrogate is refused as soon as the key is to be sent.
+        self._key = options.api_key.encode(errors="replace")
         self.endpoint = Endpoint.parse(
             options.host_name, options.deployment, options.api_version
         )
@@ -570,12 +579,14 @@ class RealtimeClient:
         self._set_state(ConnectionState.OPEN)
 
     async def _credentials(self) -> dict[str, str]:
+        """Return the header with the key or a token. Raises ConnectError."""
         if self.options.token_provider is None:
-            return {"api-key": self.options.api_key}
+            return {"api-key": _sendable(self.options.api_key)}
         try:
-            return {"Authorization": f"Bearer {await self.options.token_provider()}"}
+            token = await self.options.token_provider()
         except Exception as err:  # it is the caller's own code
             raise CannotConnectError("There is no token to connect with") from err
+        return {"Authorization": f"Bearer {_sendable(token)}"}
 
     async def _configure(self, connection: Connection) -> None:
         """Read until the session is as the last one was, or as it is to begin."""
