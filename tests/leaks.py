@@ -187,7 +187,7 @@ class Raised:
         # Only its text: the error itself would keep alive all that its frames hold.
         if isinstance(error, (RealtimeError, HomeAssistantError)):
             self._texts.update(
-                f"{link} {link!r} {vars(link)}" for link in _chain(error)
+                f"{link} {link!r} {vars(link)}" for link in chain(error)
             )
         elif _PACKAGE in code.co_filename and not isinstance(error, StopIteration):
             # Somebody else's, on its way through our code. A StopIteration is none: it
@@ -195,12 +195,14 @@ class Raised:
             self._texts.add(str(error))
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and what led to it, as a traceback shows them."""
-    while error is not None:
-        yield error
-        hidden = error.__suppress_context__
-        error = error.__cause__ or (None if hidden else error.__context__)
+def chain(error: BaseException) -> list[BaseException]:
+    """Return an error and all that led to it, also what no traceback shows."""
+    links = [error]
+    for link in links:
+        for earlier in (link.__cause__, link.__context__):
+            if earlier is not None and earlier not in links:
+                links.append(earlier)
+    return links
 
 
 def _as_text(value: object) -> str:

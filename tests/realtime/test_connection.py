@@ -33,7 +33,7 @@ from custom_components.azure_realtime_audio.realtime import (
 )
 from custom_components.azure_realtime_audio.realtime.connection import Connection
 from emulator import Emulator, Reply
-from tests.leaks import find_leak
+from tests.leaks import chain, find_leak
 
 from .conftest import KEY, PREVIEW, MakeClient
 from .test_client import next_event, record, user_text
@@ -182,9 +182,19 @@ async def test_no_websocket_server(make_client: MakeClient, answer: bytes) -> No
     async with await asyncio.start_server(answer_at_once, "127.0.0.1") as server:
         port = server.sockets[0].getsockname()[1]
         client = make_client(host_name=f"ws://127.0.0.1:{port}")
-        with pytest.raises(CannotConnectError, match="No WebSocket server") as raised:
+        with pytest.raises(CannotConnectError, match="No WebSocket server"):
             await client.connect()
-    assert raised.value.__cause__ is None
+        async with aiohttp.ClientSession() as session:
+            connection = Connection(
+                session, client.endpoint, {"api-key": KEY}, WebSocketOptions()
+            )
+            with pytest.raises(CannotConnectError) as raised:
+                await connection.open()
+    assert raised.value.__context__ is None
+    assert all(
+        find_leak(f"{link!r} {vars(link)}", [KEY]) is None
+        for link in chain(raised.value)
+    )
 
 
 async def test_cut_off_refusal_is_one(

@@ -111,17 +111,19 @@ class Connection:
                 decode_text=False,
             )
         except _Refused as refused:
-            raise handshake_error(
-                refused.status, refused.headers, refused.body
-            ) from None
+            error = handshake_error(refused.status, refused.headers, refused.body)
         except aiohttp.ClientResponseError:
-            # Of this error nothing is kept: it holds the request, and that has the key.
-            raise CannotConnectError("No WebSocket server answered") from None
+            error = CannotConnectError("No WebSocket server answered")
         except (aiohttp.ClientError, TimeoutError, OSError) as err:
             raise CannotConnectError from err
+        else:
+            return
         finally:
             if self._socket is None:
                 self._http.detach()
+        # Not in the handlers above: an error keeps what was being handled as its context,
+        # and that holds the request with its key, or what the server had to say.
+        raise error.again()
 
     async def send(self, event: bytes) -> None:
         """Send one JSON text. Raises ConnectionLostError."""
