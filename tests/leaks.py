@@ -186,9 +186,7 @@ class Raised:
     def _on_raise(self, code: CodeType, _offset: int, error: BaseException) -> None:
         # Only its text: the error itself would keep alive all that its frames hold.
         if isinstance(error, (RealtimeError, HomeAssistantError)):
-            self._texts.update(
-                f"{link} {link!r} {vars(link)}" for link in chain(error)
-            )
+            self._texts.update(f"{link} {link!r} {vars(link)}" for link in chain(error))
         elif _PACKAGE in code.co_filename and not isinstance(error, StopIteration):
             # Somebody else's, on its way through our code. A StopIteration is none: it
             # is how a coroutine returns what it returns.

@@ -1,5 +1,6 @@
 """A client of each dialect, connected to the emulator over a real socket."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 from weakref import WeakSet
@@ -62,6 +63,30 @@ async def make_client(emulator: Emulator) -> AsyncIterator[MakeClient]:
         yield make
         for client in list(clients):
             await client.close()
+
+
+class Clock:
+    """The loop's clock, which can be put on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Be right, so far."""
+        self._loop = asyncio.get_running_loop()
+        self._ahead = 0.0
+        right = self._loop.time
+        monkeypatch.setattr(self._loop, "time", lambda: right() + self._ahead)
+
+    async def put_on(self, seconds: float) -> None:
+        """Let so much time pass at once, and what it brings happen."""
+        passed = self._loop.create_future()
+        self._loop.call_later(seconds, passed.set_result, None)
+        self._ahead += seconds
+        await passed
+
+
+@pytest.fixture
+async def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Have a clock in hand."""
+    return Clock(monkeypatch)
 
 
 @pytest.fixture(params=[Dialect.GA, Dialect.PREVIEW])

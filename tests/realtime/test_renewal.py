@@ -10,25 +10,30 @@ from custom_components.azure_realtime_audio.realtime import (
     CannotConnectError,
     CommandError,
     ConnectionState,
+    ModelStatus,
     RealtimeClient,
     client as client_module,
 )
 from emulator import Emulator, Reply
 
-from .conftest import MakeClient
+from .conftest import Clock, MakeClient
 from .test_client import SPEECH, next_event, record, user_text
 
 OLD = {"renew_after": 0.2}
+LOOK = 1.0  # s: so often an old session is looked at
+MINUTE = 60.0
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def look_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """See at once that nothing goes on any more."""
     monkeypatch.setattr(client_module, "_QUIET_SECONDS", 0.02)
 
 
 @pytest.fixture
-async def client(make_client: MakeClient, api_version: str | None) -> RealtimeClient:
+async def client(
+    look_often: None, make_client: MakeClient, api_version: str | None
+) -> RealtimeClient:
     """Return a client whose session is old soon, of each dialect in turn."""
     client = make_client(OLD, api_version=api_version)
     await client.connect()
@@ -74,6 +79,135 @@ async def test_commands_wait(emulator: Emulator, client: RealtimeClient) -> None
     assert [item.id for item in session.conversation] == [created, committed]
     assert bytes([*session.conversation].pop().audio) == SPEECH
     assert session.config["instructions"] == "Be brief."
+
+
+@pytest.mark.parametrize(
+    ("life", "is_announced", "renewed_after"),
+    [(30, False, 25), (60, True, 25), (20, True, 16)],
+)
+async def test_ahead_of_the_end(
+    emulator: Emulator,
+    make_client: MakeClient,
+    clock: Clock,
+    api_version: str | None,
+    life: int,
+    is_announced: bool,
+    renewed_after: int,
+) -> None:
+    """As the client is by itself, minute by minute: the service never comes to end a session."""
+    emulator.session_seconds = life * MINUTE
+    if not is_announced:
+        emulator.faults.add("no_expires_at")
+    client = make_client(api_version=api_version)
+    await client.connect()
+    inits = record(client, "init")
+    states = record(client, "connection_changed")
+    await client.create_conversation_item(user_text("hello"))
+    await clock.put_on(renewed_after * MINUTE - 10)
+    await client.create_conversation_item(user_text("still there?"))
+    await clock.put_on(LOOK)
+    assert client.state is ConnectionState.OPEN
+    await clock.put_on(10)
+    await clock.put_on(LOOK)
+    await client.create_conversation_item(user_text("of course"))
+    assert [event["state"] for event in states] == ["connecting", "open"]
+    assert said(emulator)[:3] == ["hello", "still there?", "of course"]
+    old, _ = emulator.sessions
+    await clock.put_on((life - renewed_after) * MINUTE)
+    await client.create_conversation_item(user_text("bye"))
+    assert (old.closed, old.close_code, old.sent.of("error")) == (True, 1000, [])
+    assert len(emulator.sessions) == 2
+    assert inits == []
+
+
+@pytest.fixture
+async def aged(make_client: MakeClient, clock: Clock) -> RealtimeClient:
+    """Return a client whose session is old, and would be left at the next look but one."""
+    client = make_client(
+        {"renew_after": MINUTE, "command_timeout": MINUTE},
+        session_config={"turn_detection": {"type": "server_vad"}},
+    )
+    await client.connect()
+    await client.clear_audio_buffer()  # the session is in use: its life has begun
+    await clock.put_on(MINUTE)
+    return client
+
+
+async def stays_so_long(client: RealtimeClient, clock: Clock) -> None:
+    """See that the session stays, however often it is looked at."""
+    for _ in range(4):
+        assert client.state is ConnectionState.OPEN
+        await clock.put_on(LOOK)
+
+
+async def goes_then(client: RealtimeClient, clock: Clock) -> None:
+    """See that the session is left as soon as nothing goes on."""
+    for _ in range(2):
+        await clock.put_on(LOOK)
+    assert client.state is ConnectionState.CONNECTING
+    await client.connect()
+
+
+async def test_not_while_the_person_speaks(
+    emulator: Emulator, aged: RealtimeClient, clock: Clock
+) -> None:
+    """Whom the service has not heard yet either."""
+    for number in range(1, 5):
+        assert aged.state is ConnectionState.OPEN
+        assert aged.status is ModelStatus.IDLE
+        await aged.append_pcm(bytes([number, 0]) * 960)
+        await clock.put_on(LOOK)
+    await goes_then(aged, clock)
+    await aged.commit_audio()
+    (item,) = emulator.sessions[-1].conversation
+    assert item.audio == b"".join(bytes([number, 0]) * 960 for number in range(1, 5))
+
+
+async def test_not_while_a_command_waits(
+    emulator: Emulator, aged: RealtimeClient, clock: Clock
+) -> None:
+    """It is on its way, and may be carried out."""
+    emulator.faults.add("no_ack:conversation.item.create*1")
+    creating = asyncio.create_task(aged.create_conversation_item(user_text("hello")))
+    session = emulator.sessions[0]
+    created = await session.wait_for("conversation.item.create")
+    await stays_so_long(aged, clock)
+    added = {"type": "conversation.item.added", "item": created["item"]}
+    await session.send(added)
+    await creating
+    await goes_then(aged, clock)
+    assert said(emulator) == ["hello"]
+
+
+async def test_not_while_a_reply_is_played(
+    emulator: Emulator, aged: RealtimeClient, clock: Clock
+) -> None:
+    """It may be talked over, which the old session has to be told."""
+    emulator.replies.append(Reply(text="well", pcm=10 * SPEECH))
+    await (await aged.create_response()).done()
+    await stays_so_long(aged, clock)
+    assert aged.status is ModelStatus.SPEAKING
+    await clock.put_on(10)
+    await goes_then(aged, clock)
+    assert said(emulator) == ["well"]
+
+
+async def test_not_while_a_reply_is_made(
+    emulator: Emulator, aged: RealtimeClient, clock: Clock
+) -> None:
+    """Whoever says that it has been played to its end does not know of the rest."""
+    hold = asyncio.Event()
+    emulator.replies.append(Reply(text="well", pcm=SPEECH, hold=hold))
+    response = await aged.create_response()
+    await emulator.sessions[0].sent.wait_for("response.output_audio.delta")
+    await aged.create_conversation_item(user_text("hello"))
+    aged.set_model_speak_done()
+    assert aged.status is ModelStatus.IDLE
+    await stays_so_long(aged, clock)
+    hold.set()
+    await response.done()
+    await clock.put_on(1)
+    await goes_then(aged, clock)
 
 
 async def test_not_in_the_middle(emulator: Emulator, client: RealtimeClient) -> None:
@@ -124,6 +258,7 @@ async def test_refused_on_the_way(emulator: Emulator, client: RealtimeClient) ->
 
 
 @pytest.mark.parametrize("told", [True, False])
+@pytest.mark.usefixtures("look_often")
 async def test_the_service_tells_when(
     emulator: Emulator,
     make_client: MakeClient,

@@ -714,7 +714,6 @@ class RealtimeClient:
         return (
             self.status is ModelStatus.IDLE
             and not self._responses
-            and self._creating is None
             and not self._commands.waiting
         )
 
