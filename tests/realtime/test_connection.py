@@ -32,6 +32,7 @@ from custom_components.azure_realtime_audio.realtime import (
     WebSocketOptions,
 )
 from custom_components.azure_realtime_audio.realtime.connection import Connection
+from custom_components.azure_realtime_audio.realtime.errors import FATAL_CODES
 from emulator import Emulator, Reply
 from tests.leaks import chain, find_leak
 
@@ -388,22 +389,34 @@ async def test_lost_again_at_once(emulator: Emulator, make_client: MakeClient) -
     assert len(emulator.handshakes) == 2
 
 
+FATAL = {
+    "account_deactivated": ForbiddenError,
+    "beta_api_shape_disabled": UnsupportedApiVersionError,
+    "billing_hard_limit_reached": QuotaExceededError,
+    "insufficient_quota": QuotaExceededError,
+    "invalid_api_key": InvalidAuthError,
+    "invalid_model": NotRealtimeModelError,
+    "model_not_found": DeploymentNotFoundError,
+}
+
+
+def test_every_fatal_code_is_tried() -> None:
+    """Whoever adds one says what it means."""
+    assert FATAL.keys() == FATAL_CODES
+
+
+@pytest.mark.parametrize(("code", "reason"), FATAL.items())
 async def test_error_before_a_close_is_its_reason(
-    emulator: Emulator, make_client: MakeClient
+    emulator: Emulator, make_client: MakeClient, code: str, reason: type[ConnectError]
 ) -> None:
     """An exhausted quota is not helped by a new connection, whatever the close code."""
     client = make_client()
     await client.connect()
     closed = asyncio.create_task(state(client, ConnectionState.CLOSED))
     session = emulator.sessions[0]
-    await session.send(
-        {
-            "type": "error",
-            "error": {"code": "insufficient_quota", "message": "No quota"},
-        }
-    )
+    await session.send({"type": "error", "error": {"code": code, "message": "No"}})
     await session.close(1011)
-    assert isinstance((await closed)["error"], QuotaExceededError)
+    assert isinstance((await closed)["error"], reason)
     assert len(emulator.handshakes) == 1
 
 
