@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 import gc
 import logging
+import time
 from typing import Any
 import weakref
 
@@ -31,9 +32,12 @@ from custom_components.azure_realtime_audio.realtime import (
     UnsupportedApiVersionError,
     WebSocketOptions,
 )
-from custom_components.azure_realtime_audio.realtime.connection import Connection
+from custom_components.azure_realtime_audio.realtime.connection import (
+    Connection,
+    reconnect_delays,
+)
 from custom_components.azure_realtime_audio.realtime.errors import FATAL_CODES
-from emulator import Emulator, Reply
+from emulator import Emulator, Handshake, Reply
 from tests.leaks import chain, find_leak
 
 from .conftest import KEY, PREVIEW, MakeClient
@@ -434,6 +438,52 @@ async def test_error_after_which_the_session_goes_on(
     await session.close(1012)
     await opened
     assert [item.text for item in emulator.sessions[-1].conversation] == ["hello"]
+
+
+def test_delays_double_to_a_bound() -> None:
+    """With some chance in them, so that not everybody comes back at the same time."""
+    options = WebSocketOptions(
+        max_reconnect_attempts=6, reconnect_delay=1.0, max_reconnect_delay=5.0
+    )
+    shares = [
+        delay / longest
+        for _ in range(100)
+        for delay, longest in zip(
+            reconnect_delays(options), [1, 2, 4, 5, 5, 5], strict=True
+        )
+    ]
+    assert 0.75 <= min(shares) < 0.8
+    assert 0.95 < max(shares) <= 1.0
+
+
+class Arrivals(list[Handshake]):
+    """Handshakes, and when each came."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        super().__init__()
+        self.times: list[float] = []
+
+    def append(self, handshake: Handshake) -> None:
+        """Note one."""
+        super().append(handshake)
+        self.times.append(time.monotonic())
+
+
+async def test_client_waits_as_long_as_it_is_told(
+    emulator: Emulator, make_client: MakeClient
+) -> None:
+    """Also if it would have come back before."""
+    client = make_client()
+    await client.connect()
+    emulator.handshakes = arrivals = Arrivals()
+    emulator.faults.add("http_429:400*1")
+    opened = asyncio.create_task(state(client, ConnectionState.OPEN))
+    emulator.sessions[0].abort()
+    await opened
+    refused, admitted = arrivals.times
+    assert [handshake.status for handshake in arrivals] == [429, 101]
+    assert admitted - refused >= 0.4
 
 
 async def test_tries_are_bounded(emulator: Emulator, make_client: MakeClient) -> None:
