@@ -2,6 +2,7 @@
 
 import asyncio
 from base64 import b64encode
+from contextlib import nullcontext
 from typing import Any
 
 import orjson
@@ -18,7 +19,7 @@ from custom_components.azure_realtime_audio.realtime import (
 )
 from emulator import Emulator, Reply
 
-from .conftest import MakeClient
+from .conftest import Clock, MakeClient
 from .test_client import next_event, user_text
 
 REFUSAL = "refuse:input_audio_buffer.append"
@@ -112,18 +113,27 @@ async def test_what_was_cleared_stays_so(
     assert await committed(emulator, client) == CHUNKS[1]
 
 
-async def test_too_late(
-    emulator: Emulator, client: RealtimeClient, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("away", [4.5, 5.5])
+async def test_not_for_ever(
+    emulator: Emulator, client: RealtimeClient, clock: Clock, away: float
 ) -> None:
-    """After a while nobody waits for an answer any more."""
-    monkeypatch.setattr(client_module, "KEPT_AFTER_LOSS", 0.0)
+    """After 5 s nobody waits for an answer any more."""
+    lost = asyncio.ensure_future(
+        next_event(client, "connection_changed", state=ConnectionState.CONNECTING)
+    )
     await client.append_pcm(CHUNKS[0])
-    opened = await lose(emulator, client)
-    with pytest.raises(NotConnectedError):
+    emulator.flowing.clear()  # nobody is let in, nobody is refused
+    emulator.sessions[-1].abort()
+    await lost
+    await clock.put_on(away)
+    is_late = away > 5
+    with pytest.raises(NotConnectedError) if is_late else nullcontext():
         await client.append_pcm(CHUNKS[1])
-    await opened
+    emulator.flowing.set()
+    await client.connect()
     await client.append_pcm(CHUNKS[2])
-    assert await committed(emulator, client) == CHUNKS[2]
+    heard = CHUNKS[2:3] if is_late else CHUNKS[:3]
+    assert await committed(emulator, client) == b"".join(heard)
 
 
 async def test_the_last_minute_is_kept(
