@@ -672,6 +672,33 @@ async def test_cancel(emulator: Emulator, client: RealtimeClient) -> None:
     assert client.active_response is None
 
 
+async def test_late_events_of_a_response_that_has_ended(
+    emulator: Emulator, client: RealtimeClient
+) -> None:
+    """They make no ghost of it, which nothing would end and which would block the next."""
+    response = await (await client.create_response()).done()
+    session = emulator.sessions[0]
+    late = [
+        {**event, "event_id": f"event_late_{number}"}
+        for number, event in enumerate(session.sent)
+        if response.id
+        in (event.get("response_id"), event.get("response", {}).get("id"))
+    ]
+    *parts, done = late
+    for event in parts:
+        await session.send(event)
+        await client.create_conversation_item(user_text("hello"))
+        assert client.active_response is None
+    emulator.replies.append(Reply(text="Once more"))
+    again = await (await client.create_response()).done()
+    await session.send(done)
+    await client.create_conversation_item(user_text("hello"))
+    assert client.active_response is None
+    assert again.transcript == "Once more"
+    assert response.transcript != again.transcript
+    await (await client.create_response()).done()
+
+
 async def test_cancel_that_comes_too_late(
     emulator: Emulator, client: RealtimeClient
 ) -> None:
