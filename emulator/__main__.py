@@ -5,7 +5,7 @@ import asyncio
 import signal
 import sys
 
-from .faults import FAULTS, MANNERS, STAGES, Faults
+from .faults import FAULTS, MANNERS, ORDERS, STAGES, Faults
 from .server import Emulator
 
 
@@ -20,7 +20,8 @@ def _arguments() -> argparse.Namespace:
         description="An Azure OpenAI Realtime server for tests and demos, with offline ears and voice.",
         epilog=_table("faults", FAULTS)
         + _table("stages", STAGES)
-        + _table("manners", MANNERS),
+        + _table("manners", MANNERS)
+        + _table("orders", ORDERS),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--host", default="127.0.0.1")

@@ -48,7 +48,7 @@ FAULTS = {
     "huge_event": "an event of 20 MiB goes before every response.created",
     "flood": "events go before every response.created as fast as they can (argument: 2000)",
     "doubled_events": "every event except audio deltas comes twice",
-    "reordered_events": "audio and transcript .done, and item and output_item .done, change places",
+    "reordered_events": "events change places (argument: which, as below, default ends)",
     "schema_2024": "text.done has `value`, item.truncated has `index`",
     # Responses.
     "response_failed": "responses end failed with server_error, code null",
@@ -88,6 +88,15 @@ MANNERS = {
     "reset": "a TCP reset",
     "silence": "the connection stays open, and nothing comes any more",
     "CODE": "an error with this code, e.g. server_error, then close 1011",
+}
+
+# The argument of `reordered_events`.
+ORDERS = {
+    "ends": "transcript .done before audio .done, output_item.done before item .done",
+    "created": "response.created after the first output_item.added",
+    "done": "response.done before the .done of every part of it",
+    "committed": "input_audio_buffer.committed after the item that it tells of",
+    "transcript": "the transcript of what the user said before the item",
 }
 
 _HUGE = 20 * 1024 * 1024
@@ -147,18 +156,40 @@ class Faults:
             self._times[(name, argument)] = times - 1
 
 
+_ITEM_ADDED = ("conversation.item.added", "conversation.item.created")
+_PARTS_DONE = (
+    "audio.done",
+    "audio_transcript.done",
+    "text.done",
+    "arguments.done",
+    "content_part.done",
+    "output_item.done",
+)
+
+
 class Wire:
     """Disturbs the events of one session on their way out, where a fault says so."""
 
-    _CHANGE_PLACES = (
-        ("audio.done", "audio_transcript.done"),
-        ("conversation.item.done", "response.output_item.done"),
-    )
+    # What comes late, by the ends of types, and after what.
+    _LATE: dict[
+        str, tuple[tuple[str | tuple[str, ...], str | tuple[str, ...]], ...]
+    ] = {
+        "ends": (
+            ("audio.done", "audio_transcript.done"),
+            ("conversation.item.done", "response.output_item.done"),
+        ),
+        "created": (("response.created", "response.output_item.added"),),
+        "done": ((_PARTS_DONE, "response.done"),),
+        "committed": (("input_audio_buffer.committed", _ITEM_ADDED),),
+        "transcript": (
+            ((*_ITEM_ADDED, "conversation.item.done"), "transcription.completed"),
+        ),
+    }
 
     def __init__(self, faults: Faults) -> None:
         """Start undisturbed."""
         self._faults = faults
-        self._held: tuple[str, Event] | None = None
+        self._held: list[tuple[str | tuple[str, ...], Event]] = []
 
     def frames(self, event: Event) -> list[Event | str | bytes]:
         """Return what to send for an event: events, and frames that are not events."""
@@ -215,22 +246,28 @@ class Wire:
         return event
 
     def _reordered(self, event: Event) -> list[Event]:
-        if self._held and event["type"].endswith(self._held[0]):
-            held, self._held = self._held[1], None
-            return [event, held]
-        for first, second in self._CHANGE_PLACES:
-            ends_output = event["type"].endswith(first) and _is_output(event)
-            if ends_output and self._is_on("reordered_events"):
-                self._held = (second, event)
-                return []
-        return [event]
+        if (order := self._faults.take("reordered_events")) is not None:
+            for late, after in self._LATE[order or "ends"]:
+                if event["type"].endswith(late) and _comes_with(event, order):
+                    self._held.append((after, event))
+                    return []
+        waiting, self._held = self._held, []
+        released = []
+        for after, held in waiting:
+            if event["type"].endswith(after):
+                released.append(held)
+            else:
+                self._held.append((after, held))
+        return [event, *released]
 
 
-def _is_output(event: Event) -> bool:
-    """Say whether an item is the model's: only then its output_item.done follows."""
+def _comes_with(event: Event, order: str) -> bool:
+    """Say whether what a late event of an item waits for is sure to come."""
     item = event.get("item")
     if item is None:
         return True
+    if order == "transcript":
+        return any(part["type"] == "input_audio" for part in item.get("content", ()))
     generated: bool = item.get("role") == "assistant" or item["type"] == "function_call"
     return generated and item["status"] != "in_progress"
 

@@ -235,6 +235,76 @@ async def test_reordered_events(
         )
 
 
+@pytest.mark.parametrize("path", [GA, PREVIEW])
+@pytest.mark.parametrize(
+    ("order", "first", "late"),
+    [
+        ("created", "response.output_item.added", ["response.created"]),
+        (
+            "done",
+            "response.done",
+            [
+                "response.audio.done",
+                "response.output_audio.done",
+                "response.audio_transcript.done",
+                "response.output_audio_transcript.done",
+                "response.content_part.done",
+                "response.function_call_arguments.done",
+                "response.output_item.done",
+            ],
+        ),
+        (
+            "committed",
+            "conversation.item.added",
+            ["input_audio_buffer.committed"],
+        ),
+        (
+            "transcript",
+            "conversation.item.input_audio_transcription.completed",
+            ["conversation.item.added", "conversation.item.done"],
+        ),
+    ],
+)
+async def test_orders(
+    emulator: Emulator,
+    connect: Connect,
+    path: str,
+    order: str,
+    first: str,
+    late: list[str],
+) -> None:
+    """What belongs together comes in another order, and all of it comes."""
+    session: dict[str, Any] = {
+        "type": "realtime",
+        "audio": {"input": {"transcription": {"model": "whisper"}}},
+    }
+    if path == PREVIEW:
+        session = {"input_audio_transcription": {"model": "whisper"}}
+        added = "conversation.item.created"
+        late = [added if each == "conversation.item.added" else each for each in late]
+        first = added if first == "conversation.item.added" else first
+    turns = []
+    for fault in (None, f"reordered_events:{order}"):
+        client = await connect(path)
+        await client.send("session.update", session=session)
+        await client.until("session.updated")
+        if fault:
+            emulator.faults.add(fault)
+        emulator.hears.append("hello")
+        emulator.replies.append(Reply(text="Well", tool_calls=[("turn_on", {})]))
+        await client.say(tone(300))
+        await client.send("input_audio_buffer.commit")
+        await client.saw("conversation.item.input_audio_transcription.completed")
+        await client.send("response.create")
+        await client.until("rate_limits.updated")
+        turns.append([event["type"] for event in client.seen])
+    normal, odd = turns
+    assert sorted(odd) == sorted(normal)
+    for kind in set(late) & set(normal):
+        assert normal.index(kind) < normal.index(first)
+        assert odd.index(kind) > odd.index(first)
+
+
 async def test_schema_2024(emulator: Emulator, connect: Connect) -> None:
     """The first schema had other keys in two events."""
     emulator.faults.add("schema_2024")

@@ -22,6 +22,7 @@ from custom_components.azure_realtime_audio.realtime import (
 )
 from custom_components.azure_realtime_audio.realtime.audio import ulaw_decode
 from emulator import Emulator, Reply
+from emulator.faults import ORDERS
 
 from .conftest import KEY, MakeClient
 
@@ -779,7 +780,7 @@ async def test_status_can_be_set(client: RealtimeClient) -> None:
         "unknown_keys",
         "truncated_json",
         "binary_frame",
-        "reordered_events",
+        *(f"reordered_events:{order}" for order in ORDERS),
         "schema_2024",
         "string_status_details",
         "no_usage",

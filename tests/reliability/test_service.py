@@ -11,6 +11,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.azure_realtime_audio.const import CONF_API_VERSION
 from emulator import Emulator, Reply
+from emulator.faults import ORDERS
 from tests.satellite import SPEECH, Satellite, microphone, new_conversation, said_at
 from tests.talk import gone, hurry
 
@@ -311,7 +312,7 @@ async def test_no_handshake(emulator: Emulator, satellite: Satellite) -> None:
 # What differs between the dialects, and what does not.
 IN_A_DIALECT = (
     "doubled_events",
-    "reordered_events",
+    *(f"reordered_events:{order}" for order in ORDERS),
     "wrong_dialect",
     "no_session_created",
     "schema_2024",
