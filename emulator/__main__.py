@@ -5,7 +5,7 @@ import asyncio
 import signal
 import sys
 
-from .faults import FAULTS, MANNERS, ORDERS, STAGES, Faults
+from .faults import FAULTS, MANNERS, ORDERS, SIZES, STAGES, Faults
 from .server import Emulator
 
 
@@ -21,7 +21,8 @@ def _arguments() -> argparse.Namespace:
         epilog=_table("faults", FAULTS)
         + _table("stages", STAGES)
         + _table("manners", MANNERS)
-        + _table("orders", ORDERS),
+        + _table("orders", ORDERS)
+        + _table("sizes", SIZES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--host", default="127.0.0.1")

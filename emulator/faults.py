@@ -45,7 +45,7 @@ FAULTS = {
     "unknown_keys": "every event, session, item and response has a key nobody knows",
     "truncated_json": "half a JSON frame goes before every response.created",
     "binary_frame": "a binary frame goes before every response.created",
-    "huge_event": "an event of 20 MiB goes before every response.created",
+    "huge_event": "20 MiB go with every response.created (argument: what, as below)",
     "flood": "events go before every response.created as fast as they can (argument: 2000)",
     "doubled_events": "every event except audio deltas comes twice",
     "reordered_events": "events change places (argument: which, as below, default ends)",
@@ -97,6 +97,14 @@ ORDERS = {
     "done": "response.done before the .done of every part of it",
     "committed": "input_audio_buffer.committed after the item that it tells of",
     "transcript": "the transcript of what the user said before the item",
+}
+
+# The argument of `huge_event`.
+SIZES = {
+    "unknown": "an event of an unknown type, before it; so without argument",
+    "item": "an item of the conversation, before it",
+    "transcript": "a delta of the transcript, after it",
+    "audio": "a delta of the audio, after it",
 }
 
 _HUGE = 20 * 1024 * 1024
@@ -197,6 +205,8 @@ class Wire:
         if event["type"] == "response.created":
             frames += self._noise()
         frames += self._reordered(self._bent(event))
+        if event["type"] == "response.created":
+            frames += self._huge_deltas(event["response"]["id"])
         if not event["type"].endswith("audio.delta") and self._is_on("doubled_events"):
             frames += frames[-1:]
         return frames
@@ -218,14 +228,42 @@ class Wire:
             noise.append('{"type": "response.created", "respo')
         if self._is_on("binary_frame"):
             noise.append(b"\x00\x01\x02")
-        if self._is_on("huge_event"):
+        if self._huge("unknown") or self._huge(""):
             noise.append({"type": "response.novel.added", "novel": "x" * _HUGE})
+        if self._huge("item"):
+            content = [{"type": "input_text", "text": "x" * _HUGE}]
+            item = {"id": "item_novel", "type": "message", "role": "system"}
+            noise.append(
+                {
+                    "type": "conversation.item.added",
+                    "item": {**item, "content": content},
+                }
+            )
         if (count := self._faults.take("flood")) is not None:
             noise += [
                 {"type": "response.drop.added", "drop": number}
                 for number in range(int(count or 2000))
             ]
         return noise
+
+    def _huge(self, what: str) -> bool:
+        return self._faults.hits("huge_event", what) is not None
+
+    def _huge_deltas(self, response_id: str) -> list[Event | str | bytes]:
+        place = {
+            "response_id": response_id,
+            "item_id": "item_novel",
+            "content_index": 0,
+        }
+        return [
+            {
+                "type": f"response.output_audio{kind}.delta",
+                **place,
+                "delta": what[0] * _HUGE,
+            }
+            for what, kind in (("transcript", "_transcript"), ("Audio", ""))
+            if self._huge(what.lower())
+        ]
 
     def _bent(self, event: Event) -> Event:
         if event["type"] == "error" and self._is_on("null_error_codes"):

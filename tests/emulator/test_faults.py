@@ -1,6 +1,7 @@
 """Every fault does what the table says."""
 
 import asyncio
+import json
 import re
 from typing import Any
 
@@ -190,6 +191,31 @@ async def test_huge_event(emulator: Emulator, connect: Connect) -> None:
     client = await connect()
     await client.send("response.create")
     assert len((await client.until("response.novel.added"))["novel"]) == 20 * 2**20
+    await client.until("response.done")
+
+
+@pytest.mark.parametrize(
+    ("what", "event_type"),
+    [
+        ("unknown", "response.novel.added"),
+        ("item", "conversation.item.added"),
+        ("transcript", "response.output_audio_transcript.delta"),
+        ("audio", "response.output_audio.delta"),
+    ],
+)
+async def test_huge_things(
+    emulator: Emulator, connect: Connect, what: str, event_type: str
+) -> None:
+    """Something known can have that size too."""
+    emulator.faults.add(f"huge_event:{what}*1")
+    client = await connect()
+    await client.send("response.create")
+    event = await client.until(event_type)
+    assert len(json.dumps(event)) > 20 * 2**20
+    assert event.get("response_id") == next(
+        (e["response"]["id"] for e in client.seen if e["type"] == "response.created"),
+        None,
+    )
     await client.until("response.done")
 
 

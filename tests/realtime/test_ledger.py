@@ -329,6 +329,20 @@ def test_oldest_go_first() -> None:
     assert [item["content"] for item in ledger.items()] == [[image, image]]
 
 
+def test_what_no_event_can_have() -> None:
+    """An item that is too big to be told again does not make the others go."""
+    ledger = Ledger()
+    ledger.feed(added(1))
+    huge = user_text("x" * 20 * 2**20)
+    for event_type in ("added", "done"):
+        event = added(2, **huge)
+        ledger.feed({**event, "type": f"conversation.item.{event_type}"})
+    ledger.feed({"type": "conversation.item.truncated", "item_id": "item_2"})
+    ledger.sent({"id": "item_2", **huge}, None)
+    ledger.feed(added(3))
+    assert ledger.item_ids == ["item_1", "item_3"]
+
+
 def test_ids_that_the_service_gave() -> None:
     """A client may not choose an id that long."""
     ledger = Ledger()

@@ -188,3 +188,17 @@ async def test_a_service_that_does_not_stop(
     assert 5_000 < size < 10_000
     response.finish({"id": "resp_1", "status": "completed", "output": []})
     assert len([delta async for delta in response]) == len(response.deltas)
+
+
+async def test_huge_pieces(response: Response) -> None:
+    """Of pieces of 20 MiB so many are taken as there is room for; then it ends like any other."""
+    mebibyte = 2**20
+    for _ in range(3):
+        response.feed(transcript_delta("x" * 20 * mebibyte))
+    for _ in range(3):
+        response.feed(audio_delta(bytes(10 * mebibyte)))
+    response.feed(transcript_delta("the end"))
+    assert len(response.transcript) == 20 * mebibyte
+    assert response.audio == b""
+    response.finish({"status": "completed"})
+    assert (await response.done()).status == "completed"

@@ -323,6 +323,7 @@ IN_ANY = (
     "truncated_json",
     "binary_frame",
     "huge_event",
+    "huge_event:item",
     "flood",
     "null_error_codes",
     "string_status_details",
@@ -374,6 +375,29 @@ async def test_strange_events(
                 "assistant",
             ]
             await assert_remembers(emulator, conversation, RING)
+
+
+@pytest.mark.parametrize(
+    ("what", "characters", "seconds"),
+    [("transcript", 20 * 2**20 + 1, 0), ("audio", 0, 15 * 2**20 / 48_000)],
+)
+async def test_huge_deltas(
+    emulator: Emulator,
+    satellite: Satellite,
+    what: str,
+    characters: int,
+    seconds: float,
+) -> None:
+    """What is no reply of a model's, but may be one, is passed on; the turn ends."""
+    emulator.faults.add(f"huge_event:{what}", times=1)
+    emulator.hears.append(NAME)
+    run = await satellite.run()
+    assert run.error is None
+    answer = f"You said: {NAME}"
+    assert run.answer.endswith(answer)
+    assert len(run.answer) == characters + len(answer)
+    assert run.wav.seconds == pytest.approx(seconds + 0.04 * len(answer), abs=0.1)
+    await assert_remembers(emulator, satellite)
 
 
 async def test_faster_than_anybody_listens(

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from .audio import SAMPLE_RATE
+from .audio import MAX_BASE64_LENGTH, SAMPLE_RATE
 from .emitter import Event
 from .response import Response
 
@@ -138,8 +138,8 @@ class Ledger:
         item, like that of an item of which the service does not tell the place.
         """
         self._add(item, previous_item_id)
-        held = self._find(item["id"])
-        assert held is not None
+        if (held := self._find(item["id"])) is None:
+            return
         held.describe(item)
         if previous_item_id == "root":
             self._held.remove(held)
@@ -228,6 +228,8 @@ class Ledger:
             return
         held = _Held({})
         held.describe(item)
+        if held.size > MAX_BASE64_LENGTH:
+            return  # no event is that big: it cannot be told again, but the rest can
         previous = self._find(previous_item_id) if previous_item_id else None
         position = self._held.index(previous) + 1 if previous else len(self._held)
         self._held.insert(position, held)
