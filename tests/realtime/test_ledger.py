@@ -39,7 +39,7 @@ WRITTEN_DOWN = {
 @settings(
     max_examples=12,
     deadline=None,
-    derandomize=True,  # benchmarks.ledger goes where no suite has gone
+    derandomize=True,  # script/fuzz --conversation goes where no suite has gone
     # The fixtures have no state but the emulator's, of which each example takes a new session.
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
