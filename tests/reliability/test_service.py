@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
+import re
 
 from homeassistant.components.assist_pipeline import PipelineEventType
 from homeassistant.config_entries import SOURCE_REAUTH
@@ -10,7 +12,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.azure_realtime_audio.const import CONF_API_VERSION
-from emulator import Emulator, Reply
+from emulator import FAULTS, Emulator, Reply
 from emulator.faults import ORDERS
 from tests.satellite import SPEECH, Satellite, microphone, new_conversation, said_at
 from tests.talk import gone, hurry
@@ -18,6 +20,13 @@ from tests.talk import gone, hurry
 from .conftest import NAME, RING, RUNG, Bell, assert_remembers, told
 
 MODULE = "custom_components.azure_realtime_audio"
+ROWS = Path(__file__).parents[2] / "docs/reliability.md"
+
+
+def test_every_fault_has_its_row() -> None:
+    """The tables name each thing that the emulator can do, so that none is forgotten."""
+    rows = ROWS.read_text()
+    assert [fault for fault in FAULTS if not re.search(rf"`{fault}[`:]", rows)] == []
 
 
 # --- It refuses
@@ -30,6 +39,13 @@ MODULE = "custom_components.azure_realtime_audio"
         ("http_403", "The Azure resource does not allow this connection."),
         ("http_404_deployment", "The Azure resource has no such deployment."),
         ("http_404_resource", "The Azure resource has no such deployment."),
+        ("http_400", "The deployed model cannot do Realtime"),
+        ("http_400_spelled", "The deployed model cannot do Realtime"),
+        ("http_400_api_version", "The Azure service does not offer this API version"),
+        ("openai_invalid_api_key", "The Azure service does not accept the key."),
+        ("openai_invalid_model", "The deployed model cannot do Realtime"),
+        ("openai_missing_model", "The Azure resource has no such deployment."),
+        ("openai_beta_disabled", "The Azure service does not offer this API version"),
         ("openai_insufficient_quota", "The Azure account has no quota left."),
         ("http_429:10", None),
         ("http_500", None),
@@ -56,7 +72,7 @@ async def test_refused_on_reconnect(
         assert run.answer.startswith(begins)
         flows = hass.config_entries.flow.async_progress()
         reauth = [f for f in flows if f["context"]["source"] == SOURCE_REAUTH]
-        assert bool(reauth) is (fault == "http_401")
+        assert bool(reauth) is (fault in ("http_401", "openai_invalid_api_key"))
     else:
         assert run.answer == f"You said: {NAME}"
         status = int(fault[5:8])
@@ -270,6 +286,55 @@ async def test_cancel_is_ignored(emulator: Emulator, satellite: Satellite) -> No
     assert run.error is None
     assert run.answer == f"You said: {NAME}"
     await first.end()
+
+
+async def test_cancel_takes_its_time(emulator: Emulator, satellite: Satellite) -> None:
+    """A reply that ends late makes the next one late, in the same session."""
+    emulator.faults.add("late_cancel:0.3", times=1)
+    emulator.hears.append(NAME)
+    emulator.replies.append(
+        Reply(text="Once upon", pcm=said_at(500, 20), hold=asyncio.Event())
+    )
+    first = satellite.start()
+    await first.until_played()
+    session = emulator.sessions[-1]
+    emulator.replies.clear()
+    emulator.hears.append("what is my name")
+    run = await satellite.run()
+    assert run.answer == "Your name is Ada."
+    lines = [line for line in told(emulator) if line.startswith("user")]
+    assert lines == [f"user: {NAME}", "user: what is my name"]
+    assert len(session.sent.of("response.done")) == 2
+    await first.end()
+
+
+@pytest.mark.parametrize(
+    ("fault", "sessions"), [("no_pong*1", 2), ("slow_pong:0.1", 1)]
+)
+async def test_pings(
+    monkeypatch: pytest.MonkeyPatch,
+    emulator: Emulator,
+    satellite: Satellite,
+    bell: Bell,
+    fault: str,
+    sessions: int,
+) -> None:
+    """Who answers no ping any more is left for another session, but not who is only slow."""
+    hurry(monkeypatch, command_timeout=5.0, heartbeat=0.4)
+    begun = len(emulator.sessions)
+    emulator.faults.add(fault)
+    emulator.hears.append(RING)
+
+    async def three_pings() -> None:
+        await asyncio.sleep(1.3)
+
+    bell.meanwhile = three_pings
+    run = await satellite.run()
+    assert run.error is None
+    assert run.answer == RUNG
+    assert bell.rung == 1
+    assert len(emulator.sessions) == begun + sessions
+    await assert_remembers(emulator, satellite, RING)
 
 
 @pytest.mark.usefixtures("impatient")
