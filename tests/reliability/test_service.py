@@ -320,15 +320,15 @@ async def test_pings(
     sessions: int,
 ) -> None:
     """Who answers no ping any more is left for another session, but not who is only slow."""
-    hurry(monkeypatch, command_timeout=5.0, heartbeat=0.4)
+    hurry(monkeypatch, command_timeout=5.0, heartbeat=0.8)
     begun = len(emulator.sessions)
     emulator.faults.add(fault)
     emulator.hears.append(RING)
 
-    async def three_pings() -> None:
-        await asyncio.sleep(1.3)
+    async def two_pings() -> None:
+        await asyncio.sleep(2.0)
 
-    bell.meanwhile = three_pings
+    bell.meanwhile = two_pings
     run = await satellite.run()
     assert run.error is None
     assert run.answer == RUNG
