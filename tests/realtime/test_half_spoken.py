@@ -140,7 +140,7 @@ async def test_the_last_minute_is_kept(
     emulator: Emulator, client: RealtimeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever never commits costs bounded memory."""
-    monkeypatch.setattr(client_module, "MAX_SOUND", 2 * 6_400)
+    monkeypatch.setattr(client_module, "_MAX_HALF_SPOKEN", 2 * 6_400)
     for chunk in CHUNKS:
         await client.append_pcm(chunk)
     await (await lose(emulator, client))

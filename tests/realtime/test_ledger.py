@@ -106,7 +106,7 @@ async def test_what_nobody_wrote_down_is_said_again(
     emulator: Emulator, client: RealtimeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a person said is told as sound, as far as that is kept: the newest of it."""
-    monkeypatch.setattr(ledger_module, "MAX_SOUND", 3 * 12_900)
+    monkeypatch.setattr(ledger_module, "MAX_SOUND", 3 * 9_700)
     emulator.faults.add("no_transcription")
     sounds = [bytes([number, 0]) * 4_800 for number in range(1, 6)]  # 200 ms each
     for sound in sounds:

@@ -90,6 +90,9 @@ _APPEND_PREFIX = (
 )
 _APPEND_SUFFIX = b'"}'
 
+# How much of a sentence is kept while it is spoken, in characters of base64.
+_MAX_HALF_SPOKEN = MAX_SOUND * 4 // 3
+
 _NORMAL_CLOSURE = 1000
 
 # What reading an event can raise that has not the shape it should have.
@@ -953,7 +956,7 @@ class RealtimeClient:
             raise NotConnectedError
         self._half_spoken.append(audio)
         self._half_spoken_size += len(audio)
-        while self._half_spoken_size > MAX_SOUND and self._half_spoken:
+        while self._half_spoken_size > _MAX_HALF_SPOKEN and self._half_spoken:
             self._half_spoken_size -= len(self._half_spoken.popleft())
         if self._buffer_is_fresh:
             self._begin_to_listen()
@@ -1109,8 +1112,9 @@ class RealtimeClient:
 
     def _on_committed(self, event: Event) -> None:
         if item_id := event.get("item_id"):
-            sound = tuple(self._half_spoken)
-            self._ledger.committed(item_id, event.get("previous_item_id"), sound)
+            self._ledger.committed(
+                item_id, event.get("previous_item_id"), self._half_spoken
+            )
         self._forget_half_spoken()
         self._status.thinking()
 

@@ -1,7 +1,7 @@
 """What the service's conversation holds, in writing, so that it can be told again."""
 
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,8 @@ MAX_ITEMS = 500
 MAX_CHARACTERS = 4 * 1024 * 1024
 
 # What a person said is kept as sound until it is written down, the last minute of PCM16. In
-# characters of base64.
-MAX_SOUND = 60 * 2 * SAMPLE_RATE * 4 // 3
+# bytes.
+MAX_SOUND = 60 * 2 * SAMPLE_RATE
 
 # The service refuses longer item ids from clients.
 _MAX_ID_LENGTH = 32
@@ -108,8 +108,9 @@ class Ledger:
     def __init__(self) -> None:
         """Begin with an empty conversation."""
         self._held: list[_Held] = []
-        # Pieces of base64 by item id, the oldest first.
-        self._sounds: dict[str, Sequence[bytes]] = {}
+        # By item id, the oldest first. Each in one piece: thousands would leave holes in the
+        # memory of the process, which it does not get rid of.
+        self._sounds: dict[str, bytes] = {}
 
     @property
     def item_ids(self) -> list[str]:
@@ -146,22 +147,19 @@ class Ledger:
             self._held.insert(0, held)
 
     def committed(
-        self, item_id: str, previous_item_id: str | None, pieces: Sequence[bytes]
+        self, item_id: str, previous_item_id: str | None, pieces: Iterable[bytes]
     ) -> None:
         """Note what a person said: it is an item now, if more is told of it or not.
 
-        Its sound, in pieces of base64, is kept until it is written down.
+        Its sound, which comes in pieces of base64, is kept until it is written down.
         """
         part = {"type": "input_audio", "transcript": None}
         item = {"id": item_id, "type": "message", "role": "user", "content": [part]}
         self._add(item, previous_item_id)
-        self._sounds[item_id] = pieces
-        sizes = {id_: sum(map(len, sound)) for id_, sound in self._sounds.items()}
-        size = sum(sizes.values())
+        self._sounds[item_id] = b"".join(map(a2b_base64, pieces))
+        size = sum(map(len, self._sounds.values()))
         while size > MAX_SOUND:
-            oldest = next(iter(self._sounds))
-            del self._sounds[oldest]
-            size -= sizes[oldest]
+            size -= len(self._sounds.pop(next(iter(self._sounds))))
 
     def hear(self, response: Response) -> None:
         """Take over what a response has said so far."""
@@ -216,9 +214,8 @@ class Ledger:
 
     def _sound(self, item_id: str) -> str | None:
         """Return the base64 of what a person said, if it is kept."""
-        if (pieces := self._sounds.get(item_id)) is None:
-            return None
-        return b2a_base64(b"".join(map(a2b_base64, pieces)), newline=False).decode()
+        sound = self._sounds.get(item_id)
+        return b2a_base64(sound, newline=False).decode() if sound else None
 
     def _find(self, item_id: str) -> _Held | None:
         return next((held for held in self._held if held.item["id"] == item_id), None)
