@@ -920,19 +920,21 @@ async def test_refused(emulator: Emulator, satellite: Satellite, fault: str) -> 
     await assert_works(satellite)
 
 
+@pytest.mark.parametrize("fault", ["http_503", "ends_at:created/1011"])
 async def test_refused_turns_are_gone(
     monkeypatch: pytest.MonkeyPatch,
     hass: HomeAssistant,
     emulator: Emulator,
     satellite: Satellite,
     caplog: pytest.LogCaptureFixture,
+    fault: str,
 ) -> None:
     """What is remembered is why the service was away, not who found out."""
     # A log record of pytest's keeps the error, and that its frames.
     caplog.set_level(logging.CRITICAL, "custom_components")
     monkeypatch.setattr(f"{MODULE}.availability.TRY_DELAY", 60.0)
     before = alive()
-    emulator.faults.add("http_503")
+    emulator.faults.add(fault)
     for _ in range(3):  # the third is told what the second was
         assert (await satellite.run()).error == "stt-stream-failed"
     await forget_cancelled_timers(hass)

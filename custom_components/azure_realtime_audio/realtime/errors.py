@@ -40,12 +40,13 @@ class RealtimeError(Exception):
     def again(self) -> Self:
         """Return an equal error that nobody has raised yet.
 
-        A traceback refers to frames, and those to whatever keeps the error: what is kept, or
-        raised for several, is raised in this form, or the collector would have to find it.
+        A traceback, its own or that of its cause, refers to frames, and those to whatever
+        keeps the error: what is kept, or raised for several, is raised in this form, or the
+        collector would have to find it.
         """
         error = type(self).__new__(type(self), *self.args)
         error.__dict__.update(self.__dict__)
-        error.__cause__ = self.__cause__
+        error.__cause__ = self.__cause__ and self.__cause__.with_traceback(None)
         return error
 
 
