@@ -30,6 +30,13 @@ MAX_AUDIO_SECONDS = 600
 AUDIO_FORMATS = ("pcm16", "g711_ulaw", "g711_alaw")
 _G711_DECODERS = {"g711_ulaw": ulaw_decode, "g711_alaw": alaw_decode}
 _G711_RATE = 8000
+# Formats whose audio is all in the file itself: a playlist is none of them.
+_FILE_FORMATS = (
+    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,eac3,flac,flv,matroska,mov,mp3,mpeg,mpegts,ogg,"
+    "tta,w64,wav,wv"
+)
+# What a URL plays may be HLS, as that of a camera is.
+_URL_FORMATS = f"{_FILE_FORMATS},hls,webvtt"
 # The service recommends about 100 ms of audio per event.
 _CHUNK_BYTES = BYTES_PER_SECOND // 10
 
@@ -152,13 +159,17 @@ async def _async_convert(
     hass: HomeAssistant, media_input: MediaInput
 ) -> AsyncGenerator[bytes]:
     """Yield the audio as PCM16 mono at 24 kHz, 100 ms at a time."""
-    # A playlist must not lead from a file to the network, nor from the network to a file.
-    protocols = "file" if media_input.url.startswith("file:") else "http,https,tcp,tls"
+    # A playlist must not lead from a file anywhere, nor from the network to a file.
+    if media_input.url.startswith("file:"):
+        protocols, formats = "file", _FILE_FORMATS
+    else:
+        protocols, formats = "http,https,tcp,tls", _URL_FORMATS
     try:
         process = await asyncio.create_subprocess_exec(
             get_ffmpeg_manager(hass).binary,
             *("-nostdin", "-loglevel", "quiet"),
-            *("-protocol_whitelist", f"pipe,{protocols}", "-i", media_input.url),
+            *("-protocol_whitelist", f"pipe,{protocols}"),
+            *("-format_whitelist", formats, "-i", media_input.url),
             *("-map", "0:a:0", "-f", "s16le", "-ac", "1", "-ar", str(SAMPLE_RATE)),
             "pipe:1",
             stdin=asyncio.subprocess.DEVNULL,
