@@ -3,17 +3,28 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 import time
+from typing import Any
 
 from homeassistant.components.assist_pipeline import PipelineEventType
+from homeassistant.components.conversation import (
+    AssistantContent,
+    ConversationResult,
+    UserContent,
+)
+from homeassistant.components.conversation.chat_log import (
+    DATA_CHAT_LOGS,
+    async_subscribe_chat_logs,
+)
+from homeassistant.components.conversation.const import ChatLogEventType
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from emulator import Emulator, Reply, Session
 from tests.satellite import SPEECH, Run, Satellite, said_at, waiting_microphone
-from tests.talk import gone, hurry
+from tests.talk import gone, hurry, say, speech
 
 from .conftest import NAME, RING, RUNG, Bell, assert_remembers, told
 
@@ -245,6 +256,95 @@ async def test_second_run_while_the_tool_runs(
         "assistant",
         "user",
         "assistant",
+    ]
+
+
+async def started(
+    hass: HomeAssistant, text: str, conversation_id: str, **kwargs: str
+) -> asyncio.Task[ConversationResult]:
+    """Type something, and return when core has copied the chat log for that run."""
+    copied = asyncio.Event()
+
+    @callback
+    def note(_: str, event: ChatLogEventType, data: dict[str, Any]) -> None:
+        is_added = event is ChatLogEventType.CONTENT_ADDED
+        if is_added and data["content"]["content"] == text:
+            copied.set()
+
+    unsubscribe = async_subscribe_chat_logs(hass, note)
+    try:
+        run = asyncio.create_task(say(hass, text, conversation_id, **kwargs))
+        await copied.wait()
+    finally:
+        unsubscribe()
+    return run
+
+
+def logged(hass: HomeAssistant, conversation_id: str) -> list[str]:
+    """Return core's chat log as lines: who, and what."""
+    return [
+        f"{content.role}: {content.content or 'call'}"
+        if isinstance(content, (UserContent, AssistantContent))
+        else content.role
+        for content in hass.data[DATA_CHAT_LOGS][conversation_id].content
+    ]
+
+
+async def test_two_typed_runs_at_once(
+    hass: HomeAssistant, emulator: Emulator, bell: Bell, entry: MockConfigEntry
+) -> None:
+    """The second waits, and core and the service know of both; the tool has run once."""
+    conversation_id = (await say(hass, NAME)).conversation_id
+    began, go_on = asyncio.Event(), asyncio.Event()
+
+    async def hang() -> None:
+        began.set()
+        await go_on.wait()
+
+    bell.meanwhile = hang
+    first = await started(hass, RING, conversation_id)
+    await began.wait()
+    second = await started(hass, "what is my name", conversation_id)
+    go_on.set()
+    assert speech(await first) == RUNG
+    assert speech(await second) == "Your name is Ada."
+    assert bell.rung == 1
+    both = [
+        f"user: {NAME}",
+        f"assistant: You said: {NAME}",
+        f"user: {RING}",
+        "assistant: call",
+        "tool_result",
+        f"assistant: {RUNG}",
+        "user: what is my name",
+        "assistant: Your name is Ada.",
+    ]
+    assert logged(hass, conversation_id) == ["system", *both]
+    items = ["function_call", "function_call_output"]
+    assert told(emulator) == [*both[:3], *items, *both[5:]]
+
+
+async def test_second_typed_run_while_the_first_fails(
+    hass: HomeAssistant, emulator: Emulator, entry: MockConfigEntry
+) -> None:
+    """What is said instead of an answer comes before the next one, too.
+
+    In a language of which no sentence has been needed so far, they take time to load.
+    """
+    conversation_id = (await say(hass, NAME)).conversation_id
+    go_on = asyncio.Event()
+    emulator.replies.append(Reply(text="Hm", status="failed", hold=go_on))
+    first = await started(hass, "hello", conversation_id, language="de")
+    second = await started(hass, "what is my name", conversation_id)
+    go_on.set()
+    failed = speech(await first)
+    assert speech(await second) == "Your name is Ada."
+    lines = logged(hass, conversation_id)
+    assert lines[3:4] + lines[-3:] == [
+        "user: hello",
+        f"assistant: {failed}",
+        "user: what is my name",
+        "assistant: Your name is Ada.",
     ]
 
 
