@@ -19,6 +19,7 @@ from homeassistant.components.conversation.const import ChatLogEventType
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -232,6 +233,39 @@ async def test_hung_up_while_the_tool_runs(
     assert bell.rung == 1
     assert told(emulator).count("function_call") == len(outputs := results(emulator))
     assert all("CancelledError" in output for output in outputs)
+
+
+async def test_lost_while_a_turn_is_taken_back(
+    hass: HomeAssistant,
+    emulator: Emulator,
+    satellite: Satellite,
+    bell: Bell,
+) -> None:
+    """What an automation answered is known once: not also as what was heard."""
+    trigger = {"trigger": "conversation", "command": "tell me the plan"}
+    action = {"set_conversation_response": "There is no plan."}
+    automation = {"triggers": trigger, "actions": action}
+    assert await async_setup_component(hass, "automation", {"automation": [automation]})
+    emulator.faults.add("no_ack:response.cancel", times=1)
+    emulator.hears.append("tell me the plan")
+    emulator.replies.append(Reply(text="We take the bank.", hold=asyncio.Event()))
+    run = satellite.start()
+    session = await newest(emulator)
+    await session.wait_for("response.cancel")
+    session.abort()
+    await run.end()
+    assert run.answer == "There is no plan."
+    calm(emulator, bell)
+    emulator.hears.append(NAME)
+    assert (await satellite.run()).answer == f"You said: {NAME}"
+    assert told(emulator) == [
+        "user: tell me the plan",
+        "function_call",  # so core writes down what triggered
+        "function_call_output",
+        "assistant: There is no plan.",
+        f"user: {NAME}",
+        f"assistant: You said: {NAME}",
+    ]
 
 
 async def test_second_run_while_the_tool_runs(
