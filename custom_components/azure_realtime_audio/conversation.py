@@ -263,10 +263,11 @@ class AssistantConversation(AssistantEntity, ConversationEntity):
 def _take_in_what_was_said_meanwhile(chat_log: ChatLog) -> None:
     """Put the turns before the user's words that ended while this one waited for them.
 
-    Core copied the log before, and keeps that of the last to end. A log only grows.
+    Core copied the log before, and keeps that of the last to end. A log only grows. Since
+    2026.11 there is but one, and one turn at a time.
     """
     stored = chat_log.hass.data.get(DATA_CHAT_LOGS, {}).get(chat_log.conversation_id)
-    if stored is not None:
+    if stored is not None and stored is not chat_log:
         earlier_count = len(chat_log.content) - 1
         chat_log.content[-1:-1] = stored.content[earlier_count:]
 
