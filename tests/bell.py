@@ -24,8 +24,14 @@ class Bell(llm.Tool):
     def __init__(self) -> None:
         """Be silent."""
         self.rung: list[dict[str, Any]] = []
-        self.is_ringing = asyncio.Event()
+        self.has_begun = asyncio.Event()
+        self.ringing = 0
         self.hold: asyncio.Event | None = None
+
+    def release(self) -> None:
+        """Hold no call any longer."""
+        if self.hold:
+            self.hold.set()
 
     async def async_call(
         self,
@@ -35,9 +41,13 @@ class Bell(llm.Tool):
     ) -> llm.ToolResult:
         """Ring."""
         self.rung.append(self.parameters(tool_input.tool_args))
-        self.is_ringing.set()
-        if self.hold:
-            await self.hold.wait()
+        self.has_begun.set()
+        self.ringing += 1
+        try:
+            if self.hold:
+                await self.hold.wait()
+        finally:
+            self.ringing -= 1
         return llm.ToolResult({"ok": True})
 
 

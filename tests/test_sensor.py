@@ -2,6 +2,7 @@
 
 import asyncio
 from base64 import b64encode
+from collections.abc import AsyncIterator
 import json
 from pathlib import Path
 from typing import Any
@@ -137,11 +138,14 @@ async def test_spoken_turn(
 
 
 @pytest.fixture
-async def bell(hass: HomeAssistant, init_integration: MockConfigEntry) -> Bell:
+async def bell(
+    hass: HomeAssistant, init_integration: MockConfigEntry
+) -> AsyncIterator[Bell]:
     """Give the assistant a bell, which rings until it is stopped."""
     bell = await give_bell(hass, init_integration)
     bell.hold = asyncio.Event()
-    return bell
+    yield bell
+    bell.release()
 
 
 async def test_turn_that_ends_in_its_tool(
@@ -165,7 +169,7 @@ async def test_person_who_hangs_up_in_a_tool(
     """Nobody waits for what follows, and the model is not thinking of it."""
     emulator.replies.append(Reply(tool_calls=[(RING, {})]))
     turn = asyncio.create_task(say(hass, "ring the bell"))
-    await bell.is_ringing.wait()
+    await bell.has_begun.wait()
     turn.cancel()
     await states.until("idle")
     assert states.seen == ["idle", "thinking", "idle"]
@@ -207,13 +211,12 @@ async def test_reply_that_is_stopped_in_its_tool(
     hass: HomeAssistant, emulator: Emulator, bell: Bell, states: States
 ) -> None:
     """What is stopped goes on until its tool has returned, and is idle from then on."""
-    assert bell.hold
     emulator.replies.append(Reply(tool_calls=[(RING, {})]))
     await act(hass, "create_response", wait=False)
-    await bell.is_ringing.wait()
+    await bell.has_begun.wait()
     await act(hass, "cancel_response")
     assert states.seen == ["idle", "thinking"]
-    bell.hold.set()
+    bell.release()
     await states.until("idle")
     assert states.seen == ["idle", "thinking", "idle"]
 
@@ -222,17 +225,16 @@ async def test_reply_beside_a_tool(
     hass: HomeAssistant, emulator: Emulator, bell: Bell, states: States
 ) -> None:
     """A note that ends does not end the thinking of the reply beside it."""
-    assert bell.hold
     emulator.replies += [
         Reply(tool_calls=[(RING, {})]),
         Reply(tool_calls=[(RING, {})]),
         Reply(text="Rung."),
     ]
     await act(hass, "create_response", wait=False)
-    await bell.is_ringing.wait()
+    await bell.has_begun.wait()
     await act(hass, "create_response", conversation="none")
     assert states.seen == ["idle", "thinking"]
-    bell.hold.set()
+    bell.release()
     await states.until("idle")
 
 

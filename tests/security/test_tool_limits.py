@@ -1,11 +1,12 @@
 """A model that is confused, or misled by what it reads, cannot flood the house."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 import json
 from typing import Any
 
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -25,9 +26,13 @@ type Ask = Callable[[], Coroutine[Any, Any, str]]
 
 
 @pytest.fixture
-async def bell(hass: HomeAssistant, init_integration: MockConfigEntry) -> Bell:
+async def bell(
+    hass: HomeAssistant, init_integration: MockConfigEntry
+) -> AsyncIterator[Bell]:
     """Give the assistant a bell."""
-    return await give_bell(hass, init_integration)
+    bell = await give_bell(hass, init_integration)
+    yield bell
+    bell.release()
 
 
 @pytest.fixture(params=["conversation", "action"])
@@ -160,8 +165,31 @@ async def test_turn_that_takes_for_ever(
     monkeypatch.setattr(conversation, "TURN_TIMEOUT", 0.5)
     bell.hold = asyncio.Event()
     emulator.replies.append(Reply(tool_calls=[(RING, {})]))
-    result = await say(hass, "ring the bell")
+    async with asyncio.timeout(10):
+        result = await say(hass, "ring the bell")
     assert "within 0.5 seconds" in speech(result)
-    bell.hold = None
+    bell.release()
     emulator.replies.append(Reply(text="Hello."))
     assert speech(await say(hass, "hello", result.conversation_id)) == "Hello."
+
+
+async def test_action_that_takes_for_ever(
+    hass: HomeAssistant, bell: Bell, emulator: Emulator
+) -> None:
+    """The same goes for an action, whose tool is stopped when its time is over."""
+    bell.hold = asyncio.Event()
+    emulator.replies.append(Reply(tool_calls=[(RING, {})]))
+    data = {"entity_id": AGENT, "modalities": ["text"]}
+    with pytest.raises(HomeAssistantError, match="within 1 seconds"):
+        async with asyncio.timeout(10):
+            await hass.services.async_call(
+                DOMAIN, "create_response", data | {"timeout": 1}, blocking=True
+            )
+    assert bell.rung
+    assert not bell.ringing
+    emulator.replies.append(Reply(text="Hello.", audio=False))
+    answer = await hass.services.async_call(
+        DOMAIN, "create_response", data, blocking=True, return_response=True
+    )
+    assert answer
+    assert answer["text"] == "Hello."
