@@ -7,10 +7,11 @@ from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from homeassistant.auth.permissions.const import POLICY_READ
 from homeassistant.components import media_source
 from homeassistant.components.ffmpeg import get_ffmpeg_manager
 from homeassistant.components.media_player import async_process_play_media_url
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, ServiceCall
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
 from .const import DOMAIN
@@ -25,6 +26,7 @@ from .realtime.audio import (
     pcm_duration_ms,
     ulaw_decode,
 )
+from .target import async_check_permission
 
 MAX_AUDIO_SECONDS = 600
 AUDIO_FORMATS = ("pcm16", "g711_ulaw", "g711_alaw")
@@ -123,17 +125,22 @@ async def async_file_input(hass: HomeAssistant, path: str) -> MediaInput:
     return await _async_existing_file(hass, file, path)
 
 
-async def async_media_input(hass: HomeAssistant, media_content_id: str) -> MediaInput:
+async def async_media_input(call: ServiceCall, media_content_id: str) -> MediaInput:
     """Return what ffmpeg opens for a media source item.
 
-    Raises ServiceValidationError, and what the media source raises (HomeAssistantError).
+    Raises ServiceValidationError, Unauthorized if it is an entity that the caller may not
+    see, and what the media source raises (HomeAssistantError).
     """
+    hass = call.hass
     if not media_source.is_media_source_id(media_content_id):
         raise ServiceValidationError(
             translation_domain=DOMAIN,
             translation_key="not_a_media_source",
             translation_placeholders={"media": media_content_id},
         )
+    item = media_source.MediaSourceItem.from_uri(hass, media_content_id, None)
+    if hass.states.get(item.identifier or ""):  # a camera, for example
+        await async_check_permission(call, item.identifier, POLICY_READ)
     media = await media_source.async_resolve_media(hass, media_content_id, None)
     if media.path is not None:
         return await _async_existing_file(hass, media.path, media_content_id)

@@ -12,12 +12,13 @@ from homeassistant.components.media_source import (
     MediaSourceItem,
     PlayMedia,
 )
-from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import HomeAssistantError
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import HomeAssistantError, Unauthorized
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     MockModule,
+    MockUser,
     mock_integration,
     mock_platform,
 )
@@ -92,13 +93,16 @@ def record(path: Path, *options: str) -> None:
     subprocess.run(command, check=True)
 
 
-async def hear(hass: HomeAssistant, **source: str) -> int:
+async def hear(
+    hass: HomeAssistant, source: dict[str, str], context: Context | None = None
+) -> int:
     """Append audio; returns its duration in ms."""
     heard = await hass.services.async_call(
         DOMAIN,
         "append_audio",
         {"entity_id": AGENT, **source},
         blocking=True,
+        context=context,
         return_response=True,
     )
     assert heard
@@ -108,11 +112,11 @@ async def hear(hass: HomeAssistant, **source: str) -> int:
 
 
 async def assert_unreadable(
-    hass: HomeAssistant, emulator: Emulator, **source: str
+    hass: HomeAssistant, emulator: Emulator, source: dict[str, str]
 ) -> None:
     """Check that the action fails with a sentence, and that nothing was read."""
     with pytest.raises(HomeAssistantError, match="cannot be read as audio") as raised:
-        await hear(hass, **source)
+        await hear(hass, source)
     assert raised.value.translation_key == "media_unreadable"
     assert not emulator.sessions[-1].received.of("input_audio_buffer.append")
 
@@ -131,10 +135,10 @@ async def test_file_that_is_a_playlist(
     """A file leads neither to one that nobody allowed, nor into the network."""
     file = house.allowed / name
     file.write_text(playlist.format(leads_to.format(house=house)))
-    await assert_unreadable(hass, emulator, path=str(file))
+    await assert_unreadable(hass, emulator, {"path": str(file)})
     hass.config.media_dirs["local"] = str(house.allowed)
     media_id = f"media-source://media_source/local/{name}"
-    await assert_unreadable(hass, emulator, media_content_id=media_id)
+    await assert_unreadable(hass, emulator, {"media_content_id": media_id})
     assert not house.requests
 
 
@@ -146,7 +150,7 @@ async def test_url_that_is_a_playlist_of_files(
     secret = house.private / "tone.mp3"
     (house.allowed / "list.m3u8").write_text(HLS.format(leads_to.format(secret)))
     media_id = "media-source://radio/list.m3u8"
-    await assert_unreadable(hass, emulator, media_content_id=media_id)
+    await assert_unreadable(hass, emulator, {"media_content_id": media_id})
     assert "/list.m3u8" in house.requests
 
 
@@ -154,9 +158,33 @@ async def test_url_that_is_a_stream(hass: HomeAssistant, house: House) -> None:
     """What a media source plays by HLS, as a camera does, is heard."""
     record(house.allowed / "part.ts")
     (house.allowed / "list.m3u8").write_text(HLS.format("part.ts"))
-    heard_ms = await hear(hass, media_content_id="media-source://radio/list.m3u8")
+    heard_ms = await hear(hass, {"media_content_id": "media-source://radio/list.m3u8"})
     assert heard_ms == pytest.approx(1000, abs=60)
     assert set(house.requests) == {"/list.m3u8", "/part.ts"}
+
+
+@pytest.mark.parametrize("may_see", [True, False])
+async def test_media_of_an_entity(
+    hass: HomeAssistant, house: House, may_see: bool
+) -> None:
+    """What a media source plays of an entity is heard by those who may see that."""
+    camera = "camera.door"
+    record(house.allowed / camera, "-f", "wav")
+    hass.states.async_set(camera, "streaming")
+    visible = {camera: {"read": True}} if may_see else {}
+    user = MockUser(is_owner=False).add_to_hass(hass)
+    user.mock_policy({"entities": {"entity_ids": {AGENT: True, **visible}}})
+    hearing = hear(
+        hass,
+        {"media_content_id": f"media-source://radio/{camera}"},
+        Context(user_id=user.id),
+    )
+    if may_see:
+        assert await hearing == 1000
+    else:
+        with pytest.raises(Unauthorized):
+            await hearing
+        assert not house.requests
 
 
 async def test_ordinary_formats(
@@ -193,7 +221,7 @@ async def test_ordinary_formats(
         with subtests.test(name=name):
             record(house.allowed / name, *options)
             heard_ms = [
-                await hear(hass, path=str(house.allowed / name)),
-                await hear(hass, media_content_id=f"media-source://radio/{name}"),
+                await hear(hass, {"path": str(house.allowed / name)}),
+                await hear(hass, {"media_content_id": f"media-source://radio/{name}"}),
             ]
             assert heard_ms == pytest.approx([1000, 1000], abs=80)
