@@ -1,14 +1,14 @@
 """The key goes to the server that was meant, and to no other."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import ipaddress
 from pathlib import Path
-from socket import SHUT_RDWR, SHUT_WR, create_connection, socket
-from socketserver import BaseRequestHandler, ThreadingTCPServer
 import ssl
 from threading import Thread
 
@@ -137,47 +137,49 @@ async def test_certificate_nobody_vouches_for(
 @contextmanager
 def encrypted(
     emulator: Emulator, context: ssl.SSLContext
-) -> Iterator[tuple[int, list[socket]]]:
-    """Put TLS before the service. Yields the port, and the connections of those who got through.
+) -> Iterator[tuple[int, list[None]]]:
+    """Put TLS before the service. Yields the port, and one entry for each who got through.
 
-    In threads, as above.
+    In a thread, as above.
     """
-    connections: list[socket] = []
+    service = URL(emulator.url)
+    connections: list[None] = []
+    serving: Future[tuple[int, Callable[[], object]]] = Future()
 
-    class Connection(BaseRequestHandler):
-        """One connection."""
+    async def connected(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        connections.append(None)
+        back, forth = await asyncio.open_connection(service.host, service.port)
+        await asyncio.gather(carry(reader, forth), carry(back, writer))
 
-        def handle(self) -> None:
-            """Carry everything to the service and back."""
-            connections.append(self.request)
-            to_service = URL(emulator.url)
-            with create_connection((to_service.host, to_service.port)) as service:
-                back = Thread(target=forward, args=(service, self.request))
-                back.start()
-                forward(self.request, service)
-                back.join()
+    async def serve() -> None:
+        loop, stop = asyncio.get_running_loop(), asyncio.Event()
+        server = await asyncio.start_server(connected, LOOPBACK, 0, ssl=context)
+        port: int = server.sockets[0].getsockname()[1]
+        serving.set_result((port, lambda: loop.call_soon_threadsafe(stop.set)))
+        await stop.wait()
+        server.close()
+        server.abort_clients()
 
-    with ThreadingTCPServer((LOOPBACK, 0), Connection) as relay:
-        relay.socket = context.wrap_socket(relay.socket, server_side=True)
-        thread = Thread(target=relay.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield relay.server_address[1], connections
-        finally:
-            relay.shutdown()
-            thread.join()
-            for connection in connections:
-                with suppress(OSError):  # it is closed
-                    connection.shutdown(SHUT_RDWR)
+    factory = asyncio.SelectorEventLoop
+    thread = Thread(target=lambda: asyncio.run(serve(), loop_factory=factory))
+    thread.start()
+    port, stop = serving.result(10)
+    try:
+        yield port, connections
+    finally:
+        stop()
+        thread.join()
 
 
-def forward(source: socket, sink: socket) -> None:
+async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Carry what comes from one to the other, and its end."""
-    with suppress(OSError):
-        while data := source.recv(65536):
-            sink.sendall(data)
-    with suppress(OSError):
-        sink.shutdown(SHUT_WR)
+    with suppress(ConnectionError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
 
 
 async def test_certificate_that_changes(
