@@ -104,7 +104,7 @@ def _discreet_errors(raised: Raised) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _discreet_logs(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Fail a test of whatever kind in which a key or a recording gets into a log."""
-    caplog.set_level(logging.DEBUG, "custom_components")
+    caplog.set_level(logging.DEBUG)
     yield
     for phase in ("setup", "call"):
         for record in caplog.get_records(phase):

@@ -3,10 +3,11 @@
 import asyncio
 from time import monotonic
 
+from homeassistant.config_entries import SOURCE_REAUTH
 from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers.issue_registry import EVENT_REPAIRS_ISSUE_REGISTRY_UPDATED
+from homeassistant.helpers import issue_registry as ir
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -89,9 +90,12 @@ async def test_turn_closes_the_circuit(
     emulator.faults.add("http_503*2")
     for _ in range(2):
         await say(hass, "hello")
-    async with asyncio.timeout(10):
-        while (await say(hass, "hello")).response.error_code:
-            assert hass.states.is_state(STATUS, STATE_UNAVAILABLE)
+    give_up_at = (
+        monotonic() + 5
+    )  # no time-out of the loop: what fails at once never waits
+    while (await say(hass, "hello")).response.error_code:
+        assert hass.states.is_state(STATUS, STATE_UNAVAILABLE)
+        assert monotonic() < give_up_at
     assert hass.states.is_state(STATUS, "idle")
     assert [shake.status for shake in clock] == [503, 503, 101]
 
@@ -173,7 +177,7 @@ async def test_retry_after_outlives_another_refusal(
     await say(hass, "hello")
     refused = asyncio.Event()
     hass.bus.async_listen_once(
-        EVENT_REPAIRS_ISSUE_REGISTRY_UPDATED, callback(lambda _: refused.set())
+        ir.EVENT_REPAIRS_ISSUE_REGISTRY_UPDATED, callback(lambda _: refused.set())
     )
     emulator.faults.add("http_404_deployment*1")
     await session.close(1011)
@@ -290,16 +294,51 @@ async def test_retry_after_has_a_bound(
     assert clock.gaps[0] >= 0.05
 
 
+# --- A refused key
+
+
+def asks_for_a_key(hass: HomeAssistant) -> bool:
+    """Whether Home Assistant wants another key, in the integrations and in the repairs."""
+    flows = hass.config_entries.flow.async_progress()
+    is_asked = SOURCE_REAUTH in {flow["context"]["source"] for flow in flows}
+    issues = ir.async_get(hass).issues.values()
+    has_issue = "config_entry_reauth" in {issue.translation_key for issue in issues}
+    assert is_asked == has_issue
+    return is_asked
+
+
 @pytest.mark.usefixtures("quick_probe")
-async def test_refused_key_is_not_probed(
-    hass: HomeAssistant, emulator: Emulator, clock: Clock
+async def test_refused_key_is_probed_seldom(
+    hass: HomeAssistant,
+    emulator: Emulator,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Whoever finds that the key is refused, a turn or the probe: that was the last try."""
-    emulator.faults.add("http_503*1")
+    """Once it is accepted again the assistant is back, and nobody is asked for another."""
+    monkeypatch.setattr(f"{AVAILABILITY}.MAX_PROBE_DELAY", 0.3)
+    emulator.faults.add("http_401*3")
     await say(hass, "hello")
-    emulator.faults.add("http_401")
-    await say(hass, "hello")
-    async with asyncio.timeout(5):
-        await hass.async_block_till_done(wait_background_tasks=True)
+    await hass.async_block_till_done()
     assert hass.states.is_state(STATUS, STATE_UNAVAILABLE)
-    assert 401 in {shake.status for shake in clock}
+    assert asks_for_a_key(hass)
+    await becomes(hass, STATUS, "idle")
+    assert not asks_for_a_key(hass)
+    assert [shake.status for shake in clock] == [401, 401, 401, 101]
+    assert min(clock.gaps) >= 0.3
+
+
+async def test_turn_finds_that_the_key_is_accepted(
+    hass: HomeAssistant,
+    emulator: Emulator,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A turn need not wait for the probe."""
+    monkeypatch.setattr(f"{AVAILABILITY}.TRY_DELAY", 0.0)
+    emulator.faults.add("http_401*1")
+    await say(hass, "hello")
+    await hass.async_block_till_done()
+    assert asks_for_a_key(hass)
+    assert not (await say(hass, "hello")).response.error_code
+    assert hass.states.is_state(STATUS, "idle")
+    assert not asks_for_a_key(hass)

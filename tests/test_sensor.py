@@ -2,6 +2,7 @@
 
 import asyncio
 from base64 import b64encode
+from collections.abc import AsyncIterator
 import json
 from pathlib import Path
 from typing import Any
@@ -10,18 +11,22 @@ from homeassistant.components.conversation import async_converse
 from homeassistant.components.sensor import ATTR_OPTIONS
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import Context, Event, EventStateChangedData, HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.event import async_track_state_change_event
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from syrupy.assertion import SnapshotAssertion
 
+from custom_components.azure_realtime_audio import conversation
 from custom_components.azure_realtime_audio.const import DOMAIN
 from custom_components.azure_realtime_audio.realtime import ModelStatus
 from emulator import Emulator, Reply
 
+from .bell import RING, Bell, give_bell
 from .conftest import SUBENTRY_ID
 from .satellite import Satellite, new_conversation, speak_to
+from .talk import say, speech
 
 SENSOR = "sensor.azure_realtime_status"
 LATENCY = "sensor.azure_realtime_latency"
@@ -130,6 +135,107 @@ async def test_spoken_turn(
     hold.set()
     await states.until("idle")
     assert states.seen == ["idle", "listening", "thinking", "speaking", "idle"]
+
+
+@pytest.fixture
+async def bell(
+    hass: HomeAssistant, init_integration: MockConfigEntry
+) -> AsyncIterator[Bell]:
+    """Give the assistant a bell, which rings until it is stopped."""
+    bell = await give_bell(hass, init_integration)
+    bell.hold = asyncio.Event()
+    yield bell
+    bell.release()
+
+
+async def test_turn_that_ends_in_its_tool(
+    hass: HomeAssistant,
+    emulator: Emulator,
+    bell: Bell,
+    states: States,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A model whose result never comes does not think for ever."""
+    monkeypatch.setattr(conversation, "TURN_TIMEOUT", 0.5)
+    emulator.replies.append(Reply(tool_calls=[(RING, {})]))
+    assert "within 0.5 seconds" in speech(await say(hass, "ring the bell"))
+    await states.until("idle")
+    assert states.seen == ["idle", "thinking", "idle"]
+
+
+async def test_person_who_hangs_up_in_a_tool(
+    hass: HomeAssistant, emulator: Emulator, bell: Bell, states: States
+) -> None:
+    """Nobody waits for what follows, and the model is not thinking of it."""
+    emulator.replies.append(Reply(tool_calls=[(RING, {})]))
+    turn = asyncio.create_task(say(hass, "ring the bell"))
+    await bell.has_begun.wait()
+    turn.cancel()
+    await states.until("idle")
+    assert states.seen == ["idle", "thinking", "idle"]
+
+
+async def test_model_that_does_not_stop_calling(
+    hass: HomeAssistant, emulator: Emulator, bell: Bell, states: States
+) -> None:
+    """Its last calls are run, and nothing follows."""
+    bell.hold = None
+    emulator.replies += [Reply(tool_calls=[(RING, {"times": n})]) for n in range(10)]
+    assert "more than 10 times" in speech(await say(hass, "ring the bell"))
+    await states.until("idle")
+
+
+async def test_calls_that_the_caller_answers(
+    hass: HomeAssistant, emulator: Emulator, bell: Bell, states: States
+) -> None:
+    """Who runs the tools by hand may do so later, or never."""
+    emulator.replies.append(Reply(tool_calls=[(RING, {})]))
+    await act(hass, "create_response", run_tools=False)
+    await states.until("idle")
+    assert states.seen == ["idle", "thinking", "idle"]
+    assert not bell.rung
+
+
+async def test_reply_that_takes_too_long(
+    hass: HomeAssistant, emulator: Emulator, bell: Bell, states: States
+) -> None:
+    """An action whose tool does not return ends in time, and in peace."""
+    emulator.replies.append(Reply(tool_calls=[(RING, {})]))
+    with pytest.raises(HomeAssistantError, match="within 1 seconds"):
+        await act(hass, "create_response", timeout=1)
+    await states.until("idle")
+    assert bell.rung
+
+
+async def test_reply_that_is_stopped_in_its_tool(
+    hass: HomeAssistant, emulator: Emulator, bell: Bell, states: States
+) -> None:
+    """What is stopped goes on until its tool has returned, and is idle from then on."""
+    emulator.replies.append(Reply(tool_calls=[(RING, {})]))
+    await act(hass, "create_response", wait=False)
+    await bell.has_begun.wait()
+    await act(hass, "cancel_response")
+    assert states.seen == ["idle", "thinking"]
+    bell.release()
+    await states.until("idle")
+    assert states.seen == ["idle", "thinking", "idle"]
+
+
+async def test_reply_beside_a_tool(
+    hass: HomeAssistant, emulator: Emulator, bell: Bell, states: States
+) -> None:
+    """A note that ends does not end the thinking of the reply beside it."""
+    emulator.replies += [
+        Reply(tool_calls=[(RING, {})]),
+        Reply(tool_calls=[(RING, {})]),
+        Reply(text="Rung."),
+    ]
+    await act(hass, "create_response", wait=False)
+    await bell.has_begun.wait()
+    await act(hass, "create_response", conversation="none")
+    assert states.seen == ["idle", "thinking"]
+    bell.release()
+    await states.until("idle")
 
 
 async def test_status_ends_with_the_session(

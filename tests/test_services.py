@@ -35,6 +35,7 @@ import numpy as np
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
+    MockUser,
     setup_test_component_platform,
 )
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
@@ -249,6 +250,24 @@ async def test_spoken_turn_turns_on_the_light(
     }
 
 
+async def test_tools_run_as_the_caller(
+    hass: HomeAssistant,
+    emulator: Emulator,
+    act: Act,
+    assistant_id: str,
+    kitchen_light: str,
+    turn_on: ToolCall,
+) -> None:
+    """Who may use the assistant and not the light has no light by asking the assistant."""
+    user = MockUser(is_owner=False).add_to_hass(hass)
+    user.mock_policy({"entities": {"entity_ids": {assistant_id: True}}})
+    emulator.replies += [Reply(tool_calls=[turn_on]), Reply(text="I may not.")]
+    answer = await act("create_response", context=Context(user_id=user.id))
+    (call,) = answer["tool_calls"]
+    assert "action_done" not in str(call["output"])
+    assert hass.states.is_state(kitchen_light, "off")
+
+
 async def test_spoken_turn_on_preview(
     hass: HomeAssistant, emulator: Emulator, config_entry: MockConfigEntry
 ) -> None:
@@ -395,6 +414,11 @@ async def test_append_base64(
         ),
         (
             {"media_content_id": "media-source://nowhere/a"},
+            HomeAssistantError,
+            "nowhere",
+        ),
+        (
+            {"media_content_id": "media-source://nowhere"},
             HomeAssistantError,
             "nowhere",
         ),

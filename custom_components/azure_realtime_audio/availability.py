@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import random
 from typing import TYPE_CHECKING, Any, Final
 
+from homeassistant.config_entries import SOURCE_REAUTH
 from homeassistant.core import callback
 
 from .const import DOMAIN, LOGGER
@@ -80,12 +81,15 @@ class Availability:
     def async_connected(self) -> None:
         """Note that a session is open.
 
-        The entry's other assistants have the same deployment: their issue goes as well. With
-        no quota left sessions open all the same, so that issue waits for more.
+        The entry's other assistants have the same deployment: their issue goes as well, and
+        the question for another key. With no quota left sessions open all the same, so that
+        issue waits for more.
         """
         self._stop_probe()
         hass, entry = self._assistant.hass, self._assistant.entry
         async_delete_issues(hass, entry, ISSUES.keys() - {ISSUE_QUOTA})
+        for flow in list(entry.async_get_active_flows(hass, {SOURCE_REAUTH})):
+            hass.config_entries.flow.async_abort(flow["flow_id"])
         self._retry_at = 0.0
         self._not_before.clear()
         if not self.is_available:
@@ -110,9 +114,8 @@ class Availability:
             self.is_available = False
             self._assistant.async_notify()
         if isinstance(err, InvalidAuthError):
-            self._stop_probe()  # only a new key helps, and that reloads the entry
             entry.async_start_reauth(hass)
-        elif self._probe is None:
+        if self._probe is None:
             self._probe = entry.async_create_background_task(
                 hass, self._async_probe(), f"{DOMAIN} probe {self._assistant.name}"
             )
@@ -141,7 +144,10 @@ class Availability:
         """Try to connect, less and less often, until the probe is stopped."""
         delay = PROBE_DELAY
         while True:
-            wait = max(delay, self._retry_at - asyncio.get_running_loop().time())
+            # A key is seldom accepted again: a new one, with which the entry is reloaded, helps.
+            is_refused = isinstance(self.last_error, InvalidAuthError)
+            pause = MAX_PROBE_DELAY if is_refused else delay
+            wait = max(pause, self._retry_at - asyncio.get_running_loop().time())
             await asyncio.sleep(wait * random.uniform(1.0, 1.25))
             delay = min(delay * 2, MAX_PROBE_DELAY)
             try:

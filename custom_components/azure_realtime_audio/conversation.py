@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final, Literal, override
 
 from homeassistant.components.conversation import (
@@ -18,6 +18,7 @@ from homeassistant.components.conversation import (
     ToolResultContentDeltaDict,
     async_get_result_from_chat_log,
 )
+from homeassistant.components.conversation.chat_log import DATA_CHAT_LOGS
 from homeassistant.const import CONF_LLM_HASS_API, MATCH_ALL
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
@@ -109,21 +110,33 @@ class AssistantConversation(AssistantEntity, ConversationEntity):
         turn = self.assistant.turns.async_claim(chat_log)
         apology = ""
         try:
-            error = await self._async_try_to_answer(user_input, chat_log, turn)
-            if error is None:
-                return async_get_result_from_chat_log(user_input, chat_log)
-            apology = await self._async_sentence(error, user_input.language)
-            return await self._async_apologize(user_input, chat_log, apology)
+            # The next turn of the conversation waits until the chat log is complete.
+            async with AsyncExitStack() as conversation:
+                error = await self._async_try_to_answer(
+                    user_input, chat_log, turn, conversation
+                )
+                if error is None:
+                    return async_get_result_from_chat_log(user_input, chat_log)
+                apology = await self._async_sentence(error, user_input.language)
+                return await self._async_apologize(user_input, chat_log, apology)
         finally:
             if turn:
                 turn.finish(chat_log, apology)
 
     async def _async_try_to_answer(
-        self, user_input: ConversationInput, chat_log: ChatLog, turn: Turn | None
+        self,
+        user_input: ConversationInput,
+        chat_log: ChatLog,
+        turn: Turn | None,
+        conversation: AsyncExitStack,
     ) -> HomeAssistantError | None:
-        """Answer, or return why not."""
+        """Answer, or return why not. The conversation is held until it is left."""
         try:
-            await self._async_answer(user_input, chat_log, turn)
+            session = await self.assistant.async_conversation_session(
+                chat_log.conversation_id
+            )
+            await conversation.enter_async_context(session.turn())
+            await self._async_answer(session, user_input, chat_log, turn)
         except RealtimeError as err:
             error = translated_error(err)
         except ConverseError:  # the chat log has logged why
@@ -140,9 +153,14 @@ class AssistantConversation(AssistantEntity, ConversationEntity):
         return error
 
     async def _async_answer(
-        self, user_input: ConversationInput, chat_log: ChatLog, turn: Turn | None
+        self,
+        session: AssistantSession,
+        user_input: ConversationInput,
+        chat_log: ChatLog,
+        turn: Turn | None,
     ) -> None:
         """Let the model answer, and use its tools, until it has no more to say."""
+        _take_in_what_was_said_meanwhile(chat_log)
         data = self.assistant.subentry.data
         await chat_log.async_provide_llm_data(
             user_input.as_llm_context(DOMAIN),
@@ -150,17 +168,13 @@ class AssistantConversation(AssistantEntity, ConversationEntity):
             data.get(CONF_INSTRUCTIONS),
             user_input.extra_system_prompt,
         )
-        session = await self.assistant.async_conversation_session(
-            chat_log.conversation_id
-        )
-        async with session.turn():
-            begun = await turn.async_take_over(chat_log) if turn else None
-            try:
-                async with asyncio.timeout(TURN_TIMEOUT):
-                    await self._async_rounds(session, chat_log, turn, begun)
-            except TimeoutError:
-                seconds = f"{TURN_TIMEOUT:g}"
-                raise translated("response_timeout", seconds=seconds) from None
+        begun = await turn.async_take_over(chat_log) if turn else None
+        try:
+            async with asyncio.timeout(TURN_TIMEOUT):
+                await self._async_rounds(session, chat_log, turn, begun)
+        except TimeoutError:
+            seconds = f"{TURN_TIMEOUT:g}"
+            raise translated("response_timeout", seconds=seconds) from None
 
     async def _async_rounds(
         self,
@@ -244,6 +258,18 @@ class AssistantConversation(AssistantEntity, ConversationEntity):
             sentences[f"{prefix}.unexpected.message"],
         )
         return sentence.format_map(error.translation_placeholders or {})
+
+
+def _take_in_what_was_said_meanwhile(chat_log: ChatLog) -> None:
+    """Put the turns before the user's words that ended while this one waited for them.
+
+    Core copied the log before, and keeps that of the last to end. A log only grows. Since
+    2026.11 there is but one, and one turn at a time.
+    """
+    stored = chat_log.hass.data.get(DATA_CHAT_LOGS, {}).get(chat_log.conversation_id)
+    if stored is not None and stored is not chat_log:
+        earlier_count = len(chat_log.content) - 1
+        chat_log.content[-1:-1] = stored.content[earlier_count:]
 
 
 @asynccontextmanager

@@ -7,10 +7,11 @@ from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from homeassistant.auth.permissions.const import POLICY_READ
 from homeassistant.components import media_source
 from homeassistant.components.ffmpeg import get_ffmpeg_manager
 from homeassistant.components.media_player import async_process_play_media_url
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, ServiceCall
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
 from .const import DOMAIN
@@ -25,11 +26,19 @@ from .realtime.audio import (
     pcm_duration_ms,
     ulaw_decode,
 )
+from .target import async_check_permission
 
 MAX_AUDIO_SECONDS = 600
 AUDIO_FORMATS = ("pcm16", "g711_ulaw", "g711_alaw")
 _G711_DECODERS = {"g711_ulaw": ulaw_decode, "g711_alaw": alaw_decode}
 _G711_RATE = 8000
+# Formats whose audio is all in the file itself: a playlist is none of them.
+_FILE_FORMATS = (
+    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,eac3,flac,flv,matroska,mov,mp3,mpeg,mpegts,ogg,"
+    "tta,w64,wav,wv"
+)
+# What a URL plays may be HLS, as that of a camera is.
+_URL_FORMATS = f"{_FILE_FORMATS},hls,webvtt"
 # The service recommends about 100 ms of audio per event.
 _CHUNK_BYTES = BYTES_PER_SECOND // 10
 
@@ -116,17 +125,22 @@ async def async_file_input(hass: HomeAssistant, path: str) -> MediaInput:
     return await _async_existing_file(hass, file, path)
 
 
-async def async_media_input(hass: HomeAssistant, media_content_id: str) -> MediaInput:
+async def async_media_input(call: ServiceCall, media_content_id: str) -> MediaInput:
     """Return what ffmpeg opens for a media source item.
 
-    Raises ServiceValidationError, and what the media source raises (HomeAssistantError).
+    Raises ServiceValidationError, Unauthorized if it is an entity that the caller may not
+    see, and what the media source raises (HomeAssistantError).
     """
+    hass = call.hass
     if not media_source.is_media_source_id(media_content_id):
         raise ServiceValidationError(
             translation_domain=DOMAIN,
             translation_key="not_a_media_source",
             translation_placeholders={"media": media_content_id},
         )
+    item = media_source.MediaSourceItem.from_uri(hass, media_content_id, None)
+    if hass.states.get(item.identifier or ""):  # a camera, for example
+        await async_check_permission(call, item.identifier, POLICY_READ)
     media = await media_source.async_resolve_media(hass, media_content_id, None)
     if media.path is not None:
         return await _async_existing_file(hass, media.path, media_content_id)
@@ -152,13 +166,17 @@ async def _async_convert(
     hass: HomeAssistant, media_input: MediaInput
 ) -> AsyncGenerator[bytes]:
     """Yield the audio as PCM16 mono at 24 kHz, 100 ms at a time."""
-    # A playlist must not lead from a file to the network, nor from the network to a file.
-    protocols = "file" if media_input.url.startswith("file:") else "http,https,tcp,tls"
+    # A playlist must not lead from a file anywhere, nor from the network to a file.
+    if media_input.url.startswith("file:"):
+        protocols, formats = "file", _FILE_FORMATS
+    else:
+        protocols, formats = "http,https,tcp,tls", _URL_FORMATS
     try:
         process = await asyncio.create_subprocess_exec(
             get_ffmpeg_manager(hass).binary,
             *("-nostdin", "-loglevel", "quiet"),
-            *("-protocol_whitelist", f"pipe,{protocols}", "-i", media_input.url),
+            *("-protocol_whitelist", f"pipe,{protocols}"),
+            *("-format_whitelist", formats, "-i", media_input.url),
             *("-map", "0:a:0", "-f", "s16le", "-ac", "1", "-ar", str(SAMPLE_RATE)),
             "pipe:1",
             stdin=asyncio.subprocess.DEVNULL,

@@ -74,16 +74,17 @@ class Reply:
         Raises RealtimeError, and HomeAssistantError if the model failed, took too long or
         would not stop calling tools. Whatever happens, nothing is left running.
         """
-        try:
-            async with asyncio.timeout_at(self._deadline):
-                await self._async_rounds()
-        except TimeoutError:
-            raise translated("response_timeout", seconds=f"{self._timeout:g}") from None
-        finally:
-            with suppress(RealtimeError):
-                await self._speech.responses[-1].cancel()
-            self._speech.finish()
-            self.session.async_used()
+        with self.session.at_work():
+            try:
+                async with asyncio.timeout_at(self._deadline):
+                    await self._async_rounds()
+            except TimeoutError:
+                seconds = f"{self._timeout:g}"
+                raise translated("response_timeout", seconds=seconds) from None
+            finally:
+                with suppress(RealtimeError):
+                    await self._speech.responses[-1].cancel()
+                self._speech.finish()
 
     async def _async_rounds(self) -> None:
         rounds = 0

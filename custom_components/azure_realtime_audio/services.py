@@ -101,7 +101,7 @@ async def _async_append(client: RealtimeClient, call: ServiceCall) -> int:
     if "path" in data:
         media_input = await async_file_input(call.hass, data["path"])
     else:
-        media_input = await async_media_input(call.hass, data["media_content_id"])
+        media_input = await async_media_input(call, data["media_content_id"])
     return await async_append_media(call.hass, client, media_input)
 
 

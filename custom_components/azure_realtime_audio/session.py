@@ -1,8 +1,8 @@
 """One session with the service: a conversation's own, or one that is shared."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime
 from enum import Enum
 import re
@@ -19,6 +19,7 @@ from .realtime import (
     CannotConnectError,
     ConnectionLostError,
     ConnectionState,
+    ModelStatus,
     NotConnectedError,
     RealtimeClient,
     RealtimeError,
@@ -60,6 +61,7 @@ class AssistantSession:
         self.history = History()
         self.is_listening = False
         self._turn = asyncio.Lock()
+        self._work_count = 0
         self._told: tuple[str, Sequence[Mapping[str, Any]]] | None = None
         self._idle_timer: CALLBACK_TYPE | None = None
         self._closed = False
@@ -70,7 +72,7 @@ class AssistantSession:
         """Whether somebody speaks, or a turn or a response is in progress."""
         return (
             self.is_listening
-            or self._turn.locked()
+            or self._work_count > 0
             or self.client.active_response is not None
         )
 
@@ -110,11 +112,27 @@ class AssistantSession:
                 await self._turn.acquire()
         except TimeoutError:
             raise ConversationBusyError("Another turn is in progress") from None
+        with self.at_work():
+            try:
+                yield
+            finally:
+                self._turn.release()
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Be busy inside, in responses and the tools between them.
+
+        Whoever leaves has no more to ask: a model that still waits for the result of a tool
+        is idle.
+        """
+        self._work_count += 1
         try:
             yield
         finally:
-            self._turn.release()
+            self._work_count -= 1
             self.async_used()
+            if self.client.status is ModelStatus.THINKING and not self.is_busy:
+                self.client.status = ModelStatus.IDLE
 
     async def async_tell(
         self, instructions: str, tools: Sequence[Mapping[str, Any]]

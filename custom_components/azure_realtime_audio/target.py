@@ -31,7 +31,7 @@ async def async_target(call: ServiceCall) -> Assistant:
             translation_domain=DOMAIN, translation_key="one_assistant"
         )
     entity = entities[0]
-    await _async_check_permission(call, entity.entity_id)
+    await async_check_permission(call, entity.entity_id, POLICY_CONTROL)
     entry = call.hass.config_entries.async_get_entry(entity.config_entry_id or "")
     if entry is not None and entry.state is ConfigEntryState.LOADED:
         assistant: Assistant = entry.runtime_data[entity.config_subentry_id]
@@ -40,12 +40,18 @@ async def async_target(call: ServiceCall) -> Assistant:
     raise translated("assistant_unavailable", name=entity.entity_id)
 
 
-async def _async_check_permission(call: ServiceCall, entity_id: str) -> None:
+async def async_check_permission(
+    call: ServiceCall, entity_id: str, permission: str
+) -> None:
+    """Check that the caller, if it is a user, may do this with an entity.
+
+    Raises Unauthorized and UnknownUser.
+    """
     if (user_id := call.context.user_id) is None:
         return
     if (user := await call.hass.auth.async_get_user(user_id)) is None:
         raise UnknownUser(context=call.context)
-    if not user.permissions.check_entity(entity_id, POLICY_CONTROL):
+    if not user.permissions.check_entity(entity_id, permission):
         raise Unauthorized(
-            context=call.context, entity_id=entity_id, permission=POLICY_CONTROL
+            context=call.context, entity_id=entity_id, permission=permission
         )

@@ -3,17 +3,30 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 import time
+from typing import Any
 
 from homeassistant.components.assist_pipeline import PipelineEventType
+from homeassistant.components.conversation import (
+    AssistantContent,
+    ChatLog,
+    ConversationResult,
+    UserContent,
+)
+from homeassistant.components.conversation.chat_log import (
+    DATA_CHAT_LOGS,
+    async_subscribe_chat_logs,
+)
+from homeassistant.components.conversation.const import ChatLogEventType
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from emulator import Emulator, Reply, Session
 from tests.satellite import SPEECH, Run, Satellite, said_at, waiting_microphone
-from tests.talk import gone, hurry
+from tests.talk import gone, hurry, say, speech
 
 from .conftest import NAME, RING, RUNG, Bell, assert_remembers, told
 
@@ -223,6 +236,39 @@ async def test_hung_up_while_the_tool_runs(
     assert all("CancelledError" in output for output in outputs)
 
 
+async def test_lost_while_a_turn_is_taken_back(
+    hass: HomeAssistant,
+    emulator: Emulator,
+    satellite: Satellite,
+    bell: Bell,
+) -> None:
+    """What an automation answered is known once: not also as what was heard."""
+    trigger = {"trigger": "conversation", "command": "tell me the plan"}
+    action = {"set_conversation_response": "There is no plan."}
+    automation = {"triggers": trigger, "actions": action}
+    assert await async_setup_component(hass, "automation", {"automation": [automation]})
+    emulator.faults.add("no_ack:response.cancel", times=1)
+    emulator.hears.append("tell me the plan")
+    emulator.replies.append(Reply(text="We take the bank.", hold=asyncio.Event()))
+    run = satellite.start()
+    session = await newest(emulator)
+    await session.wait_for("response.cancel")
+    session.abort()
+    await run.end()
+    assert run.answer == "There is no plan."
+    calm(emulator, bell)
+    emulator.hears.append(NAME)
+    assert (await satellite.run()).answer == f"You said: {NAME}"
+    assert told(emulator) == [
+        "user: tell me the plan",
+        "function_call",  # so core writes down what triggered
+        "function_call_output",
+        "assistant: There is no plan.",
+        f"user: {NAME}",
+        f"assistant: You said: {NAME}",
+    ]
+
+
 async def test_second_run_while_the_tool_runs(
     emulator: Emulator, satellite: Satellite, bell: Bell
 ) -> None:
@@ -245,6 +291,120 @@ async def test_second_run_while_the_tool_runs(
         "assistant",
         "user",
         "assistant",
+    ]
+
+
+async def started(
+    hass: HomeAssistant, text: str, conversation_id: str, **kwargs: str
+) -> asyncio.Task[ConversationResult]:
+    """Type something, and return when core has copied the chat log for that run."""
+    copied = asyncio.Event()
+
+    @callback
+    def note(_: str, event: ChatLogEventType, data: dict[str, Any]) -> None:
+        is_added = event is ChatLogEventType.CONTENT_ADDED
+        if is_added and data["content"]["content"] == text:
+            copied.set()
+
+    unsubscribe = async_subscribe_chat_logs(hass, note)
+    try:
+        run = asyncio.create_task(say(hass, text, conversation_id, **kwargs))
+        await copied.wait()
+    finally:
+        unsubscribe()
+    return run
+
+
+async def typed_meanwhile(
+    hass: HomeAssistant,
+    first: asyncio.Task[ConversationResult],
+    go_on: asyncio.Event,
+    text: str,
+    conversation_id: str,
+) -> str:
+    """Type something while another run goes on, let that end, and return what is said to it.
+
+    Since 2026.11 core refuses it until then.
+    """
+    if hasattr(ChatLog, "turn_active"):
+        assert "is busy" in speech(await say(hass, text, conversation_id))
+        go_on.set()
+        await first
+        return speech(await say(hass, text, conversation_id))
+    second = await started(hass, text, conversation_id)
+    go_on.set()
+    return speech(await second)
+
+
+def logged(hass: HomeAssistant, conversation_id: str) -> list[str]:
+    """Return core's chat log as lines: who, and what."""
+    return [
+        f"{content.role}: {content.content or 'call'}"
+        if isinstance(content, (UserContent, AssistantContent))
+        else content.role
+        for content in hass.data[DATA_CHAT_LOGS][conversation_id].content
+    ]
+
+
+async def test_two_typed_runs_at_once(
+    hass: HomeAssistant, emulator: Emulator, bell: Bell, entry: MockConfigEntry
+) -> None:
+    """The second waits, and core and the service know of both; the tool has run once."""
+    conversation_id = (await say(hass, NAME)).conversation_id
+    assert conversation_id
+    began, go_on = asyncio.Event(), asyncio.Event()
+
+    async def hang() -> None:
+        began.set()
+        await go_on.wait()
+
+    bell.meanwhile = hang
+    first = await started(hass, RING, conversation_id)
+    await began.wait()
+    answer = await typed_meanwhile(
+        hass, first, go_on, "what is my name", conversation_id
+    )
+    assert answer == "Your name is Ada."
+    assert speech(await first) == RUNG
+    assert bell.rung == 1
+    both = [
+        f"user: {NAME}",
+        f"assistant: You said: {NAME}",
+        f"user: {RING}",
+        "assistant: call",
+        "tool_result",
+        f"assistant: {RUNG}",
+        "user: what is my name",
+        "assistant: Your name is Ada.",
+    ]
+    assert logged(hass, conversation_id) == ["system", *both]
+    items = ["function_call", "function_call_output"]
+    assert told(emulator) == [*both[:3], *items, *both[5:]]
+
+
+async def test_second_typed_run_while_the_first_fails(
+    hass: HomeAssistant, emulator: Emulator, entry: MockConfigEntry
+) -> None:
+    """What is said instead of an answer comes before the next one, too.
+
+    In a language of which no sentence has been needed so far, they take time to load.
+    """
+    conversation_id = (await say(hass, NAME)).conversation_id
+    assert conversation_id
+    go_on = asyncio.Event()
+    emulator.replies.append(Reply(text="Hm", status="failed", hold=go_on))
+    first = await started(hass, "hello", conversation_id, language="de")
+    answer = await typed_meanwhile(
+        hass, first, go_on, "what is my name", conversation_id
+    )
+    assert answer == "Your name is Ada."
+    failed = speech(await first)
+    lines = logged(hass, conversation_id)
+    assert lines[3:4] + lines[-3:] == [
+        "user: hello",
+        f"assistant: {failed}",
+        "user: what is my name",
+        "assistant: Your name is Ada.",
     ]
 
 

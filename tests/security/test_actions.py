@@ -1,6 +1,6 @@
 """What an action may read, and who may call it."""
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +95,19 @@ async def test_more_base64_than_a_file_may_have(
             **rates,
         )
     assert len(emulator.sessions[-1].received.of("input_audio_buffer.append")) == sent
+
+
+async def test_long_base64_goes_up_in_pieces(
+    hass: HomeAssistant, init_integration: MockConfigEntry, emulator: Emulator
+) -> None:
+    """Almost the 15 MiB that there may be are sent as by a microphone, 100 ms at a time."""
+    pcm = bytes(11 * 1024 * 1024)
+    await act(hass, "append_audio", Context(), audio=b64encode(pcm).decode())
+    await act(hass, "commit_audio", Context())
+    sent = emulator.sessions[-1].received.of("input_audio_buffer.append")
+    sizes = [len(b64decode(event["audio"])) for event in sent]
+    assert sum(sizes) == len(pcm)
+    assert max(sizes) == 4800
 
 
 @pytest.mark.parametrize(

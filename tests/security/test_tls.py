@@ -1,7 +1,9 @@
 """The key goes to the server that was meant, and to no other."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,7 +20,10 @@ from cryptography.x509.oid import NameOID
 from homeassistant.config_entries import SOURCE_USER
 from homeassistant.const import CONF_API_KEY
 from homeassistant.core import HomeAssistant
+from homeassistant.util import ssl as ssl_util
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from yarl import URL
 
 from custom_components.azure_realtime_audio.const import (
     CONF_DEPLOYMENT,
@@ -30,13 +35,20 @@ from custom_components.azure_realtime_audio.realtime import (
     RealtimeClient,
     RealtimeOptions,
 )
+from emulator import Emulator
 from tests.conftest import API_KEY
+from tests.talk import say, speech
 
 LOOPBACK = "127.0.0.1"
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file of a certificate that nobody vouches for."""
+    return self_signed(tmp_path_factory.mktemp("tls"))
+
+
+def self_signed(folder: Path) -> Path:
     """Make a certificate for this machine, signed by nobody but itself; with its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, LOOPBACK)])
@@ -53,7 +65,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
         .add_extension(x509.SubjectAlternativeName([address]), critical=False)
         .sign(key, hashes.SHA256())
     )
-    path = tmp_path_factory.mktemp("tls") / "self_signed.pem"
+    path = folder / "self_signed.pem"
     path.write_bytes(
         key.private_bytes(
             serialization.Encoding.PEM,
@@ -120,6 +132,82 @@ async def test_certificate_nobody_vouches_for(
         result = await hass.config_entries.flow.async_configure(flow["flow_id"], form)
         assert list((result["errors"] or {}).values()) == ["cannot_connect"]
         assert not requests
+
+
+@contextmanager
+def encrypted(
+    emulator: Emulator, context: ssl.SSLContext
+) -> Iterator[tuple[int, list[None]]]:
+    """Put TLS before the service. Yields the port, and one entry for each who got through.
+
+    In a thread, as above.
+    """
+    service = URL(emulator.url)
+    connections: list[None] = []
+    serving: Future[tuple[int, Callable[[], object]]] = Future()
+
+    async def connected(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        connections.append(None)
+        back, forth = await asyncio.open_connection(service.host, service.port)
+        await asyncio.gather(carry(reader, forth), carry(back, writer))
+
+    async def serve() -> None:
+        loop, stop = asyncio.get_running_loop(), asyncio.Event()
+        server = await asyncio.start_server(connected, LOOPBACK, 0, ssl=context)
+        port: int = server.sockets[0].getsockname()[1]
+        serving.set_result((port, lambda: loop.call_soon_threadsafe(stop.set)))
+        await stop.wait()
+        server.close()
+        server.abort_clients()
+
+    factory = asyncio.SelectorEventLoop
+    thread = Thread(target=lambda: asyncio.run(serve(), loop_factory=factory))
+    thread.start()
+    port, stop = serving.result(10)
+    try:
+        yield port, connections
+    finally:
+        stop()
+        thread.join()
+
+
+async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Carry what comes from one to the other, and its end."""
+    with suppress(ConnectionError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
+
+
+async def test_certificate_that_changes(
+    hass: HomeAssistant,
+    emulator: Emulator,
+    config_entry: MockConfigEntry,
+    certificate: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A turn goes to the server that is vouched for, and to none that only has its address."""
+    trusting = ssl_util.create_client_context()
+    trusting.load_verify_locations(certificate)
+    monkeypatch.setattr(ssl_util, "client_context", lambda *_: trusting)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    with encrypted(emulator, context) as (port, connections):
+        data = config_entry.data | {CONF_HOST_NAME: f"{LOOPBACK}:{port}"}
+        hass.config_entries.async_update_entry(config_entry, data=data)
+        assert await hass.config_entries.async_setup(config_entry.entry_id)
+        assert not (await say(hass, "hello")).response.error_code
+        trusted_count = len(connections)
+        assert len(emulator.handshakes) == trusted_count == 2
+
+        context.load_cert_chain(self_signed(tmp_path))
+        assert "can't reach" in speech(await say(hass, "hello"))
+        assert len(emulator.handshakes) == len(connections) == trusted_count
+        assert await hass.config_entries.async_unload(config_entry.entry_id)
 
 
 @pytest.mark.usefixtures("socket_enabled")

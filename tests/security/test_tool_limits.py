@@ -1,16 +1,14 @@
 """A model that is confused, or misled by what it reads, cannot flood the house."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 import json
 from typing import Any
 
-from homeassistant.const import CONF_LLM_HASS_API
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import llm
+from homeassistant.exceptions import HomeAssistantError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
-import voluptuous as vol
 
 from custom_components.azure_realtime_audio import conversation
 from custom_components.azure_realtime_audio.const import DOMAIN
@@ -19,65 +17,26 @@ from custom_components.azure_realtime_audio.tools import (
     MAX_TOOL_CALLS,
 )
 from emulator import Emulator, Reply, Session
-from tests.talk import AGENT, change_assistant, say, speech
+from tests.bell import RING, Bell, give_bell
+from tests.talk import AGENT, say, speech
 
-RING = "ring"
 SAID = "Done."
 
 type Ask = Callable[[], Coroutine[Any, Any, str]]
 
 
-class RingTool(llm.Tool):
-    """Rings a bell, for as long as it is held."""
-
-    name = RING
-    integration = "test"
-    parameters = vol.Schema({vol.Optional("times"): int, vol.Optional("at"): str})
-
-    def __init__(self) -> None:
-        """Be silent."""
-        self.rung: list[dict[str, Any]] = []
-        self.hold: asyncio.Event | None = None
-
-    async def async_call(
-        self,
-        hass: HomeAssistant,
-        tool_input: llm.ToolInput,
-        llm_context: llm.LLMContext,
-    ) -> llm.ToolResult:
-        """Ring."""
-        self.rung.append(self.parameters(tool_input.tool_args))
-        if self.hold:
-            await self.hold.wait()
-        return llm.ToolResult({"ok": True})
-
-
-class BellApi(llm.API):
-    """A house that has a bell and no more."""
-
-    def __init__(self, hass: HomeAssistant, bell: RingTool) -> None:
-        """Have a bell."""
-        super().__init__(hass=hass, id="bell", name="Bell")
-        self.bell = bell
-
-    async def async_get_api_instance(
-        self, llm_context: llm.LLMContext
-    ) -> llm.APIInstance:
-        """Return the API."""
-        return llm.APIInstance(self, "There is a bell.", llm_context, [self.bell])
-
-
 @pytest.fixture
-async def bell(hass: HomeAssistant, init_integration: MockConfigEntry) -> RingTool:
+async def bell(
+    hass: HomeAssistant, init_integration: MockConfigEntry
+) -> AsyncIterator[Bell]:
     """Give the assistant a bell."""
-    bell = RingTool()
-    llm.async_register_api(hass, BellApi(hass, bell))
-    await change_assistant(hass, init_integration, **{CONF_LLM_HASS_API: ["bell"]})
-    return bell
+    bell = await give_bell(hass, init_integration)
+    yield bell
+    bell.release()
 
 
 @pytest.fixture(params=["conversation", "action"])
-def ask(hass: HomeAssistant, bell: RingTool, request: pytest.FixtureRequest) -> Ask:
+def ask(hass: HomeAssistant, bell: Bell, request: pytest.FixtureRequest) -> Ask:
     """Return what has the model answer, in each of the two ways; returns what it says."""
 
     async def by_conversation() -> str:
@@ -106,7 +65,7 @@ def outputs(session: Session) -> list[dict[str, Any]]:
     ]
 
 
-async def test_flood_of_calls(bell: RingTool, ask: Ask, emulator: Emulator) -> None:
+async def test_flood_of_calls(bell: Bell, ask: Ask, emulator: Emulator) -> None:
     """Of a hundred calls in one response the first are run, the others are errors."""
     calls: list[Any] = [(RING, {"times": n}) for n in range(100)]
     emulator.replies += [Reply(tool_calls=calls), Reply(text=SAID, audio=False)]
@@ -123,7 +82,7 @@ async def test_flood_of_calls(bell: RingTool, ask: Ask, emulator: Emulator) -> N
 
 
 async def test_the_same_again_and_again(
-    bell: RingTool, ask: Ask, emulator: Emulator
+    bell: Bell, ask: Ask, emulator: Emulator
 ) -> None:
     """Calls that mean the same are few, over all rounds and however they are written."""
     same = ['{"times": 1, "at": "door"}', '{"at":"door","times":1}']
@@ -140,7 +99,7 @@ async def test_the_same_again_and_again(
     assert refused[0]["error_text"] == "The same call was made 3 times in this turn"
 
 
-async def test_limits_begin_anew(bell: RingTool, ask: Ask, emulator: Emulator) -> None:
+async def test_limits_begin_anew(bell: Bell, ask: Ask, emulator: Emulator) -> None:
     """What one turn has used is not missing in the next."""
     turn = [
         Reply(tool_calls=[(RING, {})] * MAX_IDENTICAL_CALLS),
@@ -164,7 +123,7 @@ async def test_limits_begin_anew(bell: RingTool, ask: Ask, emulator: Emulator) -
     ids=["type", "unknown key", "no number", "deep", "very deep", "surrogate"],
 )
 async def test_arguments_no_tool_takes(
-    bell: RingTool, ask: Ask, emulator: Emulator, arguments: str
+    bell: Bell, ask: Ask, emulator: Emulator, arguments: str
 ) -> None:
     """Strange arguments are told to the model as an error, and nothing is run."""
     emulator.replies += [
@@ -178,7 +137,7 @@ async def test_arguments_no_tool_takes(
 
 
 async def test_actions_are_no_tools(
-    hass: HomeAssistant, bell: RingTool, ask: Ask, emulator: Emulator
+    hass: HomeAssistant, bell: Bell, ask: Ask, emulator: Emulator
 ) -> None:
     """The model reaches the exposed API and nothing beside it: no action, no other API."""
     emulator.replies += [
@@ -198,7 +157,7 @@ async def test_actions_are_no_tools(
 
 async def test_turn_that_takes_for_ever(
     hass: HomeAssistant,
-    bell: RingTool,
+    bell: Bell,
     emulator: Emulator,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -206,8 +165,31 @@ async def test_turn_that_takes_for_ever(
     monkeypatch.setattr(conversation, "TURN_TIMEOUT", 0.5)
     bell.hold = asyncio.Event()
     emulator.replies.append(Reply(tool_calls=[(RING, {})]))
-    result = await say(hass, "ring the bell")
+    async with asyncio.timeout(10):
+        result = await say(hass, "ring the bell")
     assert "within 0.5 seconds" in speech(result)
-    bell.hold = None
+    bell.release()
     emulator.replies.append(Reply(text="Hello."))
     assert speech(await say(hass, "hello", result.conversation_id)) == "Hello."
+
+
+async def test_action_that_takes_for_ever(
+    hass: HomeAssistant, bell: Bell, emulator: Emulator
+) -> None:
+    """The same goes for an action, whose tool is stopped when its time is over."""
+    bell.hold = asyncio.Event()
+    emulator.replies.append(Reply(tool_calls=[(RING, {})]))
+    data = {"entity_id": AGENT, "modalities": ["text"]}
+    with pytest.raises(HomeAssistantError, match="within 1 seconds"):
+        async with asyncio.timeout(10):
+            await hass.services.async_call(
+                DOMAIN, "create_response", data | {"timeout": 1}, blocking=True
+            )
+    assert bell.rung
+    assert not bell.ringing
+    emulator.replies.append(Reply(text="Hello.", audio=False))
+    answer = await hass.services.async_call(
+        DOMAIN, "create_response", data, blocking=True, return_response=True
+    )
+    assert answer
+    assert answer["text"] == "Hello."
