@@ -82,6 +82,9 @@ class Weather:
     def clear_up(self) -> None:
         """Be a good service again."""
         self._emulator.faults.clear()
+        self._usual_pace()
+
+    def _usual_pace(self) -> None:
         self._emulator.speed, self._emulator.first_audio_ms = 2.0, 100
 
     async def _spell(self) -> str:
@@ -118,6 +121,8 @@ class Weather:
     async def _change_pace(self) -> str:
         self._emulator.speed = self._rng.choice((1.0, 2.0, 8.0))
         self._emulator.first_audio_ms = self._rng.choice((0, 100, 400))
+        await asyncio.sleep(self._rng.uniform(3.0, 10.0))
+        self._usual_pace()
         return "another pace of the model"
 
     async def _reload(self) -> str:
