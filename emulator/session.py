@@ -76,6 +76,7 @@ class Session:
         self.conversation = Conversation()
         self.received = EventLog(keep=emulator.keep_events)
         self.sent = EventLog(keep=emulator.keep_events)
+        self.pongs = EventLog(keep=emulator.keep_events)
         self.closed = False
         self.close_code: int | None = None
         self._is_silent = False
@@ -274,6 +275,7 @@ class Session:
             await asyncio.sleep(float(seconds or 1))
         with contextlib.suppress(ConnectionError):
             await self.socket.pong(data)
+            self.pongs.record({"type": "pong"})
 
     async def _write(self) -> None:
         """Send what lies in the outbox; only this task writes events."""

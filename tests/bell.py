@@ -3,13 +3,12 @@
 import asyncio
 from typing import Any
 
-from homeassistant.const import CONF_LLM_HASS_API
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import llm
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 import voluptuous as vol
 
-from .talk import change_assistant
+from .talk import give_tool
 
 RING = "ring"
 
@@ -51,24 +50,8 @@ class Bell(llm.Tool):
         return llm.ToolResult({"ok": True})
 
 
-class BellApi(llm.API):
-    """A house that has a bell and no more."""
-
-    def __init__(self, hass: HomeAssistant, bell: Bell) -> None:
-        """Have a bell."""
-        super().__init__(hass=hass, id="bell", name="Bell")
-        self._bell = bell
-
-    async def async_get_api_instance(
-        self, llm_context: llm.LLMContext
-    ) -> llm.APIInstance:
-        """Return the API."""
-        return llm.APIInstance(self, "There is a bell.", llm_context, [self._bell])
-
-
 async def give_bell(hass: HomeAssistant, entry: MockConfigEntry) -> Bell:
     """Let the assistant have a bell and nothing else."""
     bell = Bell()
-    llm.async_register_api(hass, BellApi(hass, bell))
-    await change_assistant(hass, entry, **{CONF_LLM_HASS_API: ["bell"]})
+    await give_tool(hass, entry, bell)
     return bell

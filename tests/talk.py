@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from homeassistant.components import conversation
+from homeassistant.const import CONF_LLM_HASS_API
 from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.helpers import llm
 from homeassistant.helpers.event import async_track_state_change_event
@@ -47,6 +48,31 @@ async def change_assistant(
         entry, subentry, data={**subentry.data, **changes}
     )
     await hass.async_block_till_done()
+
+
+class ToolApi(llm.API):
+    """A house in which there is one thing to do."""
+
+    ID = "one_tool"
+
+    def __init__(self, hass: HomeAssistant, tool: llm.Tool) -> None:
+        """Have a tool."""
+        super().__init__(hass=hass, id=self.ID, name="One tool")
+        self._tool = tool
+
+    async def async_get_api_instance(
+        self, llm_context: llm.LLMContext
+    ) -> llm.APIInstance:
+        """Return the API."""
+        return llm.APIInstance(self, "", llm_context, [self._tool])
+
+
+async def give_tool(
+    hass: HomeAssistant, entry: MockConfigEntry, tool: llm.Tool
+) -> None:
+    """Let the assistant have one tool, and no other."""
+    llm.async_register_api(hass, ToolApi(hass, tool))
+    await change_assistant(hass, entry, **{CONF_LLM_HASS_API: [ToolApi.ID]})
 
 
 async def becomes(hass: HomeAssistant, entity_id: str, value: str) -> None:

@@ -34,6 +34,7 @@ from .talk import (
     STATUS,
     becomes,
     change_assistant,
+    give_tool,
     hurry,
     said,
     say,
@@ -520,16 +521,6 @@ class BrokenTool(llm.Tool):
         raise ZeroDivisionError("secret detail")
 
 
-class BrokenApi(llm.API):
-    """An API with a broken tool."""
-
-    async def async_get_api_instance(
-        self, llm_context: llm.LLMContext
-    ) -> llm.APIInstance:
-        """Return the API."""
-        return llm.APIInstance(self, "Break things.", llm_context, [BrokenTool()])
-
-
 async def test_tool_with_a_bug(
     hass: HomeAssistant,
     init_integration: MockConfigEntry,
@@ -537,8 +528,7 @@ async def test_tool_with_a_bug(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A tool's bug is a sentence for the person, and a traceback in the log."""
-    llm.async_register_api(hass, BrokenApi(hass=hass, id="broken", name="Broken"))
-    await change_assistant(hass, init_integration, **{CONF_LLM_HASS_API: ["broken"]})
+    await give_tool(hass, init_integration, BrokenTool())
     emulator.replies += [Reply(tool_calls=[("broken_tool", {})]), Reply(text="Hello.")]
     result = await say(hass, "break it")
     await assert_apology(hass, result, "unexpected")

@@ -15,7 +15,6 @@ from homeassistant.components.conversation.chat_log import DATA_CHAT_LOGS
 from homeassistant.components.conversation.trace import async_get_traces
 from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
 from homeassistant.const import (
-    CONF_LLM_HASS_API,
     EVENT_CALL_SERVICE,
     EVENT_STATE_CHANGED,
     STATE_UNAVAILABLE,
@@ -81,7 +80,16 @@ from .satellite import (
     speak_to,
     waiting_microphone,
 )
-from .talk import AGENT, change_assistant, gone, hurry, say, speech, tool_called
+from .talk import (
+    AGENT,
+    change_assistant,
+    give_tool,
+    gone,
+    hurry,
+    say,
+    speech,
+    tool_called,
+)
 
 HOME_ASSISTANT = "conversation.home_assistant"
 SPOKEN = "(spoken words)"  # what stands for words that are not known
@@ -315,29 +323,13 @@ class SlowTool(llm.Tool):
         return llm.ToolResult(data={"success": True})
 
 
-class SlowAPI(llm.API):
-    """An API with that tool only."""
-
-    def __init__(self, hass: HomeAssistant, tool: SlowTool) -> None:
-        """Have the tool."""
-        super().__init__(hass=hass, id="slow", name="Slow")
-        self._tool = tool
-
-    async def async_get_api_instance(
-        self, llm_context: llm.LLMContext
-    ) -> llm.APIInstance:
-        """Return the tool."""
-        return llm.APIInstance(self, "", llm_context, [self._tool])
-
-
 @pytest.fixture
 async def slow_tool(
     hass: HomeAssistant, satellite: Satellite, init_integration: MockConfigEntry
 ) -> SlowTool:
     """Give the assistant a slow tool, and no other."""
     tool = SlowTool()
-    llm.async_register_api(hass, SlowAPI(hass, tool))
-    await change_assistant(hass, init_integration, **{CONF_LLM_HASS_API: ["slow"]})
+    await give_tool(hass, init_integration, tool)
     return tool
 
 
@@ -417,8 +409,7 @@ async def test_announcement_in_a_turn(
 ) -> None:
     """An announcement that a turn makes is not taken for its reply."""
     tool = Announcement()
-    llm.async_register_api(hass, SlowAPI(hass, tool))
-    await change_assistant(hass, init_integration, **{CONF_LLM_HASS_API: ["slow"]})
+    await give_tool(hass, init_integration, tool)
     emulator.replies += [
         Reply(tool_calls=[("slow", {})]),
         Reply(text="Dinner is ready", pcm=said_at(600)),

@@ -12,6 +12,8 @@ from script.house import HomeAssistant
 # How long after a reload somebody may still hear that there is no such entity: in core's words.
 RELOAD_SECONDS = 30.0
 PAUSE_SECONDS = (1.5, 5.0)
+# How long the model is faster or slower: the soak is in real time, and a reply takes seconds.
+PACE_SECONDS = (3.0, 10.0)
 # How a socket that was alive ends, as `ends_at` names it.
 _ENDS = ("1005", "1000", "1001", "1006", "1008", "1011", "1012", "1013", "3000", "4000")
 
@@ -121,7 +123,7 @@ class Weather:
     async def _change_pace(self) -> str:
         self._emulator.speed = self._rng.choice((1.0, 2.0, 8.0))
         self._emulator.first_audio_ms = self._rng.choice((0, 100, 400))
-        await asyncio.sleep(self._rng.uniform(3.0, 10.0))
+        await asyncio.sleep(self._rng.uniform(*PACE_SECONDS))
         self._usual_pace()
         return "another pace of the model"
 

@@ -232,10 +232,10 @@ async def test_refused_before_an_answer(
     assert len(emulator.sessions) == 1
 
 
-async def test_refused_after_the_end_of_speech(
-    emulator: Emulator, make_client: MakeClient, api_version: str | None
-) -> None:
-    """Where the service has found the end it is about to answer; what follows is silence."""
+async def after_a_sentence(
+    make_client: MakeClient, api_version: str | None
+) -> RealtimeClient:
+    """Return a client to whose service something was said, of which it found the end."""
     client = make_client(
         session_config={"turn_detection": VAD}, api_version=api_version
     )
@@ -243,6 +243,14 @@ async def test_refused_after_the_end_of_speech(
     ended = asyncio.ensure_future(next_event(client, "input_audio_buffer.committed"))
     await client.append_pcm(TONE + bytes(24_000))
     await ended
+    return client
+
+
+async def test_refused_after_the_end_of_speech(
+    emulator: Emulator, make_client: MakeClient, api_version: str | None
+) -> None:
+    """Where the service has found the end it is about to answer; what follows is silence."""
+    client = await after_a_sentence(make_client, api_version)
     emulator.faults.add(f"{REFUSAL}*1")
     await client.append_pcm(CHUNKS[0])
     await is_refused(client)
@@ -254,13 +262,7 @@ async def test_refused_with_turn_detection(
     emulator: Emulator, make_client: MakeClient, api_version: str | None
 ) -> None:
     """Of what the service has already made a turn of nothing is said again."""
-    client = make_client(
-        session_config={"turn_detection": VAD}, api_version=api_version
-    )
-    await client.connect()
-    ended = asyncio.ensure_future(next_event(client, "input_audio_buffer.committed"))
-    await client.append_pcm(TONE + bytes(24_000))
-    await ended
+    client = await after_a_sentence(make_client, api_version)
     started = asyncio.ensure_future(
         next_event(client, "input_audio_buffer.speech_started")
     )

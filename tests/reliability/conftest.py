@@ -15,7 +15,7 @@ from custom_components.azure_realtime_audio.const import CONF_TRANSCRIPTION_DEPL
 from emulator import Emulator
 from tests.conftest import SUBENTRY_ID
 from tests.satellite import Satellite, new_conversation, speak_to
-from tests.talk import AGENT, gone, hurry
+from tests.talk import AGENT, ToolApi, gone, hurry
 
 NAME = "my name is Ada"
 RING = f"ring the bell for dinner is getting cold, {NAME}"
@@ -48,26 +48,11 @@ class Bell(llm.Tool):
         return llm.ToolResult(data={"rung": f"{self.rung} times"})
 
 
-class BellAPI(llm.API):
-    """An API with that tool only."""
-
-    def __init__(self, hass: HomeAssistant, bell: Bell) -> None:
-        """Have the bell."""
-        super().__init__(hass=hass, id="bell", name="Bell")
-        self._bell = bell
-
-    async def async_get_api_instance(
-        self, llm_context: llm.LLMContext
-    ) -> llm.APIInstance:
-        """Return the bell."""
-        return llm.APIInstance(self, "", llm_context, [self._bell])
-
-
 @pytest.fixture
 def bell(hass: HomeAssistant) -> Bell:
     """Return the only tool that the assistant has."""
     bell = Bell()
-    llm.async_register_api(hass, BellAPI(hass, bell))
+    llm.async_register_api(hass, ToolApi(hass, bell))
     return bell
 
 
@@ -84,7 +69,10 @@ async def entry(
     asyncio.get_running_loop().set_debug(False)
     hurry(monkeypatch, command_timeout=5.0)
     subentry = config_entry.subentries[SUBENTRY_ID]
-    changes = {CONF_TRANSCRIPTION_DEPLOYMENT: "whisper-1", CONF_LLM_HASS_API: ["bell"]}
+    changes = {
+        CONF_TRANSCRIPTION_DEPLOYMENT: "whisper-1",
+        CONF_LLM_HASS_API: [ToolApi.ID],
+    }
     hass.config_entries.async_update_subentry(
         config_entry, subentry, data={**subentry.data, **changes}
     )

@@ -308,32 +308,33 @@ async def test_cancel_takes_its_time(emulator: Emulator, satellite: Satellite) -
     await first.end()
 
 
-@pytest.mark.parametrize(
-    ("fault", "sessions"), [("no_pong*1", 2), ("slow_pong:0.1", 1)]
-)
+@pytest.mark.parametrize("is_lost", [True, False])
 async def test_pings(
     monkeypatch: pytest.MonkeyPatch,
     emulator: Emulator,
     satellite: Satellite,
     bell: Bell,
-    fault: str,
-    sessions: int,
+    is_lost: bool,
 ) -> None:
     """Who answers no ping any more is left for another session, but not who is only slow."""
     hurry(monkeypatch, command_timeout=5.0, heartbeat=0.8)
     begun = len(emulator.sessions)
-    emulator.faults.add(fault)
+    emulator.faults.add("no_pong*1" if is_lost else "slow_pong:0.1")
     emulator.hears.append(RING)
 
-    async def two_pings() -> None:
-        await asyncio.sleep(2.0)
+    async def pings() -> None:
+        session = emulator.sessions[-1]
+        if is_lost:
+            await gone(session)
+        else:
+            await session.pongs.wait_for("pong", 2)
 
-    bell.meanwhile = two_pings
+    bell.meanwhile = pings
     run = await satellite.run()
     assert run.error is None
     assert run.answer == RUNG
     assert bell.rung == 1
-    assert len(emulator.sessions) == begun + sessions
+    assert len(emulator.sessions) == begun + (2 if is_lost else 1)
     await assert_remembers(emulator, satellite, RING)
 
 
