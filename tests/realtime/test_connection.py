@@ -620,6 +620,20 @@ async def test_close_while_connecting(
     assert client.state is ConnectionState.CLOSED
 
 
+async def test_close_before_connecting_begins(
+    emulator: Emulator, make_client: MakeClient
+) -> None:
+    """Closing in the very step of the loop in which somebody connects ends that as well."""
+    client = make_client()
+    connecting = asyncio.Task(client.connect(), eager_start=True)
+    await client.close()
+    with pytest.raises(NotConnectedError):
+        await connecting
+    assert client.state is ConnectionState.CLOSED
+    assert not emulator.handshakes
+    await client.connect()
+
+
 async def test_cancelled_connect_leaves_nothing(
     emulator: Emulator, make_client: MakeClient
 ) -> None:

@@ -402,6 +402,9 @@ class RealtimeClient:
         self._ledger.clear()
         runner.cancel()
         await asyncio.wait((runner,))
+        if self._runner is runner:  # it was cancelled before its first step
+            self._runner = None
+            self._set_state(ConnectionState.CLOSED)
 
     # --- Audio
 
