@@ -601,6 +601,34 @@ async def test_responses_out_of_band_run_beside(
     assert kept == story.item_ids
 
 
+async def test_out_of_band_beside_a_tool(
+    emulator: Emulator, client: RealtimeClient
+) -> None:
+    """The model thinks until its tool has returned, whatever else it says meanwhile."""
+    aside = {"conversation": "none", "output_modalities": ["text"]}
+    emulator.replies += [
+        Reply(tool_calls=[("turn_on", {"name": "lamp"})]),
+        Reply(tool_calls=[("turn_on", {"name": "lamp"})]),
+        Reply(text="Sunny"),
+        Reply(text="It is on.", audio=False),
+        Reply(text="Windy"),
+    ]
+    response = await client.create_response()
+    await response.done()
+    (call,) = response.tool_calls
+    statuses = record(client, "status_changed")
+    for _ in range(2):
+        await (await client.create_response(aside)).done()
+    assert statuses == []
+
+    output = {"call_id": call.call_id, "output": "on"}
+    await client.create_conversation_item({"type": "function_call_output", **output})
+    await (await client.create_response()).done()
+    await (await client.create_response(aside)).done()
+    seen = [event["status"] for event in statuses]
+    assert seen == ["idle", "thinking", "idle"]
+
+
 async def test_out_of_band_alone_is_not_the_conversations(
     emulator: Emulator, client: RealtimeClient
 ) -> None:

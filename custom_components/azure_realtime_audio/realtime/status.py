@@ -28,6 +28,7 @@ class StatusTracker:
         """Start idle; listeners of ``status_changed`` hear each new status."""
         self._emitter = emitter
         self._status = ModelStatus.IDLE
+        self._waits_for_tools = False
         self._playback_end = 0.0
         self._playback_timer: asyncio.TimerHandle | None = None
 
@@ -40,6 +41,8 @@ class StatusTracker:
         """Change the status, unless it is that already."""
         if status is not ModelStatus.SPEAKING:
             self._stop_timer()
+        if status is not ModelStatus.THINKING:
+            self._waits_for_tools = False
         if status is self._status:
             return
         self._status = status
@@ -88,7 +91,8 @@ class StatusTracker:
             self._playback_end += response.audio_ms / 1000
         if response.tool_calls and response.status == "completed":
             self.set(ModelStatus.THINKING)
-        elif others_in_progress:
+            self._waits_for_tools |= not response.is_out_of_band
+        elif others_in_progress or (response.is_out_of_band and self._waits_for_tools):
             return
         elif self._status is ModelStatus.SPEAKING:
             self._speak_until(self._playback_end)
