@@ -124,6 +124,25 @@ async def test_what_nobody_wrote_down_is_said_again(
         assert [bytes(item.audio) for item in items[2:]] == sounds[2:4]
 
 
+async def test_a_long_conversation_is_told_in_parts(
+    emulator: Emulator, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part follows when the one before it has arrived: there is not all of it in memory."""
+    monkeypatch.setattr(ledger_module, "BATCH_SIZE", 20_000)
+    client = make_client({"command_timeout": 1.0})
+    await client.connect()
+    emulator.faults.add("no_transcription")
+    for _ in range(5):
+        await client.append_pcm(bytes(9_600))  # 12,800 characters of base64
+        await client.commit_audio()
+    emulator.faults.add("no_ack:conversation.item.create*1")
+    await lose_connection(emulator, client)
+    _, begun, whole = emulator.sessions
+    assert len(begun.received.of("conversation.item.create")) == 2
+    assert [item.id for item in whole.conversation] == client.item_ids
+    assert len(client.item_ids) == 5
+
+
 async def test_interrupted_in_mid_sentence(
     emulator: Emulator, client: RealtimeClient
 ) -> None:

@@ -622,21 +622,25 @@ class RealtimeClient:
         What the service does not take is left out: the rest of the conversation is worth
         more than none. Raises CommandTimeoutError, the first time.
         """
-        items = list(self._ledger.items())
-        outcomes = await asyncio.gather(
-            *(self._create_item(connection, item) for item in items),
-            return_exceptions=True,
-        )
-        self._ledger.keep(
-            item["id"]
-            for item, outcome in zip(items, outcomes, strict=True)
-            if not isinstance(outcome, CommandError)
-        )
-        lost = [error for error in outcomes if isinstance(error, CommandTimeoutError)]
-        if lost and not self._is_unheard:
-            # The next connection may hear it. If not, nothing is to be expected of a third.
-            self._is_unheard = True
-            raise lost[0]
+        kept: list[str] = []
+        for batch in self._ledger.batches():
+            outcomes = await asyncio.gather(
+                *(self._create_item(connection, item) for item in batch),
+                return_exceptions=True,
+            )
+            lost = [
+                error for error in outcomes if isinstance(error, CommandTimeoutError)
+            ]
+            if lost and not self._is_unheard:
+                # The next connection may hear it. If not, nothing is to be expected of a third.
+                self._is_unheard = True
+                raise lost[0]
+            kept += (
+                item["id"]
+                for item, outcome in zip(batch, outcomes, strict=True)
+                if not isinstance(outcome, CommandError)
+            )
+        self._ledger.keep(kept)
         self._is_unheard = False
 
     async def _stay_connected(self) -> NoReturn:

@@ -20,6 +20,9 @@ MAX_CHARACTERS = 4 * 1024 * 1024
 # bytes.
 MAX_SOUND = 60 * 2 * SAMPLE_RATE
 
+# How much is told again at once, in bytes of JSON: on its way it is in memory several times.
+BATCH_SIZE = 512 * 1024
+
 # The service refuses longer item ids from clients.
 _MAX_ID_LENGTH = 32
 
@@ -182,7 +185,7 @@ class Ledger:
         answer without its call would be refused.
         """
         calls = set()
-        for held in self._held:
+        for held in list(self._held):
             sound = self._sound(held.item["id"])
             self._shorten_id(held)
             item = held.in_writing(sound)
@@ -192,6 +195,18 @@ class Ledger:
                 calls.add(item["call_id"])
             if item["type"] != "function_call_output" or item["call_id"] in calls:
                 yield item
+
+    def batches(self) -> Iterator[list[dict[str, Any]]]:
+        """Yield these items in lists that are little longer than BATCH_SIZE, each when it is due."""
+        batch: list[dict[str, Any]] = []
+        size = 0
+        for item in self.items():
+            batch.append(item)
+            size += len(orjson.dumps(item))
+            if size >= BATCH_SIZE:
+                yield batch
+                batch, size = [], 0
+        yield batch
 
     def keep(self, item_ids: Iterable[str]) -> None:
         """Forget all items but these."""
