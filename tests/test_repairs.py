@@ -52,6 +52,7 @@ KINDS = [
     ("http_404_resource", "deployment_not_found", True),
     ("openai_missing_model", "deployment_not_found", True),
     ("http_400", "not_realtime_model", True),
+    ("http_400_spelled", "not_realtime_model", True),
     ("openai_invalid_model", "not_realtime_model", True),
     ("http_400_api_version", "unsupported_api_version", True),
     ("openai_beta_disabled", "unsupported_api_version", True),
