@@ -36,7 +36,7 @@ from script.house import (
     seed,
 )
 
-from .gauges import Gauges, Sample, slope
+from .gauges import Gauges, Sample, drift, slope
 from .satellite import Satellite
 from .slow import slow_consumers
 from .tally import Outcome, Tally
@@ -364,11 +364,11 @@ class Soak:
         """Return how memory grows, its standard error, and what is noise anyway."""
         counted = [sample for sample in samples if sample.objects]
         return {
-            name: (*slope(among, value, block_seconds), noise)
-            for name, among, value, noise in (
-                ("RSS (MB)", samples, lambda s: s.rss_mb, NOISE_MB),
-                ("Heap in use (MB)", counted, lambda s: s.heap_mb, NOISE_MB),
-                ("Python's blocks (1000)", counted, lambda s: s.blocks / 1000, 5.0),
+            name: (*growth(among, value, block_seconds), noise)
+            for name, growth, among, value, noise in (
+                ("RSS (MB)", drift, samples, lambda s: s.rss_mb, NOISE_MB),
+                ("Heap in use (MB)", slope, counted, lambda s: s.heap_mb, NOISE_MB),
+                ("Blocks (1000)", slope, counted, lambda s: s.blocks / 1000, 5.0),
             )
         }
 

@@ -8,12 +8,15 @@ from pathlib import Path
 import time
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emulator import Emulator
 from script.house import HomeAssistant
 
 EVERY_SECONDS = 2.0
 _OBJECTS_EVERY = 15  # samples
+type FloatArray = NDArray[np.float64]
+
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -110,18 +113,43 @@ def slope(
 ) -> tuple[float, float]:
     """Return how a value grows in a minute, and the standard error of that.
 
-    What is kept for a while goes up and down with it; means over blocks of time even that out.
+    For what goes up and down: the line that fits best.
+    """
+    minutes, means = _blocks(samples, value, block_seconds)
+    if len(means) < 3:
+        return 0.0, float("inf")
+    (rise, _), covariance = np.polyfit(minutes, means, 1, cov=True)
+    return float(rise), float(np.sqrt(covariance[0, 0]))
+
+
+def drift(
+    samples: Sequence[Sample], value: Callable[[Sample], float], block_seconds: float
+) -> tuple[float, float]:
+    """Return the same of what stays where it was: the mean of its steps.
+
+    A line through a single step would look as sure of its rise as one through many.
+    """
+    minutes, means = _blocks(samples, value, block_seconds)
+    if len(means) < 3:
+        return 0.0, float("inf")
+    steps = np.diff(means) / np.diff(minutes)
+    return float(steps.mean()), float(steps.std(ddof=1) / np.sqrt(len(steps)))
+
+
+def _blocks(
+    samples: Sequence[Sample], value: Callable[[Sample], float], block_seconds: float
+) -> tuple[FloatArray, FloatArray]:
+    """Return the mean time, in minutes, and the mean value of each block of time.
+
+    They even out what goes up and down with what is kept for a while.
     """
     blocks: dict[int, list[Sample]] = {}
     for sample in samples:
         blocks.setdefault(int((sample.at - samples[0].at) / block_seconds), []).append(
             sample
         )
-    if len(blocks) < 3:
-        return 0.0, float("inf")
     minutes, means = (
         np.array([np.mean([of(each) for each in block]) for block in blocks.values()])
         for of in (lambda sample: sample.at / 60, value)
     )
-    (rise, _), covariance = np.polyfit(minutes, means, 1, cov=True)
-    return float(rise), float(np.sqrt(covariance[0, 0]))
+    return minutes, means

@@ -19,6 +19,8 @@ from homeassistant.components.assist_pipeline import (
     AudioSettings,
     async_pipeline_from_audio_stream,
 )
+from homeassistant.components.conversation import ChatLog
+from homeassistant.components.tts import TTSCache
 from homeassistant.components.tts.const import DATA_TTS_MANAGER
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import chat_session
@@ -27,24 +29,27 @@ from homeassistant.util.hass_dict import HassKey
 import voluptuous as vol
 
 from custom_components.azure_realtime_audio import session
+from custom_components.azure_realtime_audio.hearing import Hearing
+from custom_components.azure_realtime_audio.realtime import RealtimeClient, Response
+from custom_components.azure_realtime_audio.realtime.connection import Connection
+from custom_components.azure_realtime_audio.turn import Turn
 
 DOMAIN = "watch"
 REPLY_SECONDS = 15.0
 CALLS = HassKey[Counter[int]](DOMAIN)
 
-# What an integration may leave behind, by the names of its classes and core's.
+# What an integration may leave behind, and core.
 KINDS = (
-    "AssistantSession",
-    "RealtimeClient",
-    "Connection",
-    "Response",
-    "Turn",
-    "Hearing",
-    "ChatSession",
-    "ChatLog",
-    "TTSCache",
+    session.AssistantSession,
+    RealtimeClient,
+    Connection,
+    Response,
+    Turn,
+    Hearing,
+    chat_session.ChatSession,
+    ChatLog,
+    TTSCache,
 )
-_MODULES = ("custom_components.azure_realtime_audio", "homeassistant")
 
 
 class _MallInfo(ctypes.Structure):
@@ -142,17 +147,15 @@ def _census(
     found: dict[str, int] = {"tasks": len(asyncio.all_tasks())}
     if msg["objects"]:
         gc.collect()
+        # A list of all objects would be 11 MB in one piece, which the C library then keeps.
         living = Counter(
-            type(each).__name__
-            for each in gc.get_objects()
-            if type(each).__name__ in KINDS
-            and type(each).__module__.startswith(_MODULES)
+            type(each) for each in gc.get_referrers(*KINDS) if type(each) in KINDS
         )
         heap = _mallinfo()
         found |= {
             "blocks": sys.getallocatedblocks(),
             "heap": heap.uordblks + heap.hblkhd,
-            **{kind: living[kind] for kind in KINDS},
+            **{kind.__name__: living[kind] for kind in KINDS},
         }
     connection.send_result(msg["id"], found)
 
