@@ -1,6 +1,7 @@
 """Spoken turns through the stock Assist pipeline."""
 
 import asyncio
+from base64 import b64decode
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -197,11 +198,14 @@ async def test_speech_to_speech(
 async def test_words_before_the_session_is_open(
     emulator: Emulator, satellite: Satellite
 ) -> None:
-    """What is said while the service hesitates is not lost."""
+    """What is said while the service hesitates is not lost, and not sent up in one piece."""
     emulator.faults.add("late_ack:session.update", times=1)
     assert (await satellite.run()).error is None
-    [said, _] = emulator.sessions[-1].conversation
+    session = emulator.sessions[-1]
+    [said, _] = session.conversation
     assert len(said.audio) >= len(SPEECH) * 3 // 2
+    pieces = session.received.of("input_audio_buffer.append")
+    assert max(len(b64decode(piece["audio"])) for piece in pieces) <= 2 * 24_000
 
 
 async def test_latency_is_traced(

@@ -161,11 +161,13 @@ class Hearing:
         await self._async_append(await asyncio.shield(opening), buffered)
 
     async def _async_append(self, client: RealtimeClient, pcm: bytearray) -> None:
-        whole = bytes(pcm[: len(pcm) & ~1])
-        del pcm[: len(whole)]
-        samples = np.frombuffer(whole, "<i2").astype(np.int32)
-        self._peak = max(self._peak, int(np.abs(samples).max(initial=0)))
-        await client.append_pcm(whole, sample_rate=SAMPLE_RATE)
+        """Send what there is, a second at a time: resampling takes many times its memory."""
+        while len(pcm) > 1:
+            piece = bytes(pcm[: min(len(pcm), _BYTES_PER_SECOND) & ~1])
+            del pcm[: len(piece)]
+            samples = np.frombuffer(piece, "<i2").astype(np.int32)
+            self._peak = max(self._peak, int(np.abs(samples).max()))
+            await client.append_pcm(piece, sample_rate=SAMPLE_RATE)
 
     # --- Its end
 
