@@ -50,6 +50,8 @@ ASSISTANTS = 2  # each has at most 32 sessions
 WARM_UP_KEEP_SECONDS = 2.0
 CALM_SECONDS = 30.0  # until a service that was away is found again
 NOISE_MB = 0.5  # a minute
+# What Home Assistant may have in use more at the end than before: 0.3 KB for each turn.
+KEPT_MB = 2.0
 # Core's timers keep a chat or two, by the context in which they were set.
 OURS = (
     *("AssistantSession", "RealtimeClient", "Connection", "Response", "Turn"),
@@ -344,6 +346,10 @@ class Soak:
         self.failures += [
             f"Left over: {thing}" for thing in self._left_over(after, before)
         ]
+        if after.heap_mb > before.heap_mb + KEPT_MB:
+            self.failures.append(
+                f"Left over: {after.heap_mb - before.heap_mb:.1f} MB of heap in use"
+            )
         self.failures += [
             f"{name} grows by {rise:.2f}/min"
             for name, (rise, error, noise) in rises.items()

@@ -186,7 +186,8 @@ class Satellite:
                 end_stage="tts",
                 pipeline=self._pipeline,
                 conversation_id=self._conversation,
-                input={"sample_rate": MICROPHONE_RATE},
+                # Core's detector (pymicro-vad 1.0.1) does not give back 11 KB of each run.
+                input={"sample_rate": MICROPHONE_RATE, "no_vad": True},
             )
         else:
             events = await house.events(
