@@ -50,7 +50,8 @@ ASSISTANTS = 2  # each has at most 32 sessions
 WARM_UP_KEEP_SECONDS = 2.0
 CALM_SECONDS = 30.0  # until a service that was away is found again
 NOISE_MB = 0.5  # a minute
-# What Home Assistant may have in use more at the end than before: 0.3 KB for each turn.
+# What Home Assistant may have in use more at the end than before: in 10 minutes
+# 0.3 KB for each turn.
 KEPT_MB = 2.0
 # Core's timers keep a chat or two, by the context in which they were set.
 OURS = (

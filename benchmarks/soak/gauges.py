@@ -15,9 +15,9 @@ from script.house import HomeAssistant
 
 EVERY_SECONDS = 2.0
 _OBJECTS_EVERY = 15  # samples
-type FloatArray = NDArray[np.float64]
-
 _TICKS = os.sysconf("SC_CLK_TCK")
+
+type FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

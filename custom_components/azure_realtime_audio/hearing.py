@@ -162,6 +162,7 @@ class Hearing:
 
     async def _async_append(self, client: RealtimeClient, pcm: bytearray) -> None:
         """Send what there is, a second at a time: resampling takes many times its memory."""
+        # Taken piece by piece: who catches up shares the buffer with who uploads.
         while len(pcm) > 1:
             piece = bytes(pcm[: min(len(pcm), _BYTES_PER_SECOND) & ~1])
             del pcm[: len(piece)]

@@ -32,19 +32,22 @@ def test_every_fault_has_its_row() -> None:
 # --- It refuses
 
 
+NO_DEPLOYMENT = "The Azure resource has no such deployment, or its model is retired."
+
+
 @pytest.mark.parametrize(
     ("fault", "begins"),
     [
         ("http_401", "The Azure service does not accept the key."),
         ("http_403", "The Azure resource does not allow this connection."),
-        ("http_404_deployment", "The Azure resource has no such deployment"),
-        ("http_404_resource", "The Azure resource has no such deployment"),
+        ("http_404_deployment", NO_DEPLOYMENT),
+        ("http_404_resource", NO_DEPLOYMENT),
         ("http_400", "The deployed model cannot do Realtime"),
         ("http_400_spelled", "The deployed model cannot do Realtime"),
         ("http_400_api_version", "The Azure service does not offer this API version"),
         ("openai_invalid_api_key", "The Azure service does not accept the key."),
         ("openai_invalid_model", "The deployed model cannot do Realtime"),
-        ("openai_missing_model", "The Azure resource has no such deployment"),
+        ("openai_missing_model", NO_DEPLOYMENT),
         ("openai_beta_disabled", "The Azure service does not offer this API version"),
         ("openai_insufficient_quota", "The Azure account has no quota left."),
         ("http_429:10", None),
