@@ -7,6 +7,7 @@ from pathlib import Path
 from string import Formatter
 from typing import Any
 
+from homeassistant.components.conversation import ChatLog
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP, STATE_UNAVAILABLE
 from homeassistant.core import Context, Event, HomeAssistant
@@ -37,6 +38,7 @@ from custom_components.azure_realtime_audio.errors import (
     TooManySessionsError,
     translated_error,
 )
+from custom_components.azure_realtime_audio.history import system_prompt
 from custom_components.azure_realtime_audio.options import build_options, session_config
 from custom_components.azure_realtime_audio.realtime import (
     CommandError,
@@ -549,6 +551,15 @@ def llm_context(context: Context | None = None) -> llm.LLMContext:
     return llm.LLMContext(DOMAIN, context or Context(), "en", "conversation", None)
 
 
+async def prepared(
+    assistant: Assistant, context: llm.LLMContext
+) -> tuple[str, llm.APIInstance | None]:
+    """Return the instructions and the LLM API that the assistant gives a chat log."""
+    log = ChatLog(assistant.hass, "chat")
+    await assistant.async_provide_llm_data(log, context)
+    return system_prompt(log), log.llm_api
+
+
 async def test_prepare(
     hass: HomeAssistant, init_integration: MockConfigEntry, hass_admin_user: Any
 ) -> None:
@@ -558,7 +569,7 @@ async def test_prepare(
     )
     assistant: Assistant = init_integration.runtime_data[SUBENTRY_ID]
     context = llm_context(Context(user_id=hass_admin_user.id))
-    instructions, llm_api = await assistant.async_prepare(context)
+    instructions, llm_api = await prepared(assistant, context)
     assert llm_api is not None
     assert instructions.startswith("Mock User in test home.\n")
     assert llm_api.api_prompt in instructions
@@ -566,7 +577,7 @@ async def test_prepare(
 
     await change_assistant(hass, init_integration, llm_hass_api=[], instructions="")
     assistant = init_integration.runtime_data[SUBENTRY_ID]
-    instructions, llm_api = await assistant.async_prepare(llm_context())
+    instructions, llm_api = await prepared(assistant, llm_context())
     assert llm_api is None
     assert instructions.startswith(llm.DEFAULT_INSTRUCTIONS_PROMPT)
     assert "Current time is" in instructions
@@ -578,16 +589,14 @@ async def test_prepare(
 async def test_cannot_prepare(
     hass: HomeAssistant,
     init_integration: MockConfigEntry,
-    caplog: pytest.LogCaptureFixture,
     changes: dict[str, Any],
 ) -> None:
     """A template or an API that does not work is an error with a translation."""
     await change_assistant(hass, init_integration, **changes)
     assistant: Assistant = init_integration.runtime_data[SUBENTRY_ID]
     with pytest.raises(HomeAssistantError) as raised:
-        await assistant.async_prepare(llm_context())
+        await prepared(assistant, llm_context())
     assert raised.value.translation_key == "prompt_failed"
-    assert len(lines_about(caplog, "cannot be prepared")) == 1
 
 
 def test_session_config_of_the_defaults() -> None:

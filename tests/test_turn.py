@@ -94,6 +94,8 @@ from .talk import (
 
 HOME_ASSISTANT = "conversation.home_assistant"
 SPOKEN = "(spoken words)"  # what stands for words that are not known
+CANNOT_CONNECT = "I can't reach the Azure service. Check the network and the host name, then try again."
+TOO_OFTEN = "The Azure service is being asked too often. Wait a moment, then try again."
 TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
 MODULE = f"custom_components.{DOMAIN}"
 
@@ -584,24 +586,21 @@ async def test_ears_over_http(
     assert all(c["response"]["conversation"] == "none" for c in created)
 
 
-@pytest.mark.parametrize("stage", ["listening", "thinking", "speaking"])
+@pytest.mark.parametrize("stage", ["listening", "thinking"])
 async def test_aborted_run(
     emulator: Emulator, satellite: Satellite, stage: str
 ) -> None:
     """A satellite that vanishes leaves nothing that the next turn would stumble over."""
-    hold = asyncio.Event()
     if stage == "listening":
         run = satellite.start(waiting_microphone(SPEECH))
         session = await listening(emulator)
         await run.abort()
     else:
-        emulator.replies.append(Reply(text="What do you", hold=hold))
-        emulator.first_audio_ms = 0 if stage == "speaking" else 60_000
+        emulator.first_audio_ms = 60_000
+        emulator.replies.append(Reply(text="What do you", hold=asyncio.Event()))
         run = satellite.start()
         await run.until_event(PipelineEventType.INTENT_START)
         session = emulator.sessions[-1]
-        if stage == "speaking":
-            await run.until_played()
         await run.abort()
         done = await session.sent.wait_for("response.done")
         assert done["response"]["status"] == "cancelled"
@@ -687,10 +686,13 @@ async def test_aborted_while_the_answer_begins(
     session = await newest(emulator)
     await session.wait_for("response.create")
     await run.abort()
-    emulator.faults.clear()
-    await gone(session)
+    done = await session.sent.wait_for("response.done")
+    assert done["response"]["status"] == "cancelled"
     emulator.replies.clear()
     await assert_works(satellite)
+    assert emulator.sessions[-1] is session
+    assert told(session)[-2:] == ["user: ", "assistant: Hello! How can I help?"]
+    assert "What" not in str(told(session))
 
 
 async def test_nobody_takes_the_turn(
@@ -769,11 +771,12 @@ async def test_two_runs_at_once(emulator: Emulator, satellite: Satellite) -> Non
 
 
 async def test_extra_prompt(emulator: Emulator, satellite: Satellite) -> None:
-    """An answer that was begun without the prompt of an automation is begun anew."""
-    emulator.replies += [Reply(text="Who is there?"), Reply(text="Ada is there.")]
+    """An answer is begun once, with the prompt of an automation."""
+    emulator.replies.append(Reply(text="Ada is there."))
     run = await satellite.run(extra_system_prompt="Ada rang the bell.")
     assert run.answer == "Ada is there."
     session = emulator.sessions[-1]
+    assert len(session.received.of("response.create")) == 1
     assert told(session) == ["user: ", "assistant: Ada is there."]
     assert "Ada rang" in session.config["instructions"]
 
@@ -900,17 +903,19 @@ async def test_buffer_full(
     monkeypatch.setattr(f"{MODULE}.hearing.MAX_BUFFERED_BYTES", 16_000)
     emulator.faults.add("no_session_created", times=1)
     run = await satellite.run(microphone())
-    assert run.error == "stt-stream-failed"
+    assert run.answer == CANNOT_CONNECT
     monkeypatch.undo()
     await assert_works(satellite)
 
 
 @pytest.mark.parametrize("fault", ["http_500", "http_429:0"])
 async def test_refused(emulator: Emulator, satellite: Satellite, fault: str) -> None:
-    """A service that lets nobody in ends the run."""
+    """Of a service that lets nobody in the person is told, and hears a sound at least."""
     emulator.faults.add(fault)
     run = await satellite.run()
-    assert run.error == "stt-stream-failed"
+    assert run.error is None
+    assert run.answer in (CANNOT_CONNECT, TOO_OFTEN)
+    assert run.wav.samples.max() > 0.1
     emulator.faults.clear()
     await assert_works(satellite)
 
@@ -928,10 +933,14 @@ async def test_refused_turns_are_gone(
     # A log record of pytest's keeps the error, and that its frames.
     caplog.set_level(logging.CRITICAL, "custom_components")
     monkeypatch.setattr(f"{MODULE}.availability.TRY_DELAY", 60.0)
+    monkeypatch.setattr(f"{MODULE}.availability.PROBE_DELAY", 1e6)
+    monkeypatch.setattr(f"{MODULE}.availability.MAX_PROBE_DELAY", 1e6)
     before = alive()
     emulator.faults.add(fault)
     for _ in range(3):  # the third is told what the second was
-        assert (await satellite.run()).error == "stt-stream-failed"
+        assert (await satellite.run()).answer == CANNOT_CONNECT
+    async_fire_time_changed(hass, dt_util.utcnow() + 2 * CONVERSATION_TIMEOUT)
+    await hass.async_block_till_done()
     await forget_cancelled_timers(hass)
     assert alive() == before
 
@@ -994,7 +1003,7 @@ async def test_lost_for_too_long_while_listening(
     emulator.faults.add("http_503")
     session.abort()
     await run.end()
-    assert run.error == "stt-stream-failed"
+    assert run.answer.startswith("The connection to the Azure service was lost")
     emulator.faults.clear()
     await assert_works(satellite)
 
@@ -1019,22 +1028,20 @@ async def test_lost_by_hand(
 async def test_no_room_for_the_turn(
     emulator: Emulator, satellite: Satellite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A command that the service refuses ends the run, and leaves nothing."""
+    """A command that the service refuses once is given again when the turn is claimed."""
     emulator.faults.add("refuse:response.create", times=1)
-    run = await satellite.run()
-    assert run.error == "stt-stream-failed"
-    session = emulator.sessions[-1]
-    await settled(session)
-    assert told(session) == []
     await assert_works(satellite)
 
 
 async def test_prompt_failed(
     hass: HomeAssistant, satellite: Satellite, init_integration: MockConfigEntry
 ) -> None:
-    """Instructions that cannot be made end the run."""
+    """Of instructions that cannot be made the person is told."""
     await change_assistant(hass, init_integration, **{CONF_INSTRUCTIONS: "{{ 1 / 0 }}"})
-    assert (await satellite.run()).error == "stt-stream-failed"
+    run = await satellite.run()
+    assert run.error is None
+    assert run.answer.startswith("I can't prepare my instructions.")
+    assert run.wav.seconds > 1
 
 
 # --- Other ways to end a turn
@@ -1229,8 +1236,8 @@ async def test_failed_in_the_middle(emulator: Emulator, satellite: Satellite) ->
         )
     )
     run = await satellite.run()
-    assert run.answer.startswith("The Azure service is being asked too often.")
-    assert run.wav.seconds == pytest.approx(0.3 + 0.04 * len(run.answer), abs=0.05)
+    assert run.answer == f"Let me\n\n{TOO_OFTEN}"
+    assert run.wav.seconds == pytest.approx(0.3 + 0.04 * len(TOO_OFTEN), abs=0.05)
 
 
 async def test_written_answer(emulator: Emulator, satellite: Satellite) -> None:
@@ -1248,7 +1255,7 @@ async def test_lost_in_the_middle(
     emulator.replies.append(Reply(text="Too", pcm=said_at(500, 1)))
     emulator.faults.add("ends_at:audio/1006", times=1)
     run = await transcribing.run()
-    assert run.answer.startswith("The connection to the Azure service was lost")
+    assert run.answer.startswith("Too\n\nThe connection to the Azure service was lost")
     await assert_works(transcribing)
     assert told(emulator.sessions[-1])[0] == "user: hello"
 
@@ -1364,7 +1371,7 @@ async def test_too_many(
     run = satellite.start(waiting_microphone(SPEECH))
     await listening(emulator)
     other = Satellite(hass, new_conversation())
-    assert (await other.run()).error == "stt-stream-failed"
+    assert (await other.run()).answer.startswith("Too many conversations are going on")
     await run.abort()
     await hass.async_block_till_done()
     await assert_works(other)

@@ -5,14 +5,19 @@ from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapp
 from contextlib import asynccontextmanager
 from typing import Any
 
-from homeassistant.components.conversation import DOMAIN as CONVERSATION_DOMAIN
+from homeassistant.components.assist_pipeline import PipelineInput
+from homeassistant.components.conversation import (
+    DOMAIN as CONVERSATION_DOMAIN,
+    ChatLog,
+    ConversationInput,
+    ConverseError,
+)
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
-from homeassistant.const import CONF_LLM_HASS_API, EVENT_HOMEASSISTANT_STOP
+from homeassistant.const import CONF_LLM_HASS_API, EVENT_HOMEASSISTANT_STOP, MATCH_ALL
 from homeassistant.core import Event, HomeAssistant, callback
-from homeassistant.exceptions import HomeAssistantError
+from homeassistant.exceptions import Unauthorized
 from homeassistant.helpers import chat_session, entity_registry as er, llm
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
-from homeassistant.helpers.template import Template
 
 from .availability import Availability
 from .const import (
@@ -21,16 +26,18 @@ from .const import (
     CONF_TURN_DETECTION_TYPE,
     DOMAIN,
     EVENT_SERVER_EVENT,
-    LOGGER,
     MAX_SESSIONS,
     TURN_DETECTION_SERVER_VAD,
 )
 from .errors import TooManySessionsError, translated
+from .history import History, placeholders
+from .kept_conversations import KeptConversation, async_kept_conversations
 from .options import build_options, session_config
 from .realtime import (
     CommandTimeoutError,
     ConnectError,
     ConnectionState,
+    Ledger,
     ModelStatus,
     NotConnectedError,
     RealtimeClient,
@@ -67,6 +74,7 @@ class Assistant:
         self.subentry = subentry
         self.name = subentry.title
         self._sessions: dict[SessionKey, AssistantSession] = {}
+        self._kept = async_kept_conversations(hass)
         self._listeners: list[Callable[[], None]] = []
         self.turns = Turns(self)
         self.availability = Availability(self)
@@ -92,6 +100,10 @@ class Assistant:
         """The sessions in use, the least used first."""
         return self._sessions.values()
 
+    def session(self, key: SessionKey) -> AssistantSession | None:
+        """Return the session of a conversation, or of what shares one, if there is one."""
+        return self._sessions.get(key)
+
     @callback
     def async_add_listener(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call ``listener`` when the status or availability changes; returns its end."""
@@ -112,7 +124,8 @@ class Assistant:
         """
         if (session := self._sessions.get(conversation_id)) is None:
             config = session_config(self.subentry.data)
-            session = self._add_session(conversation_id, config)
+            kept = self._kept.async_take(self.subentry.subentry_id, conversation_id)
+            session = self._add_session(conversation_id, config, kept)
             chat = chat_session.current_session.get()
             if chat is not None and chat.conversation_id == conversation_id:
                 # By its id: core may keep the chat for longer than there is anything to say.
@@ -166,25 +179,59 @@ class Assistant:
         self.async_create_task(session.async_close(), "close a realtime session")
 
     def _end_conversation(self, conversation_id: str) -> None:
+        self._kept.async_take(self.subentry.subentry_id, conversation_id)
         if session := self._sessions.get(conversation_id):
             self.async_end_session(session)
 
-    async def async_prepare(
-        self, llm_context: llm.LLMContext
-    ) -> tuple[str, llm.APIInstance | None]:
-        """Return the instructions and the LLM API for a response outside a chat log.
+    async def async_provide_llm_data(
+        self,
+        chat_log: ChatLog,
+        llm_context: llm.LLMContext,
+        extra_system_prompt: str | None = None,
+    ) -> None:
+        """Put the instructions and the LLM API into a chat log.
 
         Raises HomeAssistantError when the template or an API does not work.
         """
-        llm_api = None
+        data = self.subentry.data
         try:
-            if api_ids := self.subentry.data.get(CONF_LLM_HASS_API):
-                llm_api = await llm.async_get_api(self.hass, api_ids, llm_context)
-            instructions = await self._async_instructions(llm_context, llm_api)
-        except HomeAssistantError as err:
-            LOGGER.warning("%s cannot be prepared: %s", self.name, err)
+            await chat_log.async_provide_llm_data(
+                llm_context,
+                data.get(CONF_LLM_HASS_API),
+                data.get(CONF_INSTRUCTIONS),
+                extra_system_prompt,
+            )
+        except ConverseError as err:  # the chat log has logged why
+            if isinstance(err.__cause__, Unauthorized):
+                raise translated("llm_api_not_allowed") from err
             raise translated("prompt_failed") from err
-        return instructions, llm_api
+
+    def llm_context(self, pipeline_input: PipelineInput) -> llm.LLMContext:
+        """Return what core tells the agent of a pipeline run, before it does."""
+        run = pipeline_input.run
+        pipeline = run.pipeline
+        language = pipeline.conversation_language
+        if language == MATCH_ALL:
+            language = (
+                pipeline.stt_language or pipeline.tts_language or pipeline.language
+            )
+        return ConversationInput(
+            text="",
+            context=run.context,
+            conversation_id=pipeline_input.session.conversation_id,
+            device_id=pipeline_input.device_id,
+            satellite_id=pipeline_input.satellite_id,
+            language=language,
+            agent_id=self.agent_id,
+        ).as_llm_context(DOMAIN)
+
+    @property
+    def agent_id(self) -> str:
+        """The entity id of the assistant as a conversation agent."""
+        entity_id = er.async_get(self.hass).async_get_entity_id(
+            CONVERSATION_DOMAIN, DOMAIN, self.subentry.subentry_id
+        )
+        return entity_id or ""
 
     @property
     def turn_detection(self) -> str:
@@ -201,9 +248,11 @@ class Assistant:
         self.async_notify()
 
     @callback
-    def async_create_task(self, target: Coroutine[Any, Any, None], name: str) -> None:
+    def async_create_task[ResultT](
+        self, target: Coroutine[Any, Any, ResultT], name: str
+    ) -> asyncio.Task[ResultT]:
         """Run something that ends with the entry."""
-        self.entry.async_create_task(self.hass, target, name)
+        return self.entry.async_create_task(self.hass, target, name)
 
     async def async_close(self) -> None:
         """End every session, task and timer; the assistant is of no more use."""
@@ -212,60 +261,49 @@ class Assistant:
         self.availability.async_close()
         sessions = list(self._sessions.values())
         self._sessions.clear()
+        for session in sessions:
+            if isinstance(session.key, str) and (kept := session.async_take()):
+                self._kept.async_keep(self.subentry.subentry_id, session.key, kept)
         await asyncio.gather(*(session.async_close() for session in sessions))
 
     async def _async_stop(self, _: Event) -> None:
         await self.async_close()
 
-    async def _async_instructions(
-        self, llm_context: llm.LLMContext, llm_api: llm.APIInstance | None
-    ) -> str:
-        """Put together what a chat log would: the template, the API's part, the time."""
-        user = None
-        if llm_context.context and (user_id := llm_context.context.user_id):
-            user = await self.hass.auth.async_get_user(user_id)
-        variables = {
-            "ha_name": self.hass.config.location_name,
-            "user_name": user.name if user else None,
-            "llm_context": llm_context,
-        }
-
-        def render(prompt: str) -> str:
-            template = Template(prompt, self.hass)
-            return str(template.async_render(variables, parse_result=False))
-
-        prompt = self.subentry.data.get(CONF_INSTRUCTIONS)
-        parts = [render(prompt or llm.DEFAULT_INSTRUCTIONS_PROMPT)]
-        tools: list[llm.Tool] = []
-        if llm_api is not None:
-            parts.append(llm_api.api_prompt)
-            tools = llm_api.tools
-        if not any(tool.name.endswith("GetDateTime") for tool in tools):
-            parts.append(render(llm.DATE_TIME_PROMPT))
-        return "\n".join(parts)
-
     # --- Sessions
 
-    def _add_session(self, key: SessionKey, config: SessionConfig) -> AssistantSession:
+    def _add_session(
+        self,
+        key: SessionKey,
+        config: SessionConfig,
+        kept: KeptConversation | None = None,
+    ) -> AssistantSession:
         """Make a session, and room for it. Raises TooManySessionsError."""
         if self._closed:
             raise NotConnectedError
         if len(self._sessions) >= MAX_SESSIONS:
             self.async_end_session(self._least_used_session())
-        client = self.client(config)
+        client = self.client(config, kept.ledger if kept else None)
         client.on("status_changed", self._on_status_changed)
         client.on("connection_changed", self._on_connection_changed)
         client.on("response.done", self.availability.async_response_done)
         if self.subentry.data.get(CONF_FIRE_EVENTS):
             client.on("*", self._on_server_event)
-        session = self._sessions[key] = AssistantSession(self, key, client)
+        history = kept.history if kept else History(placeholders(self.hass))
+        session = AssistantSession(self, key, client, history)
+        self._sessions[key] = session
         return session
 
-    def client(self, config: SessionConfig | None = None) -> RealtimeClient:
-        """Return a client of the entry's deployment, not connected."""
+    def client(
+        self, config: SessionConfig | None = None, ledger: Ledger | None = None
+    ) -> RealtimeClient:
+        """Return a client of the entry's deployment, not connected.
+
+        It goes on with the conversation in ``ledger``.
+        """
         return RealtimeClient(
             build_options(self.entry.data, config),
             session=async_get_clientsession(self.hass),
+            ledger=ledger,
         )
 
     def _least_used_session(self) -> AssistantSession:
@@ -286,7 +324,8 @@ class Assistant:
             async with self.availability.attempt(purpose):
                 await session.async_connect()
         except RealtimeError:
-            self.async_end_session(session)
+            if not session.client.item_ids:
+                self.async_end_session(session)
             raise
         return session
 
@@ -326,13 +365,10 @@ class Assistant:
     def _on_server_event(self, event: Mapping[str, Any]) -> None:
         if event["type"] == "response.output_audio.delta":
             return
-        entity_id = er.async_get(self.hass).async_get_entity_id(
-            CONVERSATION_DOMAIN, DOMAIN, self.subentry.subentry_id
-        )
         self.hass.bus.async_fire(
             EVENT_SERVER_EVENT,
             {
-                "entity_id": entity_id,
+                "entity_id": self.agent_id or None,
                 "type": event["type"],
                 "event": _without_audio(event),
             },

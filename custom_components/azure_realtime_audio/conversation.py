@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import Any, Final, Literal, override
 
 from homeassistant.components.conversation import (
@@ -13,12 +14,9 @@ from homeassistant.components.conversation import (
     ConversationEntityFeature,
     ConversationInput,
     ConversationResult,
-    ConverseError,
-    SystemContent,
     ToolResultContentDeltaDict,
     async_get_result_from_chat_log,
 )
-from homeassistant.components.conversation.chat_log import DATA_CHAT_LOGS
 from homeassistant.const import CONF_LLM_HASS_API, MATCH_ALL
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
@@ -28,9 +26,11 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.translation import async_get_translations
 
 from .assistant import Assistant, AzureRealtimeAudioConfigEntry
-from .const import CONF_INSTRUCTIONS, DOMAIN, LOGGER
+from .const import DOMAIN, LOGGER
+from .core_internals import merge_concurrent_turns
 from .entity import AssistantEntity
 from .errors import response_failure, translated, translated_error
+from .history import complete_aborted_turn, has_answered, system_prompt
 from .realtime import (
     CommandTimeoutError,
     ConnectionLostError,
@@ -57,8 +57,11 @@ RESPONSE_STALL: Final = 30.0
 # Seconds that a whole turn may take, its tools included.
 TURN_TIMEOUT: Final = 300.0
 
-# One more than the pipeline waits for (assist_pipeline, STREAM_RESPONSE_CHARS).
-_BLANKS = " " * 61
+# One more than the pipeline waits for (assist_pipeline, STREAM_RESPONSE_CHARS). The Assist
+# dialog shows them as Markdown, in which blanks would make a code block of the reply.
+_START_OF_PLAYBACK = "\n" * 61
+# A paragraph of its own, in the Assist dialog too.
+_BREAK = "\n\n"
 
 
 class _LostBeforeAWordError(ConnectionLostError):
@@ -115,10 +118,12 @@ class AssistantConversation(AssistantEntity, ConversationEntity):
                 error = await self._async_try_to_answer(
                     user_input, chat_log, turn, conversation
                 )
+                if turn and turn.is_stopped:
+                    return _unfinished(user_input, chat_log, turn)
                 if error is None:
                     return async_get_result_from_chat_log(user_input, chat_log)
                 apology = await self._async_sentence(error, user_input.language)
-                return await self._async_apologize(user_input, chat_log, apology)
+                return await self._async_apologize(user_input, chat_log, turn, apology)
         finally:
             if turn:
                 turn.finish(chat_log, apology)
@@ -132,6 +137,8 @@ class AssistantConversation(AssistantEntity, ConversationEntity):
     ) -> HomeAssistantError | None:
         """Answer, or return why not. The conversation is held until it is left."""
         try:
+            if turn:
+                turn.raise_failure()
             session = await self.assistant.async_conversation_session(
                 chat_log.conversation_id
             )
@@ -139,8 +146,6 @@ class AssistantConversation(AssistantEntity, ConversationEntity):
             await self._async_answer(session, user_input, chat_log, turn)
         except RealtimeError as err:
             error = translated_error(err)
-        except ConverseError:  # the chat log has logged why
-            error = translated("prompt_failed")
         except HomeAssistantError as err:
             error = err
         except Exception:  # noqa: BLE001  # a tool's bug: a person waits for an answer
@@ -160,18 +165,19 @@ class AssistantConversation(AssistantEntity, ConversationEntity):
         turn: Turn | None,
     ) -> None:
         """Let the model answer, and use its tools, until it has no more to say."""
-        _take_in_what_was_said_meanwhile(chat_log)
-        data = self.assistant.subentry.data
-        await chat_log.async_provide_llm_data(
-            user_input.as_llm_context(DOMAIN),
-            data.get(CONF_LLM_HASS_API),
-            data.get(CONF_INSTRUCTIONS),
-            user_input.extra_system_prompt,
+        merge_concurrent_turns(chat_log)
+        await self.assistant.async_provide_llm_data(
+            chat_log, user_input.as_llm_context(DOMAIN), user_input.extra_system_prompt
         )
         begun = await turn.async_take_over(chat_log) if turn else None
+        if turn and user_input.satellite_id:
+            turn.follow_satellite(user_input.satellite_id)
         try:
             async with asyncio.timeout(TURN_TIMEOUT):
                 await self._async_rounds(session, chat_log, turn, begun)
+        except asyncio.CancelledError:
+            session.history.remember_aborted(chat_log.content)
+            raise
         except TimeoutError:
             seconds = f"{TURN_TIMEOUT:g}"
             raise translated("response_timeout", seconds=seconds) from None
@@ -190,7 +196,8 @@ class AssistantConversation(AssistantEntity, ConversationEntity):
             except _LostBeforeAWordError:
                 # The next session knows what was said.
                 await self._async_respond(session, chat_log, turn, None, budget)
-            if not chat_log.unresponded_tool_results:
+            is_stopped = turn is not None and turn.is_stopped
+            if is_stopped or not chat_log.unresponded_tool_results:
                 return
             begun = None
         raise translated("too_many_tool_rounds", rounds=str(MAX_TOOL_ROUNDS))
@@ -208,11 +215,20 @@ class AssistantConversation(AssistantEntity, ConversationEntity):
         ``begun`` is one that is being made already.
         """
         async with _async_response(session, chat_log, turn, begun) as response:
-            async for content in chat_log.async_add_delta_content_stream(
-                self.entity_id, _deltas(response, chat_log, turn, budget)
-            ):
-                if isinstance(content, AssistantContent):
-                    session.history.hold(content, response.item_ids)
+            try:
+                async for content in chat_log.async_add_delta_content_stream(
+                    self.entity_id, _deltas(response, chat_log, turn, budget)
+                ):
+                    if isinstance(content, AssistantContent):
+                        session.history.hold(content, response.item_ids)
+            except asyncio.CancelledError:
+                if turn:
+                    turn.stop()
+                if said := complete_aborted_turn(chat_log, self.entity_id, response):
+                    session.history.hold(said, response.item_ids)
+                raise
+            if turn and turn.is_stopped:
+                return
             if not response.is_done:
                 raise CommandTimeoutError("response.create")
             try:
@@ -229,23 +245,46 @@ class AssistantConversation(AssistantEntity, ConversationEntity):
         self,
         user_input: ConversationInput,
         chat_log: ChatLog,
+        turn: Turn | None,
         sentence: str,
     ) -> ConversationResult:
-        """Say what went wrong."""
+        """Say what went wrong: once, and in the same bubble as a beginning of the answer.
 
-        async def apology() -> AsyncGenerator[AssistantContentDeltaDict]:
-            yield {"role": "assistant", "content": sentence}
-
-        # Streamed, so that it is heard even when the beginning of an answer was.
-        async for _ in chat_log.async_add_delta_content_stream(
-            self.entity_id, apology()
-        ):
-            pass
+        The Assist dialog shows a result of the type "error" in a bubble of its own, beside
+        what was streamed: so that type is only for an answer that has not begun.
+        """
         response = intent.IntentResponse(language=user_input.language)
         response.async_set_error(
             intent.IntentResponseErrorCode.FAILED_TO_HANDLE, sentence
         )
+        last = chat_log.content[-1]
+        if isinstance(last, AssistantContent) and last.content:
+            whole = replace(last, content=f"{last.content}{_BREAK}{sentence}")
+            chat_log.content[-1] = whole
+            if session := self.assistant.session(chat_log.conversation_id):
+                session.history.replace(last, whole)
+            _stream(chat_log, f"{_BREAK}{sentence}")
+            response.response_type = intent.IntentResponseType.ACTION_DONE
+            response.async_set_speech(whole.content or "")
+        elif has_answered(chat_log) or (turn and turn.has_begun_to_speak):
+            await self._async_add(chat_log, f"{_BREAK}{sentence}")
+            response.response_type = intent.IntentResponseType.ACTION_DONE
+        else:
+            chat_log.async_add_assistant_content_without_tools(
+                AssistantContent(self.entity_id, sentence)
+            )
         return ConversationResult(response, chat_log.conversation_id)
+
+    async def _async_add(self, chat_log: ChatLog, text: str) -> None:
+        """Add a message to the chat log, and let its listener hear it."""
+
+        async def message() -> AsyncGenerator[AssistantContentDeltaDict]:
+            yield {"role": "assistant", "content": text}
+
+        async for _ in chat_log.async_add_delta_content_stream(
+            self.entity_id, message()
+        ):
+            pass
 
     async def _async_sentence(self, error: HomeAssistantError, language: str) -> str:
         """Return the error's sentence; English where there is no translation."""
@@ -260,16 +299,16 @@ class AssistantConversation(AssistantEntity, ConversationEntity):
         return sentence.format_map(error.translation_placeholders or {})
 
 
-def _take_in_what_was_said_meanwhile(chat_log: ChatLog) -> None:
-    """Put the turns before the user's words that ended while this one waited for them.
-
-    Core copied the log before, and keeps that of the last to end. A log only grows. Since
-    2026.11 there is but one, and one turn at a time.
-    """
-    stored = chat_log.hass.data.get(DATA_CHAT_LOGS, {}).get(chat_log.conversation_id)
-    if stored is not None and stored is not chat_log:
-        earlier_count = len(chat_log.content) - 1
-        chat_log.content[-1:-1] = stored.content[earlier_count:]
+def _unfinished(
+    user_input: ConversationInput, chat_log: ChatLog, turn: Turn
+) -> ConversationResult:
+    """Return what was said of an answer that the person has stopped."""
+    response = intent.IntentResponse(language=user_input.language)
+    last = chat_log.content[-1]
+    said = last.content if isinstance(last, AssistantContent) else None
+    # What nobody has begun to play is not to be played now.
+    response.async_set_speech((turn.has_begun_to_speak and said) or "")
+    return ConversationResult(response, chat_log.conversation_id)
 
 
 @asynccontextmanager
@@ -297,10 +336,8 @@ async def _async_response(
 
 async def _async_catch_up(session: AssistantSession, chat_log: ChatLog) -> None:
     """Bring the service up to date with the chat log."""
-    system = chat_log.content[0]
-    assert isinstance(system, SystemContent)
     await session.async_connect()
-    await session.async_tell(system.content, function_tools(chat_log.llm_api))
+    await session.async_tell(system_prompt(chat_log), function_tools(chat_log.llm_api))
     await session.history.async_sync(session.client, chat_log.content)
 
 
@@ -316,7 +353,8 @@ async def _deltas(
             async with asyncio.timeout(RESPONSE_STALL):
                 delta = await anext(stream)
             if turn and delta.kind != "text" and turn.begins_to_speak():
-                _start_speaking(chat_log)
+                # The pipeline would wait for 60 characters, which a short reply never has.
+                _stream(chat_log, _START_OF_PLAYBACK)
             if delta.kind == "audio":
                 if turn:
                     turn.first_audio()
@@ -334,14 +372,10 @@ async def _deltas(
             yield content
 
 
-def _start_speaking(chat_log: ChatLog) -> None:
-    """Have the pipeline play the reply now.
-
-    It would wait for 60 characters of text (STREAM_RESPONSE_CHARS), which a short reply
-    never has. Blanks that only its listener hears leave the chat log clean.
-    """
+def _stream(chat_log: ChatLog, text: str) -> None:
+    """Let the pipeline hear a piece of text that is not in the chat log, or is already."""
     if chat_log.delta_listener:
-        chat_log.delta_listener(chat_log, {"content": _BLANKS})
+        chat_log.delta_listener(chat_log, {"content": text})
 
 
 async def _tool_deltas(

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Final, NamedTuple
 
 from av import AudioCodecContext, AudioFrame, CodecContext
+from homeassistant.exceptions import HomeAssistantError
 import numpy as np
 
 from .realtime import SAMPLE_RATE
@@ -121,14 +122,23 @@ def _header(audio_format: AudioFormat, context: AudioCodecContext) -> bytes:
 async def async_encode(
     pcm: AsyncGenerator[bytes], audio_format: AudioFormat
 ) -> AsyncGenerator[bytes]:
-    """Yield PCM16 mono of 24 kHz in another format, from the first sound on."""
+    """Yield PCM16 mono of 24 kHz in another format, from the first sound on.
+
+    Raises what ``pcm`` raises, after all the sound that came before.
+    """
     encoder = Encoder(audio_format)
+    failure: HomeAssistantError | None = None
     async with aclosing(pcm):
-        async for piece in pcm:
-            # A service may send a whole reply at once, which takes a while.
-            for chunk in pcm_chunks(piece):
-                if data := encoder.encode(chunk):
-                    yield data
-                await asyncio.sleep(0)
+        try:
+            async for piece in pcm:
+                # A service may send a whole reply at once, which takes a while.
+                for chunk in pcm_chunks(piece):
+                    if data := encoder.encode(chunk):
+                        yield data
+                    await asyncio.sleep(0)
+        except HomeAssistantError as err:
+            failure = err
     if data := encoder.flush():
         yield data
+    if failure is not None:
+        raise failure

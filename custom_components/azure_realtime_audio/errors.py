@@ -66,8 +66,6 @@ def translated_error(err: RealtimeError) -> HomeAssistantError:
     placeholders = {"error": str(err).rstrip(".")}
     if isinstance(err, InvalidConfigError):
         placeholders |= {"key": err.key, "error": err.reason}
-    elif isinstance(err, CommandTimeoutError):
-        placeholders["command"] = err.command
     return translated(translation_key(err), **placeholders)
 
 
@@ -84,6 +82,15 @@ def translated(key: str, /, **placeholders: str) -> HomeAssistantError:
         translation_domain=DOMAIN,
         translation_key=key,
         translation_placeholders=placeholders,
+    )
+
+
+def unraised(err: HomeAssistantError) -> HomeAssistantError:
+    """Return an equal error without a traceback: whoever keeps it keeps nothing else alive."""
+    return HomeAssistantError(
+        translation_domain=err.translation_domain,
+        translation_key=err.translation_key,
+        translation_placeholders=err.translation_placeholders,
     )
 
 

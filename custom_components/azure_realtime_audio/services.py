@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
-from homeassistant.components.conversation import DOMAIN as CONVERSATION_DOMAIN
+from homeassistant.components.conversation import DOMAIN as CONVERSATION_DOMAIN, ChatLog
 from homeassistant.core import (
     HomeAssistant,
     ServiceCall,
@@ -28,6 +28,7 @@ import voluptuous as vol
 
 from .const import DOMAIN, LOGGER
 from .errors import translated, translated_error
+from .history import system_prompt
 from .media import (
     AUDIO_FORMATS,
     async_append_base64,
@@ -188,13 +189,14 @@ async def _async_prepare(
         assistant=CONVERSATION_DOMAIN,
         device_id=None,
     )
-    instructions, llm_api = await session.assistant.async_prepare(llm_context)
+    log = ChatLog(call.hass, "")
+    await session.assistant.async_provide_llm_data(log, llm_context)
     own = call.hass.data[DATA_OWN_SETTINGS].get(session, {})
     await session.async_tell(
-        own.get("instructions", instructions),
-        own.get("tools", function_tools(llm_api)),
+        own.get("instructions", system_prompt(log)),
+        own.get("tools", function_tools(log.llm_api)),
     )
-    return None if "tools" in own else llm_api
+    return None if "tools" in own else log.llm_api
 
 
 async def _async_finish_unattended(reply: Reply) -> None:

@@ -15,8 +15,10 @@ from homeassistant.util import dt as dt_util
 from .const import SESSION_IDLE
 from .errors import ConversationBusyError
 from .history import History
+from .kept_conversations import KeptConversation
 from .realtime import (
     CannotConnectError,
+    CommandError,
     ConnectionLostError,
     ConnectionState,
     ModelStatus,
@@ -51,19 +53,24 @@ class AssistantSession:
     """One conversation with the service: that of a chat, or a shared one."""
 
     def __init__(
-        self, assistant: Assistant, key: SessionKey, client: RealtimeClient
+        self,
+        assistant: Assistant,
+        key: SessionKey,
+        client: RealtimeClient,
+        history: History,
     ) -> None:
         """Begin unconnected. ``key`` is the conversation id, or what shares the session."""
         self.assistant = assistant
         self.key = key
         self.client = client
         self.created_at = dt_util.utcnow()
-        self.history = History()
+        self.history = history
         self.is_listening = False
         self._turn = asyncio.Lock()
         self._work_count = 0
         self._told: tuple[str, Sequence[Mapping[str, Any]]] | None = None
         self._idle_timer: CALLBACK_TYPE | None = None
+        self._undoing: asyncio.Future[None] | None = None
         self._closed = False
         client.on("connection_changed", self._on_connection_changed)
 
@@ -154,18 +161,39 @@ class AssistantSession:
         return _DIGITS.sub("", self._told[0]) == _DIGITS.sub("", instructions)
 
     async def async_create_response(self, config: Mapping[str, Any]) -> Response:
-        """Let the model begin to answer. Raises RealtimeError."""
+        """Let the model begin to answer. Raises RealtimeError.
+
+        Whoever is cancelled meanwhile leaves no response behind: it is cancelled as soon as
+        it begins, and the next one waits for that.
+        """
+        if self._undoing is not None:
+            await asyncio.wait((self._undoing,))
+        creating = self.assistant.async_create_task(
+            self._async_create_response(config), "create a response"
+        )
         try:
-            try:
-                return await self.client.create_response(config)
-            except ConnectionLostError, NotConnectedError:
-                # Nothing was begun that is left, and the next session knows what was said.
-                await self.async_connect()
-                return await self.client.create_response(config)
+            return await asyncio.shield(creating)
         except asyncio.CancelledError:
-            # It may be about to begin. A new connection is sure to have none.
-            await self.client.close()
+            self._undoing = self.assistant.async_create_task(
+                self._async_undo(creating), "cancel a response"
+            )
             raise
+
+    async def _async_create_response(self, config: Mapping[str, Any]) -> Response:
+        try:
+            return await self.client.create_response(config)
+        except ConnectionLostError, NotConnectedError:
+            # Nothing was begun that is left, and the next session knows what was said.
+            await self.async_connect()
+            return await self.client.create_response(config)
+
+    async def _async_undo(self, creating: asyncio.Future[Response]) -> None:
+        with suppress(RealtimeError):
+            response = await creating
+            await response.cancel()
+            for item_id in response.item_ids:
+                with suppress(CommandError):  # the service did not keep it
+                    await self.client.delete_item(item_id)
 
     @asynccontextmanager
     async def response(self, config: Mapping[str, Any]) -> AsyncIterator[Response]:
@@ -185,6 +213,15 @@ class AssistantSession:
                     await response.cancel()
             if not response.is_out_of_band:
                 self.history.leave(response.item_ids)
+
+    @callback
+    def async_take(self) -> KeptConversation | None:
+        """Return the conversation, which is to go on in another session, if there is any."""
+        if not self.client.item_ids:
+            return None
+        kept = KeptConversation(self.client.take_ledger(), self.history)
+        self.history = History()
+        return kept
 
     async def async_close(self) -> None:
         """Close the socket and stop the timer."""

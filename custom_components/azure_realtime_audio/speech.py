@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Mapping
 from typing import Final
 
+import numpy as np
+
 from .realtime import SAMPLE_RATE, Response
 from .realtime.audio import BYTES_PER_SECOND, Resampler, alaw_decode, ulaw_decode
 
@@ -14,8 +16,21 @@ _TOKEN_SILENCE = bytes(BYTES_PER_SECOND * 20 // 1000)
 # ... and when it has nothing left.
 _SILENCE = bytes(int(BYTES_PER_SECOND * GAP_SECONDS))
 
+_NOTE_SECONDS = 0.18
+_FALLING_HERTZ = (587, 392)
+_VOLUME = 8000  # of 32767
+
 _G711_SAMPLE_RATE = 8000
 _G711_DECODERS = {"audio/pcmu": ulaw_decode, "audio/pcma": alaw_decode}
+
+
+def failure_sound() -> bytes:
+    """Return two falling notes, 24 kHz PCM16: what is played where nothing can be said."""
+    times = np.arange(int(SAMPLE_RATE * _NOTE_SECONDS)) / SAMPLE_RATE
+    fade = np.sin(np.pi * times / _NOTE_SECONDS)
+    notes = [fade * np.sin(2 * np.pi * hertz * times) for hertz in _FALLING_HERTZ]
+    sound = np.concatenate([*notes, np.zeros(len(times))])
+    return bytes((_VOLUME * sound).astype("<i2").data)
 
 
 class Speech:
@@ -122,6 +137,7 @@ class Playback:
     def __init__(self) -> None:
         """Begin with nothing played."""
         self._began: float | None = None
+        self._stopped: float | None = None
         self._pieces: list[tuple[str | None, float]] = []
 
     def note(self, item_id: str | None, pcm: bytes) -> None:
@@ -130,11 +146,17 @@ class Playback:
             self._began = asyncio.get_running_loop().time()
         self._pieces.append((item_id, len(pcm) / BYTES_PER_SECOND))
 
+    def stop(self) -> None:
+        """Note that the player has stopped: nothing more is heard from now on."""
+        if self._stopped is None:
+            self._stopped = asyncio.get_running_loop().time()
+
     def heard_ms(self) -> Mapping[str, int]:
         """Return how many ms of each item have been heard by now."""
         heard: dict[str, float] = {}
         if self._began is not None:
-            left = asyncio.get_running_loop().time() - self._began
+            until = self._stopped or asyncio.get_running_loop().time()
+            left = max(0.0, until - self._began)
             for item_id, seconds in self._pieces:
                 if item_id is not None:
                     heard[item_id] = heard.get(item_id, 0) + min(seconds, left)

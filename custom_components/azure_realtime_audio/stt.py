@@ -1,12 +1,8 @@
 """The ears of an assistant in an Assist pipeline."""
 
 from collections.abc import AsyncIterable
-from operator import attrgetter
 from typing import override
 
-from homeassistant.components.assist_pipeline import PipelineEventType
-from homeassistant.components.assist_pipeline.runtime import KEY_ASSIST_PIPELINE
-from homeassistant.components.conversation import DOMAIN as CONVERSATION_DOMAIN
 from homeassistant.components.stt import (
     AudioBitRates,
     AudioChannels,
@@ -20,9 +16,7 @@ from homeassistant.components.stt import (
 )
 from homeassistant.components.stt.models import SpeechAudioProcessing
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import HomeAssistantError
 from homeassistant.generated.languages import LANGUAGES
-from homeassistant.helpers import entity_registry as er, llm
 from homeassistant.helpers.chat_session import ChatSession, current_session
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.translation import async_get_translations
@@ -30,8 +24,10 @@ from homeassistant.util.ulid import ulid_now
 
 from .assistant import Assistant, AzureRealtimeAudioConfigEntry
 from .const import DOMAIN, LOGGER, TURN_DETECTION_NONE
+from .core_internals import calling_pipeline_input
 from .entity import AssistantEntity
 from .hearing import NothingHeardError
+from .history import placeholders
 from .realtime import RealtimeError
 from .turn import Turn
 
@@ -131,14 +127,14 @@ class AssistantEars(AssistantEntity, SpeechToTextEntity):
         self, chat: ChatSession, metadata: SpeechMetadata, stream: AsyncIterable[bytes]
     ) -> SpeechResult:
         turns = self.assistant.turns
-        turn = turns.async_begin(chat)
+        turn = turns.async_begin(chat, calling_pipeline_input())
         try:
             text = await self._async_hear(turn, metadata.language, stream)
         except NothingHeardError:
             text = ""
-        except (RealtimeError, HomeAssistantError) as err:
+        except RealtimeError as err:
             LOGGER.warning("%s could not listen: %s", self.assistant.name, err)
-            return SpeechResult(None, SpeechResultState.ERROR)
+            return await self._async_failed(turn, metadata.language, err.again())
         finally:
             turns.async_release(turn)
         return SpeechResult(text, SpeechResultState.SUCCESS)
@@ -146,44 +142,30 @@ class AssistantEars(AssistantEntity, SpeechToTextEntity):
     async def _async_hear(
         self, turn: Turn, language: str, stream: AsyncIterable[bytes]
     ) -> str:
-        llm_context = llm.LLMContext(
-            platform=DOMAIN,
-            context=None,
-            language=language,
-            assistant=CONVERSATION_DOMAIN,
-            device_id=_satellite_device(self.hass, turn.conversation_id),
-        )
-        await turn.async_listen(stream, llm_context)
-        if turn.response is None:
+        await turn.async_listen(stream)
+        if not turn.is_expected:
             return await turn.async_transcribe() or ""
         words = await turn.async_words()
         self.assistant.turns.async_offer(turn)
         return words or await async_unknown_words(self.hass, language)
+
+    async def _async_failed(
+        self, turn: Turn, language: str, error: RealtimeError
+    ) -> SpeechResult:
+        """Let the conversation entity tell why nothing was heard, if it is the agent.
+
+        A failed speech-to-text ends the run, and tells nobody anything.
+        """
+        if not self.assistant.turns.async_fail(turn, error):
+            return SpeechResult(None, SpeechResultState.ERROR)
+        words = await async_unknown_words(self.hass, language)
+        return SpeechResult(words, SpeechResultState.SUCCESS)
 
 
 async def async_unknown_words(hass: HomeAssistant, language: str) -> str:
     """Return what stands for words that are not known (yet), in the user's language."""
     key = f"component.{DOMAIN}.common.spoken"
     translations = await async_get_translations(hass, language, "common", {DOMAIN})
-    return translations[key]
-
-
-def _satellite_device(hass: HomeAssistant, conversation_id: str) -> str | None:
-    """Return the device of the satellite whose run this is.
-
-    Speech-to-text is not told, but the tools and instructions depend on it: the area that
-    the satellite is in. The pipeline's debug log, which its panel shows, has it.
-    """
-    runs = [
-        run
-        for runs in hass.data[KEY_ASSIST_PIPELINE].pipeline_debug.values()
-        for run in runs.values()
-        if run.events
-        and run.events[0].type is PipelineEventType.RUN_START
-        and (run.events[0].data or {}).get("conversation_id") == conversation_id
-    ]
-    if not runs:
-        return None
-    start = max(runs, key=attrgetter("timestamp")).events[0].data or {}
-    satellite = er.async_get(hass).async_get(start.get("satellite_id") or "")
-    return satellite.device_id if satellite else None
+    words = translations[key]
+    placeholders(hass).add(words)
+    return words

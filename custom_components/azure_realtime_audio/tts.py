@@ -18,17 +18,19 @@ from homeassistant.components.tts import (
     Voice,
 )
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.generated.languages import LANGUAGES
 from homeassistant.helpers.chat_session import current_session
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .assistant import Assistant, AzureRealtimeAudioConfigEntry
+from .const import LOGGER
 from .encoder import AudioFormat, async_encode
 from .entity import AssistantEntity
-from .errors import response_failure, translated_error
+from .errors import response_failure, translated_error, unraised
 from .realtime import SAMPLE_RATE, RealtimeError
 from .realtime.session import VOICES
-from .speech import Speech
+from .speech import Speech, failure_sound
 from .turn import Turn
 
 PARALLEL_UPDATES = 0
@@ -99,11 +101,12 @@ class AssistantVoice(AssistantEntity, TextToSpeechEntity):
         """Speak, from the first moment there is something to hear."""
         chat = current_session.get()
         turn = chat and self.assistant.turns.async_voice(chat.conversation_id)
-        pcm = (
-            self._async_speak(turn, request)
-            if turn
-            else self._async_read(request.message_gen, request)
-        )
+        if turn:
+            pcm = self._async_speak(turn, request)
+        elif chat:
+            pcm = self._async_read_or_signal(request)
+        else:
+            pcm = self._async_read(request.message_gen, request)
         audio_format = _audio_format(request.options)
         return TTSAudioResponse(audio_format.extension, async_encode(pcm, audio_format))
 
@@ -113,8 +116,30 @@ class AssistantVoice(AssistantEntity, TextToSpeechEntity):
         """Yield what the model says, and then as speech what it did not say."""
         async for pcm in turn.async_pcm():
             yield pcm
-        async for pcm in self._async_read(_only(turn.unsaid), request):
-            yield pcm
+        try:
+            async for pcm in self._async_read(_only(turn.unsaid), request):
+                yield pcm
+        except HomeAssistantError as err:
+            LOGGER.warning("%s could not speak: %s", self.assistant.name, err)
+            yield failure_sound()
+
+    async def _async_read_or_signal(
+        self, request: TTSAudioRequest
+    ) -> AsyncGenerator[bytes]:
+        """Yield a text as speech, or a sound that tells that this is not possible.
+
+        Somebody waits for an answer in this run. Raises HomeAssistantError after the sound:
+        core would keep it, and play it in place of the text once the service is back.
+        """
+        try:
+            async for pcm in self._async_read(request.message_gen, request):
+                yield pcm
+        except HomeAssistantError as err:
+            failure = unraised(err)
+        else:
+            return
+        yield failure_sound()
+        raise failure
 
     async def _async_read(
         self, text: AsyncIterable[str], request: TTSAudioRequest

@@ -1,25 +1,22 @@
 """One spoken turn, shared by speech-to-text, conversation and text-to-speech."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from homeassistant.components.conversation import (
-    ChatLog,
-    Content,
-    SystemContent,
-    UserContent,
-)
-from homeassistant.components.conversation.chat_log import DATA_CHAT_LOGS
-from homeassistant.core import CALLBACK_TYPE, callback
-from homeassistant.helpers import llm
-from homeassistant.helpers.chat_session import DATA_CHAT_SESSION, ChatSession
-from homeassistant.helpers.event import async_call_later
+from homeassistant.components.assist_pipeline import PipelineInput
+from homeassistant.components.conversation import ChatLog, UserContent
+from homeassistant.core import CALLBACK_TYPE, Event, EventStateChangedData, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.chat_session import ChatSession
+from homeassistant.helpers.event import async_call_later, async_track_state_change_event
 
 from .const import LOGGER
+from .core_internals import SATELLITE_RESPONDING, chat_log_as_it_is, is_chat_kept
 from .hearing import Hearing
+from .history import system_prompt
 from .realtime import (
     CommandError,
     CommandTimeoutError,
@@ -55,13 +52,26 @@ class Turn:
     """
 
     def __init__(
-        self, assistant: Assistant, conversation_id: str, *, is_expected: bool
+        self,
+        assistant: Assistant,
+        conversation_id: str,
+        pipeline_input: PipelineInput | None,
+        *,
+        is_expected: bool,
     ) -> None:
-        """Prepare to listen; ``is_expected`` says whether the assistant is to answer."""
+        """Prepare to listen; ``is_expected`` says whether the assistant is to answer.
+
+        ``pipeline_input`` tells who speaks. Without it, the model begins to answer only
+        when the conversation entity claims the turn.
+        """
         self.conversation_id = conversation_id
+        self.pipeline_input = pipeline_input
         self.is_expected = is_expected
         self.is_claimed = False
         self.is_voiced = False
+        self.is_stopped = False
+        # Why nothing was heard, where the conversation entity is to tell that.
+        self.failure: RealtimeError | None = None
         self.run: asyncio.Task[Any] | None = None
         self.previous: Turn | None = None
         self.response: Response | None = None
@@ -72,6 +82,7 @@ class Turn:
         self._hearing = Hearing(assistant.turn_detection)
         self._session: AssistantSession | None = None
         self._is_prepared = False
+        self._stopping: asyncio.Future[None] | None = None
         self._said: UserContent | None = None
         self._has_begun_to_speak = False
         self._playback = Playback()
@@ -79,28 +90,46 @@ class Turn:
 
     # --- Listening
 
-    async def async_listen(
-        self, stream: AsyncIterable[bytes], llm_context: llm.LLMContext
-    ) -> None:
-        """Send the microphone up until the person has finished.
+    async def async_listen(self, stream: AsyncIterable[bytes]) -> None:
+        """Send the microphone up until the person has finished. Raises RealtimeError.
 
-        Then the model begins to answer, if it is to. Raises RealtimeError, and
-        HomeAssistantError when the instructions cannot be made.
+        Then the model begins to answer, if it is to, and if all is known that its answer
+        depends on. Whatever keeps it from that shows again when the turn is claimed.
         """
-        opening = asyncio.ensure_future(self._async_open(llm_context))
+        opening = asyncio.ensure_future(self._async_open())
         try:
             await self._hearing.async_listen(stream, opening)
         finally:
             if self._session is not None:
                 self._session.is_listening = False
         assert self._session is not None
-        if self.is_expected:
-            await self._async_prepare(self._session, llm_context)
+        if not self._may_begin:
+            return
+        try:
+            await self._async_prepare(self._session)
             self.response = await self._session.async_create_response(
                 {"output_modalities": ["audio"]}
             )
+        except (HomeAssistantError, RealtimeError) as err:
+            LOGGER.debug("The answer could not begin before the claim: %s", err)
 
-    async def _async_open(self, llm_context: llm.LLMContext) -> RealtimeClient:
+    @property
+    def is_for_agent(self) -> bool:
+        """Whether the run's agent is this assistant, as far as its pipeline tells.
+
+        Core prepares the agent beside speech-to-text: a turn may fail before.
+        """
+        if self.is_expected or self.pipeline_input is None:
+            return self.is_expected
+        engine = self.pipeline_input.run.pipeline.conversation_engine
+        return engine == self._assistant.agent_id
+
+    @property
+    def _may_begin(self) -> bool:
+        """Whether the model may begin to answer before the turn is claimed."""
+        return self.is_expected and self.pipeline_input is not None
+
+    async def _async_open(self) -> RealtimeClient:
         """Have a session that knows the conversation up to here. Raises RealtimeError."""
         if self.previous is not None:
             await self.previous.async_end()
@@ -109,34 +138,33 @@ class Turn:
         session.is_listening = True
         async with session.turn():
             try:
-                await self._async_make_ready(session, llm_context)
+                await self._async_make_ready(session)
             except CommandTimeoutError, ConnectionLostError, NotConnectedError:
                 await session.async_connect()
-                await self._async_make_ready(session, llm_context)
+                await self._async_make_ready(session)
             self._hearing.listen_to(session.client)
         return session.client
 
-    async def _async_make_ready(
-        self, session: AssistantSession, llm_context: llm.LLMContext
-    ) -> None:
+    async def _async_make_ready(self, session: AssistantSession) -> None:
         await session.client.clear_audio_buffer()
-        if self.is_expected:
-            await self._async_prepare(session, llm_context)
+        if self._may_begin:
+            with suppress(HomeAssistantError):  # the claim meets it again, and tells
+                await self._async_prepare(session)
 
-    async def _async_prepare(
-        self, session: AssistantSession, llm_context: llm.LLMContext
-    ) -> None:
-        if self._is_prepared:
+    async def _async_prepare(self, session: AssistantSession) -> None:
+        """Tell the session what a chat log would. Raises HomeAssistantError, RealtimeError."""
+        if self._is_prepared or self.pipeline_input is None:
             return
-        instructions, llm_api = await self._assistant.async_prepare(llm_context)
-        await session.async_tell(instructions, function_tools(llm_api))
-        await session.history.async_sync(session.client, self._chat_log())
+        assistant = self._assistant
+        log = chat_log_as_it_is(assistant.hass, self.conversation_id)
+        await assistant.async_provide_llm_data(
+            log,
+            assistant.llm_context(self.pipeline_input),
+            self.pipeline_input.conversation_extra_system_prompt,
+        )
+        await session.async_tell(system_prompt(log), function_tools(log.llm_api))
+        await session.history.async_sync(session.client, log.content)
         self._is_prepared = True
-
-    def _chat_log(self) -> Sequence[Content]:
-        logs = self._assistant.hass.data.get(DATA_CHAT_LOGS, {})
-        log = logs.get(self.conversation_id)
-        return log.content if log else ()
 
     # --- The words
 
@@ -192,6 +220,11 @@ class Turn:
 
     # --- The answer
 
+    def raise_failure(self) -> None:
+        """Raise why nothing was heard, if that is so: a RealtimeError."""
+        if self.failure is not None:
+            raise self.failure.again()
+
     async def async_take_over(self, chat_log: ChatLog) -> Response | None:
         """Return the answer that the model has begun, if it knew all that it should.
 
@@ -199,8 +232,7 @@ class Turn:
         conversation as the audio it was. Raises RealtimeError.
         """
         assert self._session is not None
-        system, *earlier, said = chat_log.content
-        assert isinstance(system, SystemContent)
+        _, *earlier, said = chat_log.content
         assert isinstance(said, UserContent)
         history, client = self._session.history, self._session.client
         item_id, begun = self._hearing.item_id, self.response
@@ -211,7 +243,7 @@ class Turn:
         history.reclaim([item_id])
         knows_history = history.holds(earlier)
         knows_all = knows_history and self._session.was_told(
-            system.content, function_tools(chat_log.llm_api)
+            system_prompt(chat_log), function_tools(chat_log.llm_api)
         )
         if begun is not None and not knows_all:
             await self._async_take_back(begun)
@@ -221,6 +253,11 @@ class Turn:
         history.hold(said, [item_id])
         self._said = said
         return begun
+
+    @property
+    def has_begun_to_speak(self) -> bool:
+        """Whether there has been something to play."""
+        return self._has_begun_to_speak
 
     def begins_to_speak(self) -> bool:
         """Note that there is something to play; True the first time."""
@@ -253,7 +290,12 @@ class Turn:
     def can_be_voiced(self) -> bool:
         """Whether its speech is what the run is about to play; once."""
         is_running = self.run is not None and not self.run.done()
-        return is_running and self._has_begun_to_speak and not self.is_voiced
+        return (
+            is_running
+            and self._has_begun_to_speak
+            and not self.is_stopped
+            and not self.is_voiced
+        )
 
     async def async_pcm(self) -> AsyncGenerator[bytes]:
         """Yield the reply as it is made, 24 kHz PCM16, and note what was played."""
@@ -261,11 +303,43 @@ class Turn:
             self._playback.note(item_id, pcm)
             yield pcm
 
+    @callback
+    def follow_satellite(self, satellite_id: str) -> None:
+        """Stop the reply where the satellite's entity says that it plays no more."""
+
+        @callback
+        def on_change(event: Event[EventStateChangedData]) -> None:
+            old, new = event.data["old_state"], event.data["new_state"]
+            was_responding = old and old.state == SATELLITE_RESPONDING
+            is_responding = new and new.state == SATELLITE_RESPONDING
+            if was_responding and not is_responding and self.is_voiced:
+                self.stop()
+
+        self.close_with(
+            async_track_state_change_event(
+                self._assistant.hass, satellite_id, on_change
+            )
+        )
+
+    @callback
+    def stop(self) -> None:
+        """End the reply: nobody hears any more of it than has been heard by now."""
+        if self.is_stopped or not self.is_claimed:
+            return
+        self.is_stopped = True
+        self._playback.stop()
+        self.speech.finish()
+        self._stopping = self._assistant.async_create_task(
+            self._async_interrupt(), "stop a reply"
+        )
+
     async def _async_interrupt(self) -> None:
-        """Stop the reply, and let the model know how much of it was heard."""
+        """Let the model say no more, and know how much of the reply was heard."""
         for response in self.speech.responses:
             with suppress(RealtimeError):
                 await response.cancel()
+        if self._session is not None:
+            self._session.client.set_model_speak_done()
         if not self.is_voiced:
             return  # others may have spoken the text
         heard = self._playback.heard_ms()
@@ -304,10 +378,12 @@ class Turn:
     async def async_end(self) -> None:
         """Make way for the next turn of the conversation."""
         self.speech.finish()
-        if self.is_claimed:
-            await self._async_interrupt()
-        else:
+        if not self.is_claimed:
             await self.async_discard()
+            return
+        self.stop()
+        if self._stopping is not None:
+            await asyncio.wait((self._stopping,))
 
     async def async_discard(self) -> None:
         """Take back a turn that nobody claimed: never answer unasked."""
@@ -366,12 +442,16 @@ class Turns:
             chat.async_on_cleanup(lambda: self._expected.discard(conversation_id))
 
     @callback
-    def async_begin(self, chat: ChatSession) -> Turn:
+    def async_begin(
+        self, chat: ChatSession, pipeline_input: PipelineInput | None
+    ) -> Turn:
         """Begin a turn; it ends the one before."""
         conversation_id = chat.conversation_id
         is_expected = conversation_id in self._expected
         self._expected.discard(conversation_id)
-        turn = Turn(self._assistant, conversation_id, is_expected=is_expected)
+        turn = Turn(
+            self._assistant, conversation_id, pipeline_input, is_expected=is_expected
+        )
         if (previous := self._turns.get(conversation_id)) is None:
             chat.async_on_cleanup(lambda: self._forget(conversation_id))
         turn.previous = previous
@@ -396,7 +476,7 @@ class Turns:
         def run_ended(_: object) -> None:
             expire(None)
             # A chat whose first run was cancelled is one that core never ends.
-            if turn.conversation_id not in hass.data.get(DATA_CHAT_SESSION, {}):
+            if not is_chat_kept(hass, turn.conversation_id):
                 self._forget(turn.conversation_id)
 
         @callback
@@ -406,6 +486,16 @@ class Turns:
         run.add_done_callback(run_ended)
         turn.close_with(forget_run)
         turn.close_with(async_call_later(hass, CLAIM_SECONDS, expire))
+
+    @callback
+    def async_fail(self, turn: Turn, error: RealtimeError) -> bool:
+        """Leave it to the agent to tell why nothing was heard; False if it cannot."""
+        is_latest = self._turns.get(turn.conversation_id) is turn
+        if not is_latest or not turn.is_for_agent:
+            return False
+        turn.failure = error
+        self.async_offer(turn)
+        return True
 
     @callback
     def async_release(self, turn: Turn) -> None:

@@ -130,7 +130,7 @@ async def test_ends_in_mid_turn(
     if stage == "listening":
         assert run.error == "stt-stream-failed"
     elif end is not stop:  # which cancels tools
-        assert run.output["response"]["response_type"] == "error"
+        assert run.answer.lower().endswith(("try again.", "try again in a moment."))
     assert bell.rung == (stage == "tool")
     if end is reload:
         assert entry.state is ConfigEntryState.LOADED
@@ -218,8 +218,7 @@ async def test_hung_up_while_the_tool_runs(
 ) -> None:
     """What a tool returns for a turn that nobody waits for any more goes nowhere.
 
-    Even if its connection was lost meanwhile: the next one is not told. Since 2026.11 core
-    keeps the call, and that it was cancelled.
+    Even if its connection was lost meanwhile: the model is told that the turn was stopped.
     """
     go_on = asyncio.Event()
     run = await in_the_middle(emulator, satellite, bell, "tool", go_on)
@@ -233,7 +232,7 @@ async def test_hung_up_while_the_tool_runs(
     assert (await satellite.run()).answer == "Hello! How can I help?"
     assert bell.rung == 1
     assert told(emulator).count("function_call") == len(outputs := results(emulator))
-    assert all("CancelledError" in output for output in outputs)
+    assert all("The turn was stopped" in output for output in outputs)
 
 
 async def test_lost_while_a_turn_is_taken_back(
@@ -272,7 +271,7 @@ async def test_lost_while_a_turn_is_taken_back(
 async def test_second_run_while_the_tool_runs(
     emulator: Emulator, satellite: Satellite, bell: Bell
 ) -> None:
-    """Who speaks again meanwhile is answered after it, and what it did is known."""
+    """A person who speaks again meanwhile is answered after it; its result is known."""
     go_on = asyncio.Event()
     first = await in_the_middle(emulator, satellite, bell, "tool", go_on)
     emulator.hears.append("what is my name")
@@ -288,7 +287,6 @@ async def test_second_run_while_the_tool_runs(
         "user",
         "function_call",
         "function_call_output",
-        "assistant",
         "user",
         "assistant",
     ]

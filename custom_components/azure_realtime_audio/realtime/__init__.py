@@ -29,6 +29,7 @@ from .errors import (
     ResponseActiveError,
     UnsupportedApiVersionError,
 )
+from .ledger import Ledger
 from .response import Delta, Response, ToolCall
 from .session import SessionConfig
 from .status import ModelStatus
@@ -52,6 +53,7 @@ __all__ = [
     "InvalidAuthError",
     "InvalidConfigError",
     "InvalidHostError",
+    "Ledger",
     "ModelStatus",
     "NotConnectedError",
     "NotRealtimeModelError",

@@ -212,9 +212,11 @@ class RealtimeClient:
         *,
         session: aiohttp.ClientSession,
         websocket_options: WebSocketOptions | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         """Prepare a client; nothing is sent before ``connect``.
 
+        With the ``ledger`` of another client it goes on with that one's conversation.
         Raises InvalidHostError and InvalidConfigError.
         """
         self.options = options
@@ -246,7 +248,7 @@ class RealtimeClient:
         self._is_initialized = False
         self._has_been_initialized = False
 
-        self._ledger = Ledger()
+        self._ledger = ledger or Ledger()
         self._commands = PendingCommands()
         self._sent_item_ids: deque[str] = deque(maxlen=_SENT_ITEMS)
         self._update_lock = asyncio.Lock()
@@ -386,7 +388,7 @@ class RealtimeClient:
                 await self._settled.wait()
             except asyncio.CancelledError:
                 if self._state is ConnectionState.CONNECTING:
-                    await self.close()
+                    await self._disconnect(runner)
                 raise
             if self._state is ConnectionState.OPEN:
                 return
@@ -400,6 +402,15 @@ class RealtimeClient:
             return
         self._set_state(ConnectionState.CLOSING)
         self._ledger.clear()
+        await self._disconnect(runner)
+
+    def take_ledger(self) -> Ledger:
+        """Return the conversation, for another client to go on with; this one has none."""
+        ledger, self._ledger = self._ledger, Ledger()
+        return ledger
+
+    async def _disconnect(self, runner: asyncio.Task[RealtimeError | None]) -> None:
+        """End the connection, or the wait for one. The conversation stays."""
         runner.cancel()
         await asyncio.wait((runner,))
         if self._runner is runner:  # it was cancelled before its first step
@@ -934,6 +945,10 @@ class RealtimeClient:
     async def _cancel(self, response: Response) -> bool:
         if response.is_done:
             return False
+        if response.is_being_cancelled:
+            await response.ended()
+            return response.status == "cancelled"
+        response.is_being_cancelled = True
         event: dict[str, Any] = {"type": "response.cancel"}
         if response.is_out_of_band:
             event["response_id"] = response.id

@@ -77,6 +77,7 @@ class Response:
         self.metadata: dict[str, str] = {}
         self.conversation_id: str | None = None
         self.is_out_of_band = False
+        self.is_being_cancelled = False
         self.tool_calls: list[ToolCall] = []
         self._cancel = cancel
         self._deltas: list[Delta] = []
@@ -174,6 +175,10 @@ class Response:
         if self._error:
             raise self._error.again()
         return self
+
+    async def ended(self) -> None:
+        """Wait for the end, whatever it is."""
+        await self._ended.wait()
 
     async def changed(self) -> None:
         """Wait for the next Delta, or the end."""

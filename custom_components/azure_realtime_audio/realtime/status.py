@@ -84,7 +84,10 @@ class StatusTracker:
             self.set(ModelStatus.SPEAKING)
 
     def response_done(self, response: Response, others_in_progress: bool) -> None:
-        """Play the response to its end, wait for its tools, or go idle."""
+        """Play the response to its end, wait for its tools, or go idle.
+
+        A response that was cancelled is not played any further.
+        """
         if self._status is ModelStatus.LISTENING:
             return
         if response.audio_ms and self._status is ModelStatus.SPEAKING:
@@ -94,10 +97,10 @@ class StatusTracker:
             self._waits_for_tools |= not response.is_out_of_band
         elif others_in_progress or (response.is_out_of_band and self._waits_for_tools):
             return
-        elif self._status is ModelStatus.SPEAKING:
+        elif self._status is ModelStatus.SPEAKING and response.status != "cancelled":
             self._speak_until(self._playback_end)
         else:
-            self.set(ModelStatus.IDLE)
+            self.reset()
 
     def _speak_until(self, when: float) -> None:
         self._stop_timer()

@@ -1,0 +1,83 @@
+"""What this integration uses of Home Assistant's core that core promises to nobody.
+
+Each function names the versions that need it. When core changes, this is the file to look at.
+"""
+
+from dataclasses import replace
+import inspect
+from typing import Final
+
+from homeassistant.components.assist_pipeline import PipelineInput
+from homeassistant.components.conversation import AssistantContent, ChatLog, Content
+from homeassistant.components.conversation.chat_log import DATA_CHAT_LOGS
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.chat_session import DATA_CHAT_SESSION
+
+# The state of an assist_satellite entity whose device plays a reply. Importing that component
+# for one word would make it a dependency.
+SATELLITE_RESPONDING: Final = "responding"
+
+# Core 2026.11 writes these into a chat log in the assistant's name: the first begins with an
+# error's own text, the second stands for a turn in which no agent said anything.
+_CORE_ERROR = "Error: "
+_CORE_NO_RESPONSE = "(no response)"
+
+
+def calling_pipeline_input() -> PipelineInput | None:
+    """Return the input of the pipeline run that has called this function, if one has.
+
+    Core tells speech-to-text neither who speaks nor on which device, in which pipeline, or
+    with which extra prompt (2026.10 and 2026.11). The run's own coroutine knows all of that,
+    and is a caller of the speech-to-text entity.
+    """
+    frame = inspect.currentframe()
+    while frame is not None:
+        if frame.f_code is PipelineInput.execute.__code__:
+            pipeline_input: PipelineInput = frame.f_locals["self"]
+            return pipeline_input
+        frame = frame.f_back
+    return None
+
+
+def chat_log_as_it_is(hass: HomeAssistant, conversation_id: str) -> ChatLog:
+    """Return a copy of a conversation's chat log; an empty one where there is none.
+
+    Core hands a chat log to the agent only (2026.10 and 2026.11), after speech-to-text.
+    """
+    log = hass.data.get(DATA_CHAT_LOGS, {}).get(conversation_id)
+    if log is None:
+        return ChatLog(hass, conversation_id)
+    return replace(log, content=log.content.copy(), delta_listener=None)
+
+
+def merge_concurrent_turns(chat_log: ChatLog) -> None:
+    """Put turns that ended while this one waited for them before this one's words.
+
+    Core 2026.10 gives each turn a copy of the log, and keeps the copy of the last turn to
+    end. A log only grows. Core 2026.11 has one log, and one turn at a time.
+    """
+    stored = chat_log.hass.data.get(DATA_CHAT_LOGS, {}).get(chat_log.conversation_id)
+    if stored is not None and stored is not chat_log:
+        earlier_count = len(chat_log.content) - 1
+        chat_log.content[-1:-1] = stored.content[earlier_count:]
+
+
+def is_chat_kept(hass: HomeAssistant, conversation_id: str) -> bool:
+    """Return whether core will tell the end of a chat.
+
+    Core 2026.10 forgets a chat whose first run was cancelled, without calling its cleanup.
+    """
+    return conversation_id in hass.data.get(DATA_CHAT_SESSION, {})
+
+
+def is_core_text(content: Content) -> bool:
+    """Return whether core wrote a content itself, as 2026.11 does when a turn fails."""
+    return (
+        isinstance(content, AssistantContent)
+        and not content.tool_calls
+        and content.content is not None
+        and (
+            content.content == _CORE_NO_RESPONSE
+            or content.content.startswith(_CORE_ERROR)
+        )
+    )
