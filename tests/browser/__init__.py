@@ -1,0 +1,1 @@
+"""Browser tests: the Assist dialog of Home Assistant's frontend in Chromium."""
