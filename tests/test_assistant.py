@@ -23,7 +23,12 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.azure_realtime_audio import realtime
-from custom_components.azure_realtime_audio.assistant import Assistant
+from custom_components.azure_realtime_audio.assistant.assistant import Assistant
+from custom_components.azure_realtime_audio.assistant.settings import (
+    build_options,
+    session_config,
+)
+from custom_components.azure_realtime_audio.chat.history import system_prompt
 from custom_components.azure_realtime_audio.const import (
     CONF_API_VERSION,
     CONF_FIRE_EVENTS,
@@ -38,8 +43,6 @@ from custom_components.azure_realtime_audio.errors import (
     TooManySessionsError,
     translated_error,
 )
-from custom_components.azure_realtime_audio.history import system_prompt
-from custom_components.azure_realtime_audio.options import build_options, session_config
 from custom_components.azure_realtime_audio.realtime import (
     CommandError,
     CommandTimeoutError,
@@ -52,9 +55,9 @@ from emulator import Emulator, Reply
 from .conftest import SUBENTRY_ID
 from .talk import AGENT, STATUS, becomes, change_assistant, gone, hurry, say
 
-MODULE = "custom_components.azure_realtime_audio.assistant"
-AVAILABILITY = "custom_components.azure_realtime_audio.availability"
-SESSION_MODULE = "custom_components.azure_realtime_audio.session"
+MODULE = "custom_components.azure_realtime_audio.assistant.assistant"
+AVAILABILITY = "custom_components.azure_realtime_audio.assistant.availability"
+SESSION_MODULE = "custom_components.azure_realtime_audio.assistant.conversation_session"
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from .talk import AGENT, STATUS, becomes, hurry, say, speech
 from .test_repairs import TRANSLATIONS
 from .test_tts import aloud, heard
 
-AVAILABILITY = "custom_components.azure_realtime_audio.availability"
+AVAILABILITY = "custom_components.azure_realtime_audio.assistant.availability"
 
 
 class Clock(list[Handshake]):

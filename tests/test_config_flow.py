@@ -17,6 +17,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 import voluptuous as vol
 
+from custom_components.azure_realtime_audio.assistant.settings import session_config
 from custom_components.azure_realtime_audio.const import (
     CONF_API_VERSION,
     CONF_CREATE_PIPELINE,
@@ -39,7 +40,6 @@ from custom_components.azure_realtime_audio.const import (
     DOMAIN,
     SUBENTRY_CONVERSATION,
 )
-from custom_components.azure_realtime_audio.options import session_config
 from custom_components.azure_realtime_audio.realtime import RealtimeClient
 from emulator import Emulator
 

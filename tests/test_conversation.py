@@ -20,7 +20,7 @@ from pytest_homeassistant_custom_component.typing import (
     WebSocketGenerator,
 )
 
-from custom_components.azure_realtime_audio.assistant import Assistant
+from custom_components.azure_realtime_audio.assistant.assistant import Assistant
 from custom_components.azure_realtime_audio.const import (
     CONF_API_VERSION,
     CONF_INSTRUCTIONS,

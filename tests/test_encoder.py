@@ -10,8 +10,11 @@ import av
 import numpy as np
 import pytest
 
-from custom_components.azure_realtime_audio.encoder import AudioFormat, async_encode
 from custom_components.azure_realtime_audio.realtime.audio import pcm_chunks, wav_header
+from custom_components.azure_realtime_audio.voice.encoder import (
+    AudioFormat,
+    async_encode,
+)
 
 from .satellite import Wav, said_at
 

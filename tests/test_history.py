@@ -14,7 +14,7 @@ from homeassistant.components.conversation import (
 from homeassistant.helpers import llm
 import pytest
 
-from custom_components.azure_realtime_audio.history import History
+from custom_components.azure_realtime_audio.chat.history import History
 from custom_components.azure_realtime_audio.realtime import (
     CommandTimeoutError,
     RealtimeClient,

@@ -19,12 +19,10 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.azure_realtime_audio import (
-    reply as reply_module,
-    speech as speech_module,
-)
+from custom_components.azure_realtime_audio.answers import reply as reply_module
 from custom_components.azure_realtime_audio.const import DOMAIN
 from custom_components.azure_realtime_audio.realtime.audio import Resampler, ulaw_decode
+from custom_components.azure_realtime_audio.voice import speech as speech_module
 from emulator import Emulator, Reply
 
 from .conftest import SUBENTRY_ID

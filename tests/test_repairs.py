@@ -39,7 +39,7 @@ from emulator import Emulator
 from .conftest import DEPLOYMENT
 from .talk import STATUS, becomes, hurry, say, speech
 
-AVAILABILITY = "custom_components.azure_realtime_audio.availability"
+AVAILABILITY = "custom_components.azure_realtime_audio.assistant.availability"
 TRANSLATIONS = json.loads(
     (
         Path(__file__).parents[1] / f"custom_components/{DOMAIN}/translations/en.json"

@@ -41,7 +41,8 @@ from pytest_homeassistant_custom_component.common import (
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 import voluptuous as vol
 
-from custom_components.azure_realtime_audio import media, services
+from custom_components.azure_realtime_audio import services
+from custom_components.azure_realtime_audio.actions import audio_input as media
 from custom_components.azure_realtime_audio.const import (
     CONF_API_VERSION,
     CONF_INSTRUCTIONS,

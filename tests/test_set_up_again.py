@@ -12,8 +12,10 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
 )
 
+from custom_components.azure_realtime_audio.assistant.kept_conversations import (
+    DATA_KEPT,
+)
 from custom_components.azure_realtime_audio.const import SESSION_IDLE
-from custom_components.azure_realtime_audio.kept_conversations import DATA_KEPT
 from emulator import Emulator, Reply, Session
 
 from .satellite import SPEECH, Satellite, new_conversation, speak_to

@@ -12,7 +12,7 @@ from custom_components.azure_realtime_audio.realtime.audio import (
     alaw_encode,
     ulaw_encode,
 )
-from custom_components.azure_realtime_audio.speech import Playback, Speech
+from custom_components.azure_realtime_audio.voice.speech import Playback, Speech
 
 from .satellite import said_at
 
@@ -74,7 +74,9 @@ async def test_g711(audio_format: str, encode: type[bytes]) -> None:
 
 async def test_no_filling_before_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is played before there is anything to play: a player waits for that."""
-    monkeypatch.setattr("custom_components.azure_realtime_audio.speech.GAP_SECONDS", 0)
+    monkeypatch.setattr(
+        "custom_components.azure_realtime_audio.voice.speech.GAP_SECONDS", 0
+    )
     speech, speaker = Speech(), response()
     first = asyncio.ensure_future(anext(speech.pieces()))
     for _ in range(20):

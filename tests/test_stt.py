@@ -43,7 +43,7 @@ async def test_who_ends_the_turn(
     """Home Assistant listens for the end where the service does not."""
     # Nobody speaks: there is no turn to wait for.
     monkeypatch.setattr(
-        "custom_components.azure_realtime_audio.hearing.COMMIT_SECONDS", 0.1
+        "custom_components.azure_realtime_audio.voice.listening.COMMIT_SECONDS", 0.1
     )
     await change_assistant(hass, init_integration, turn_detection_type=kind)
     await speak_to(hass, AGENT)
@@ -62,7 +62,7 @@ async def test_a_model_that_cannot_write_it_down(
 ) -> None:
     """Ears alone do not wait for ever for the words."""
     monkeypatch.setattr(
-        "custom_components.azure_realtime_audio.turn.TRANSCRIPT_SECONDS", 0.1
+        "custom_components.azure_realtime_audio.voice.turn.TRANSCRIPT_SECONDS", 0.1
     )
     emulator.first_audio_ms = 60_000
     await speak_to(hass, "conversation.home_assistant")

@@ -12,9 +12,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 import voluptuous as vol
 
-from custom_components.azure_realtime_audio.const import DOMAIN
-from custom_components.azure_realtime_audio.realtime import ToolCall
-from custom_components.azure_realtime_audio.tools import (
+from custom_components.azure_realtime_audio.chat.tools import (
     InvalidToolCallError,
     ToolBudget,
     async_run_tool_call,
@@ -22,6 +20,8 @@ from custom_components.azure_realtime_audio.tools import (
     tool_input,
     tool_output,
 )
+from custom_components.azure_realtime_audio.const import DOMAIN
+from custom_components.azure_realtime_audio.realtime import ToolCall
 from emulator import Emulator
 
 LONG = "water_the_plants_" * 5

@@ -45,8 +45,11 @@ from pytest_homeassistant_custom_component.common import (
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 import voluptuous as vol
 
-from custom_components.azure_realtime_audio import assistant
-from custom_components.azure_realtime_audio.assistant import Assistant
+from custom_components.azure_realtime_audio.assistant import assistant
+from custom_components.azure_realtime_audio.assistant.assistant import Assistant
+from custom_components.azure_realtime_audio.assistant.conversation_session import (
+    AssistantSession,
+)
 from custom_components.azure_realtime_audio.const import (
     CONF_API_VERSION,
     CONF_FIRE_EVENTS,
@@ -62,9 +65,8 @@ from custom_components.azure_realtime_audio.realtime import (
     WebSocketOptions,
 )
 from custom_components.azure_realtime_audio.realtime.audio import Resampler
-from custom_components.azure_realtime_audio.session import AssistantSession
-from custom_components.azure_realtime_audio.speech import GAP_SECONDS
-from custom_components.azure_realtime_audio.turn import Turn
+from custom_components.azure_realtime_audio.voice.speech import GAP_SECONDS
+from custom_components.azure_realtime_audio.voice.turn import Turn
 from emulator import Emulator, Reply, Session
 from emulator.voice import EspeakVoice
 
@@ -347,7 +349,7 @@ async def test_slow_tool(
 ) -> None:
     """Silence is played while a tool takes its time: a player would give up."""
     assert GAP_SECONDS <= 2
-    monkeypatch.setattr(f"{MODULE}.speech.GAP_SECONDS", 0.05)
+    monkeypatch.setattr(f"{MODULE}.voice.speech.GAP_SECONDS", 0.05)
     emulator.replies += [
         Reply(text="Let me see.", pcm=said_at(400), tool_calls=[("slow", {})]),
         Reply(text="Done.", pcm=said_at(800)),
@@ -372,7 +374,7 @@ async def test_slow_tool_mp3(
     slow_tool: SlowTool,
 ) -> None:
     """The silence does not stay in an encoder."""
-    monkeypatch.setattr(f"{MODULE}.speech.GAP_SECONDS", 0.05)
+    monkeypatch.setattr(f"{MODULE}.voice.speech.GAP_SECONDS", 0.05)
     satellite.audio_output = {tts.ATTR_PREFERRED_FORMAT: "mp3"}
     emulator.replies += [
         Reply(text="Let me see.", pcm=said_at(400), tool_calls=[("slow", {})]),
@@ -855,7 +857,7 @@ async def test_silence(
     monkeypatch: pytest.MonkeyPatch, emulator: Emulator, satellite: Satellite
 ) -> None:
     """Who says nothing is not answered."""
-    monkeypatch.setattr(f"{MODULE}.hearing.NO_SPEECH_SECONDS", 0.2)
+    monkeypatch.setattr(f"{MODULE}.voice.listening.NO_SPEECH_SECONDS", 0.2)
     run = await satellite.run(waiting_microphone(bytes(32_000)))
     assert run.error == "stt-no-text-recognized"
     session = emulator.sessions[-1]
@@ -869,7 +871,7 @@ async def test_endless_speech(
     monkeypatch: pytest.MonkeyPatch, emulator: Emulator, satellite: Satellite
 ) -> None:
     """Who does not stop is interrupted."""
-    monkeypatch.setattr(f"{MODULE}.hearing.SPEECH_SECONDS", 0.2)
+    monkeypatch.setattr(f"{MODULE}.voice.listening.SPEECH_SECONDS", 0.2)
     run = await satellite.run(waiting_microphone(SPEECH))
     assert run.error is None
     await assert_works(satellite)
@@ -887,7 +889,7 @@ async def test_cut_stream(
     error: str | None,
 ) -> None:
     """A microphone that ends early ends the turn with what was said, if anything was."""
-    monkeypatch.setattr(f"{MODULE}.hearing.COMMIT_SECONDS", 0.2)
+    monkeypatch.setattr(f"{MODULE}.voice.listening.COMMIT_SECONDS", 0.2)
     run = await satellite.run(microphone(speech, silence_seconds=None))
     assert run.error == error
     if error is None:
@@ -900,7 +902,7 @@ async def test_buffer_full(
     monkeypatch: pytest.MonkeyPatch, emulator: Emulator, satellite: Satellite
 ) -> None:
     """More than fits is not kept while the service does not open a session."""
-    monkeypatch.setattr(f"{MODULE}.hearing.MAX_BUFFERED_BYTES", 16_000)
+    monkeypatch.setattr(f"{MODULE}.voice.listening.MAX_BUFFERED_BYTES", 16_000)
     emulator.faults.add("no_session_created", times=1)
     run = await satellite.run(microphone())
     assert run.answer == CANNOT_CONNECT
@@ -932,9 +934,9 @@ async def test_refused_turns_are_gone(
     """What is remembered is why the service was away, not who found out."""
     # A log record of pytest's keeps the error, and that its frames.
     caplog.set_level(logging.CRITICAL, "custom_components")
-    monkeypatch.setattr(f"{MODULE}.availability.TRY_DELAY", 60.0)
-    monkeypatch.setattr(f"{MODULE}.availability.PROBE_DELAY", 1e6)
-    monkeypatch.setattr(f"{MODULE}.availability.MAX_PROBE_DELAY", 1e6)
+    monkeypatch.setattr(f"{MODULE}.assistant.availability.TRY_DELAY", 60.0)
+    monkeypatch.setattr(f"{MODULE}.assistant.availability.PROBE_DELAY", 1e6)
+    monkeypatch.setattr(f"{MODULE}.assistant.availability.MAX_PROBE_DELAY", 1e6)
     before = alive()
     emulator.faults.add(fault)
     for _ in range(3):  # the third is told what the second was
@@ -997,7 +999,7 @@ async def test_lost_for_too_long_while_listening(
     monkeypatch: pytest.MonkeyPatch, emulator: Emulator, satellite: Satellite
 ) -> None:
     """Who has waited for too long in mid-sentence is told so."""
-    monkeypatch.setattr(f"{MODULE}.hearing.KEPT_AFTER_LOSS", 0.1)
+    monkeypatch.setattr(f"{MODULE}.voice.listening.KEPT_AFTER_LOSS", 0.1)
     run = satellite.start(waiting_microphone(SPEECH))
     session = await listening(emulator)
     emulator.faults.add("http_503")
@@ -1018,7 +1020,7 @@ async def test_lost_by_hand(
 ) -> None:
     """What is committed on a connection that breaks is committed on the next one."""
     await change_assistant(hass, init_integration, turn_detection_type="semantic_vad")
-    monkeypatch.setattr(f"{MODULE}.hearing.NO_SPEECH_SECONDS", 0.3)
+    monkeypatch.setattr(f"{MODULE}.voice.listening.NO_SPEECH_SECONDS", 0.3)
     emulator.faults.add("ends_at:input_audio_buffer.commit/1006*1")
     await assert_works(satellite)
     [said, _] = emulator.sessions[-1].conversation
@@ -1085,7 +1087,7 @@ async def test_semantic(
 ) -> None:
     """A semantic VAD that finds nothing, as Azure's was seen to, does not deafen us."""
     await change_assistant(hass, init_integration, turn_detection_type="semantic_vad")
-    monkeypatch.setattr(f"{MODULE}.hearing.NO_SPEECH_SECONDS", 0.3)
+    monkeypatch.setattr(f"{MODULE}.voice.listening.NO_SPEECH_SECONDS", 0.3)
     run = await satellite.run(waiting_microphone(SPEECH))
     assert run.error is None
     assert run.answer == "Hello! How can I help?"
@@ -1346,7 +1348,7 @@ async def test_conversation_that_made_room(
     satellite: Satellite,
 ) -> None:
     """Nothing of it stays, and not even the garbage collector has to see to that."""
-    monkeypatch.setattr(f"{MODULE}.assistant.MAX_SESSIONS", 1)
+    monkeypatch.setattr(f"{MODULE}.assistant.assistant.MAX_SESSIONS", 1)
     gc.collect()
     gc.disable()
     try:
@@ -1367,7 +1369,7 @@ async def test_too_many(
     satellite: Satellite,
 ) -> None:
     """One more than may speak at once is told so; an idle session makes room."""
-    monkeypatch.setattr(f"{MODULE}.assistant.MAX_SESSIONS", 1)
+    monkeypatch.setattr(f"{MODULE}.assistant.assistant.MAX_SESSIONS", 1)
     run = satellite.start(waiting_microphone(SPEECH))
     await listening(emulator)
     other = Satellite(hass, new_conversation())

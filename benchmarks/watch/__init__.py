@@ -28,11 +28,15 @@ from homeassistant.helpers.typing import ConfigType
 from homeassistant.util.hass_dict import HassKey
 import voluptuous as vol
 
-from custom_components.azure_realtime_audio import session
-from custom_components.azure_realtime_audio.hearing import Hearing
+from custom_components.azure_realtime_audio.assistant import (
+    conversation_session as session,
+)
 from custom_components.azure_realtime_audio.realtime import RealtimeClient, Response
-from custom_components.azure_realtime_audio.realtime.connection import Connection
-from custom_components.azure_realtime_audio.turn import Turn
+from custom_components.azure_realtime_audio.realtime.transport.websocket import (
+    Connection,
+)
+from custom_components.azure_realtime_audio.voice.listening import Hearing
+from custom_components.azure_realtime_audio.voice.turn import Turn
 
 DOMAIN = "watch"
 REPLY_SECONDS = 15.0

@@ -14,11 +14,11 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.typing import ConfigType
 
-from .assistant import Assistant, AzureRealtimeAudioConfigEntry
+from .assistant.assistant import Assistant, AzureRealtimeAudioConfigEntry
+from .assistant.settings import build_options
 from .const import DOMAIN
 from .errors import translated_error
-from .options import build_options
-from .pipeline import async_create_pipelines
+from .flows.assist_pipeline import async_create_pipelines
 from .realtime import (
     InvalidAuthError,
     InvalidConfigError,

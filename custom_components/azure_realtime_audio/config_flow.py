@@ -15,8 +15,7 @@ from homeassistant.data_entry_flow import AbortFlow
 import voluptuous as vol
 
 from . import async_test_connection
-from .assistant import AzureRealtimeAudioConfigEntry
-from .assistant_flow import AssistantSubentryFlow
+from .assistant.assistant import AzureRealtimeAudioConfigEntry
 from .const import (
     CONF_API_VERSION,
     CONF_CREATE_PIPELINE,
@@ -28,7 +27,8 @@ from .const import (
     LOGGER,
     SUBENTRY_CONVERSATION,
 )
-from .forms import (
+from .flows.assistant_flow import AssistantSubentryFlow
+from .flows.fields import (
     PIPELINE_FIELD,
     choice_field,
     collapsed,

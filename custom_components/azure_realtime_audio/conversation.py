@@ -25,21 +25,10 @@ from homeassistant.helpers.chat_session import current_session
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.translation import async_get_translations
 
-from .assistant import Assistant, AzureRealtimeAudioConfigEntry
-from .const import DOMAIN, LOGGER
-from .core_internals import merge_concurrent_turns
-from .entity import AssistantEntity
-from .errors import response_failure, translated, translated_error
-from .history import complete_aborted_turn, has_answered, system_prompt
-from .realtime import (
-    CommandTimeoutError,
-    ConnectionLostError,
-    NotConnectedError,
-    RealtimeError,
-    Response,
-)
-from .session import AssistantSession
-from .tools import (
+from .assistant.assistant import Assistant, AzureRealtimeAudioConfigEntry
+from .assistant.conversation_session import AssistantSession
+from .chat.history import complete_aborted_turn, has_answered, system_prompt
+from .chat.tools import (
     MAX_TOOL_ROUNDS,
     InvalidToolCallError,
     ToolBudget,
@@ -48,7 +37,18 @@ from .tools import (
     function_tools,
     tool_input,
 )
-from .turn import Turn
+from .const import DOMAIN, LOGGER
+from .core_internals import merge_concurrent_turns
+from .entity import AssistantEntity
+from .errors import response_failure, translated, translated_error
+from .realtime import (
+    CommandTimeoutError,
+    ConnectionLostError,
+    NotConnectedError,
+    RealtimeError,
+    Response,
+)
+from .voice.turn import Turn
 
 PARALLEL_UPDATES = 0
 

@@ -9,10 +9,10 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.util import dt as dt_util
 
-from .assistant import Assistant, AzureRealtimeAudioConfigEntry
+from .assistant.assistant import Assistant, AzureRealtimeAudioConfigEntry
+from .assistant.conversation_session import AssistantSession, Shared
 from .const import CONF_HOST_NAME, CONF_INSTRUCTIONS, DOMAIN, MAX_SESSIONS
-from .realtime.endpoint import AZURE_DOMAINS
-from .session import AssistantSession, Shared
+from .realtime.transport.endpoint import AZURE_DOMAINS
 
 
 async def async_get_config_entry_diagnostics(

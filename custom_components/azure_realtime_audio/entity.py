@@ -5,7 +5,7 @@ from typing import override
 from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
 from homeassistant.helpers.entity import Entity
 
-from .assistant import Assistant
+from .assistant.assistant import Assistant
 from .const import CONF_DEPLOYMENT, DOMAIN
 
 

@@ -3,7 +3,6 @@
 from homeassistant.exceptions import HomeAssistantError
 
 from .const import DOMAIN
-from .hearing import BufferFullError, NothingHeardError
 from .realtime import (
     QUOTA_CODES,
     CannotConnectError,
@@ -25,6 +24,7 @@ from .realtime import (
     ResponseActiveError,
     UnsupportedApiVersionError,
 )
+from .voice.listening import BufferFullError, NothingHeardError
 
 _RATE_LIMIT_CODES = frozenset({"inference_rate_limit_exceeded", "rate_limit_exceeded"})
 

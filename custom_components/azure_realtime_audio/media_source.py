@@ -16,8 +16,8 @@ from homeassistant.components.media_source import (
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.http import HomeAssistantView
 
+from .answers.reply import DATA_REPLIES, REPLY_URL, Replies
 from .const import DOMAIN
-from .reply import DATA_REPLIES, REPLY_URL, Replies
 
 WAV = "audio/wav"
 

@@ -11,7 +11,7 @@ from homeassistant.const import EntityCategory, UnitOfTime
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .assistant import Assistant, AzureRealtimeAudioConfigEntry
+from .assistant.assistant import Assistant, AzureRealtimeAudioConfigEntry
 from .entity import AssistantEntity
 from .realtime import ModelStatus
 

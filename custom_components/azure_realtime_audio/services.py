@@ -26,23 +26,23 @@ from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.json import JsonObjectType
 import voluptuous as vol
 
-from .const import DOMAIN, LOGGER
-from .errors import translated, translated_error
-from .history import system_prompt
-from .media import (
+from .actions.audio_input import (
     AUDIO_FORMATS,
     async_append_base64,
     async_append_media,
     async_file_input,
     async_media_input,
 )
+from .actions.target import async_target
+from .answers.reply import DATA_REPLIES, Replies, Reply
+from .assistant.conversation_session import AssistantSession
+from .chat.history import system_prompt
+from .chat.tools import function_tools
+from .const import DOMAIN, LOGGER
+from .errors import translated, translated_error
 from .media_source import ReplyView
 from .realtime import RealtimeClient, RealtimeError, SessionConfig
-from .realtime.session import validate_response_config
-from .reply import DATA_REPLIES, Replies, Reply
-from .session import AssistantSession
-from .target import async_target
-from .tools import function_tools
+from .realtime.protocol.session_config import validate_response_config
 
 # How long one append may take, in seconds: ffmpeg may wait for a server, or the uplink be slow.
 APPEND_TIMEOUT: Final = 120

@@ -22,14 +22,14 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.translation import async_get_translations
 from homeassistant.util.ulid import ulid_now
 
-from .assistant import Assistant, AzureRealtimeAudioConfigEntry
+from .assistant.assistant import Assistant, AzureRealtimeAudioConfigEntry
+from .chat.history import placeholders
 from .const import DOMAIN, LOGGER, TURN_DETECTION_NONE
 from .core_internals import calling_pipeline_input
 from .entity import AssistantEntity
-from .hearing import NothingHeardError
-from .history import placeholders
 from .realtime import RealtimeError
-from .turn import Turn
+from .voice.listening import NothingHeardError
+from .voice.turn import Turn
 
 PARALLEL_UPDATES = 0
 

@@ -23,15 +23,15 @@ from homeassistant.generated.languages import LANGUAGES
 from homeassistant.helpers.chat_session import current_session
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .assistant import Assistant, AzureRealtimeAudioConfigEntry
+from .assistant.assistant import Assistant, AzureRealtimeAudioConfigEntry
 from .const import LOGGER
-from .encoder import AudioFormat, async_encode
 from .entity import AssistantEntity
 from .errors import response_failure, translated_error, unraised
 from .realtime import SAMPLE_RATE, RealtimeError
-from .realtime.session import VOICES
-from .speech import Speech, failure_sound
-from .turn import Turn
+from .realtime.protocol.session_config import VOICES
+from .voice.encoder import AudioFormat, async_encode
+from .voice.speech import Speech, failure_sound
+from .voice.turn import Turn
 
 PARALLEL_UPDATES = 0
 

@@ -25,8 +25,11 @@ from custom_components.azure_realtime_audio.realtime import (
     InvalidHostError,
     SessionConfig,
 )
-from custom_components.azure_realtime_audio.realtime.dialect import Dialect, encode
-from custom_components.azure_realtime_audio.realtime.endpoint import (
+from custom_components.azure_realtime_audio.realtime.protocol.dialect import (
+    Dialect,
+    encode,
+)
+from custom_components.azure_realtime_audio.realtime.transport.endpoint import (
     Endpoint,
     normalize_host,
 )

@@ -32,11 +32,11 @@ from custom_components.azure_realtime_audio.realtime import (
     UnsupportedApiVersionError,
     WebSocketOptions,
 )
-from custom_components.azure_realtime_audio.realtime.connection import (
+from custom_components.azure_realtime_audio.realtime.errors import FATAL_CODES
+from custom_components.azure_realtime_audio.realtime.transport.websocket import (
     Connection,
     reconnect_delays,
 )
-from custom_components.azure_realtime_audio.realtime.errors import FATAL_CODES
 from emulator import Emulator, Handshake, Reply
 from tests.leaks import chain, find_leak
 

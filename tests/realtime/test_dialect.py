@@ -6,7 +6,8 @@ from typing import Any
 from hypothesis import given, settings, strategies as st
 import pytest
 
-from custom_components.azure_realtime_audio.realtime.dialect import (
+from custom_components.azure_realtime_audio.realtime.errors import InvalidConfigError
+from custom_components.azure_realtime_audio.realtime.protocol.dialect import (
     PREVIEW_VOICES,
     Decoder,
     Dialect,
@@ -15,8 +16,9 @@ from custom_components.azure_realtime_audio.realtime.dialect import (
     encode,
     flat_to_ga,
 )
-from custom_components.azure_realtime_audio.realtime.errors import InvalidConfigError
-from custom_components.azure_realtime_audio.realtime.session import SessionConfig
+from custom_components.azure_realtime_audio.realtime.protocol.session_config import (
+    SessionConfig,
+)
 
 GA_SESSION = {
     "type": "realtime",

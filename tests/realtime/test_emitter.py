@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from custom_components.azure_realtime_audio.realtime.emitter import Emitter
+from custom_components.azure_realtime_audio.realtime.listeners import Emitter
 
 DELTA = {"type": "response.output_audio.delta", "delta": "AAAA"}
 

@@ -9,14 +9,6 @@ from urllib.parse import parse_qs, urlsplit
 from hypothesis import given, settings, strategies as st
 import pytest
 
-from custom_components.azure_realtime_audio.realtime.dialect import Dialect
-from custom_components.azure_realtime_audio.realtime.endpoint import (
-    Endpoint,
-    handshake_error,
-    is_transient_close,
-    normalize_host,
-    refusal_error,
-)
 from custom_components.azure_realtime_audio.realtime.errors import (
     CannotConnectError,
     ConnectError,
@@ -29,6 +21,14 @@ from custom_components.azure_realtime_audio.realtime.errors import (
     QuotaExceededError,
     RateLimitedError,
     UnsupportedApiVersionError,
+)
+from custom_components.azure_realtime_audio.realtime.protocol.dialect import Dialect
+from custom_components.azure_realtime_audio.realtime.transport.endpoint import (
+    Endpoint,
+    handshake_error,
+    is_transient_close,
+    normalize_host,
+    refusal_error,
 )
 
 AZURE = "res.openai.azure.com"

@@ -15,9 +15,11 @@ from custom_components.azure_realtime_audio.realtime import (
     ConnectionState,
     RealtimeClient,
     RealtimeError,
-    ledger as ledger_module,
 )
-from custom_components.azure_realtime_audio.realtime.ledger import (
+from custom_components.azure_realtime_audio.realtime.protocol import (
+    conversation_record as ledger_module,
+)
+from custom_components.azure_realtime_audio.realtime.protocol.conversation_record import (
     MAX_CHARACTERS,
     MAX_ITEMS,
     UNWRITTEN,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from custom_components.azure_realtime_audio.realtime.errors import InvalidConfigError
-from custom_components.azure_realtime_audio.realtime.session import (
+from custom_components.azure_realtime_audio.realtime.protocol.session_config import (
     DEFAULT_SESSION_CONFIG,
     VOICES,
     SessionConfig,

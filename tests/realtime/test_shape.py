@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from custom_components.azure_realtime_audio.realtime.protocol.event_shapes import (
+    check_shape,
+)
 from custom_components.azure_realtime_audio.realtime.response import Response
-from custom_components.azure_realtime_audio.realtime.shape import check_shape
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from homeassistant.core import HomeAssistant
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.azure_realtime_audio.assistant import Assistant
+from custom_components.azure_realtime_audio.assistant.assistant import Assistant
 from emulator import Emulator, Session
 from tests.conftest import SUBENTRY_ID
 from tests.satellite import SPEECH, Run, Satellite, microphone, new_conversation

@@ -14,7 +14,7 @@ from homeassistant.exceptions import (
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.azure_realtime_audio import media
+from custom_components.azure_realtime_audio.actions import audio_input as media
 from custom_components.azure_realtime_audio.const import DOMAIN
 from custom_components.azure_realtime_audio.services import ACTIONS
 from emulator import Emulator

@@ -11,11 +11,11 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.azure_realtime_audio import conversation
-from custom_components.azure_realtime_audio.const import DOMAIN
-from custom_components.azure_realtime_audio.tools import (
+from custom_components.azure_realtime_audio.chat.tools import (
     MAX_IDENTICAL_CALLS,
     MAX_TOOL_CALLS,
 )
+from custom_components.azure_realtime_audio.const import DOMAIN
 from emulator import Emulator, Reply, Session
 from tests.bell import RING, Bell, give_bell
 from tests.talk import AGENT, say, speech

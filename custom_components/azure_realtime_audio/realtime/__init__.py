@@ -3,11 +3,8 @@
 It knows nothing of Home Assistant.
 """
 
-from .audio import SAMPLE_RATE
+from .audio.pcm import SAMPLE_RATE
 from .client import KEPT_AFTER_LOSS, ConnectionState, RealtimeClient, RealtimeOptions
-from .connection import WebSocketOptions
-from .dialect import Dialect
-from .endpoint import Endpoint, normalize_host
 from .errors import (
     QUOTA_CODES,
     CannotConnectError,
@@ -29,10 +26,13 @@ from .errors import (
     ResponseActiveError,
     UnsupportedApiVersionError,
 )
-from .ledger import Ledger
+from .protocol.conversation_record import Ledger
+from .protocol.dialect import Dialect
+from .protocol.session_config import SessionConfig
+from .protocol.status import ModelStatus
 from .response import Delta, Response, ToolCall
-from .session import SessionConfig
-from .status import ModelStatus
+from .transport.endpoint import Endpoint, normalize_host
+from .transport.websocket import WebSocketOptions
 
 __all__ = [
     "KEPT_AFTER_LOSS",

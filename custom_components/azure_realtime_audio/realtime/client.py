@@ -15,7 +15,7 @@ from uuid import uuid4
 import aiohttp
 import orjson
 
-from .audio import (
+from .audio.pcm import (
     MAX_BASE64_LENGTH,
     SAMPLE_RATE,
     Resampler,
@@ -23,11 +23,6 @@ from .audio import (
     decode_base64,
     ulaw_encode,
 )
-from .commands import PendingCommands
-from .connection import Connection, WebSocketOptions, reconnect_delays
-from .dialect import Decoder, Dialect, encode
-from .emitter import Emitter, Event, Listener
-from .endpoint import Endpoint, is_transient_close, refusal_error
 from .errors import (
     FATAL_CODES,
     CannotConnectError,
@@ -43,15 +38,20 @@ from .errors import (
     RealtimeError,
     ResponseActiveError,
 )
-from .ledger import MAX_SOUND, Ledger
-from .response import Response
-from .session import (
+from .listeners import Emitter, Event, Listener
+from .protocol.acknowledgements import PendingCommands
+from .protocol.conversation_record import MAX_SOUND, Ledger
+from .protocol.dialect import Decoder, Dialect, encode
+from .protocol.session_config import (
     DEFAULT_SESSION_CONFIG,
     SessionConfig,
     validate_item,
     validate_response_config,
 )
-from .status import ModelStatus, StatusTracker
+from .protocol.status import ModelStatus, StatusTracker
+from .response import Response
+from .transport.endpoint import Endpoint, is_transient_close, refusal_error
+from .transport.websocket import Connection, WebSocketOptions, reconnect_delays
 
 _LOGGER = logging.getLogger(__name__)
 

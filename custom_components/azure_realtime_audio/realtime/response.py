@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from .audio import pcm_duration_ms
+from .audio.pcm import pcm_duration_ms
 from .errors import RealtimeError
 
 type DeltaKind = Literal["text", "transcript", "audio"]

@@ -1,0 +1,1 @@
+"""What an automation asks for."""

@@ -1,0 +1,209 @@
+"""Speech for the model out of files, media and base64, whatever their format."""
+
+import asyncio
+from base64 import b64decode
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from homeassistant.auth.permissions.const import POLICY_READ
+from homeassistant.components import media_source
+from homeassistant.components.ffmpeg import get_ffmpeg_manager
+from homeassistant.components.media_player import async_process_play_media_url
+from homeassistant.core import HomeAssistant, ServiceCall
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+
+from ..const import DOMAIN
+from ..errors import translated
+from ..realtime import InvalidAudioError, RealtimeClient, RealtimeError
+from ..realtime.audio import (
+    BYTES_PER_SECOND,
+    SAMPLE_RATE,
+    alaw_decode,
+    decode_base64,
+    pcm_chunks,
+    pcm_duration_ms,
+    ulaw_decode,
+)
+from .target import async_check_permission
+
+MAX_AUDIO_SECONDS = 600
+AUDIO_FORMATS = ("pcm16", "g711_ulaw", "g711_alaw")
+_G711_DECODERS = {"g711_ulaw": ulaw_decode, "g711_alaw": alaw_decode}
+_G711_RATE = 8000
+# Formats whose audio is all in the file itself: a playlist is none of them.
+_FILE_FORMATS = (
+    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,eac3,flac,flv,matroska,mov,mp3,mpeg,mpegts,ogg,"
+    "tta,w64,wav,wv"
+)
+# What a URL plays may be HLS, as that of a camera is.
+_URL_FORMATS = f"{_FILE_FORMATS},hls,webvtt"
+# The service recommends about 100 ms of audio per event.
+_CHUNK_BYTES = BYTES_PER_SECOND // 10
+
+
+class MediaInput(NamedTuple):
+    """What ffmpeg opens, and what the caller called it."""
+
+    url: str
+    name: str
+
+
+async def async_append_base64(
+    client: RealtimeClient, audio: str, audio_format: str, sample_rate: int | None
+) -> int:
+    """Append base64 of raw mono audio; returns its duration in ms.
+
+    ``audio_format`` is one of AUDIO_FORMATS; without a ``sample_rate`` in Hz it is the
+    format's own. Raises RealtimeError, and HomeAssistantError if it is more than
+    MAX_AUDIO_SECONDS.
+    """
+    if decode := _G711_DECODERS.get(audio_format):
+        pcm = decode(_decoded(audio))
+        sample_rate = sample_rate or _G711_RATE
+    else:
+        pcm = decode_base64(audio)
+        sample_rate = sample_rate or SAMPLE_RATE
+    if len(pcm) > MAX_AUDIO_SECONDS * 2 * sample_rate:
+        raise translated("audio_too_long", seconds=str(MAX_AUDIO_SECONDS))
+    for chunk in pcm_chunks(pcm):
+        await client.append_pcm(chunk, sample_rate=sample_rate)
+    return len(pcm) * 1000 // (2 * sample_rate)
+
+
+def _decoded(audio: str) -> bytes:
+    try:
+        return b64decode(audio, validate=True)
+    except ValueError:
+        raise InvalidAudioError("The audio is not base64") from None
+
+
+async def async_append_media(
+    hass: HomeAssistant, client: RealtimeClient, media_input: MediaInput
+) -> int:
+    """Append the audio of a file or URL as it is converted; returns its duration in ms.
+
+    If that fails half-way, or is cancelled, the buffer is cleared: half a sentence must not
+    be taken for the whole. Raises RealtimeError, and HomeAssistantError if there is no
+    ffmpeg, no audio, or more than MAX_AUDIO_SECONDS of it.
+    """
+    byte_count = 0
+    try:
+        async with aclosing(_async_convert(hass, media_input)) as audio:
+            async for pcm in audio:
+                await client.append_pcm(pcm)
+                byte_count += len(pcm)
+    except HomeAssistantError, asyncio.CancelledError:
+        if byte_count:
+            with suppress(RealtimeError):
+                await client.clear_audio_buffer()
+        raise
+    return pcm_duration_ms(byte_count)
+
+
+async def async_file_input(hass: HomeAssistant, path: str) -> MediaInput:
+    """Return what ffmpeg opens for a file that Home Assistant may read.
+
+    Raises ServiceValidationError.
+    """
+
+    def allowed() -> Path | None:
+        try:
+            file = Path(path).resolve()
+            return file if hass.config.is_allowed_path(str(file)) else None
+        except OSError, ValueError:  # no path at all
+            return None
+
+    # What was checked is what is opened: a link may change in between.
+    if (file := await hass.async_add_executor_job(allowed)) is None:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key="path_not_allowed",
+            translation_placeholders={"path": path},
+        )
+    return await _async_existing_file(hass, file, path)
+
+
+async def async_media_input(call: ServiceCall, media_content_id: str) -> MediaInput:
+    """Return what ffmpeg opens for a media source item.
+
+    Raises ServiceValidationError, Unauthorized if it is an entity that the caller may not
+    see, and what the media source raises (HomeAssistantError).
+    """
+    hass = call.hass
+    if not media_source.is_media_source_id(media_content_id):
+        raise ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key="not_a_media_source",
+            translation_placeholders={"media": media_content_id},
+        )
+    item = media_source.MediaSourceItem.from_uri(hass, media_content_id, None)
+    if hass.states.get(item.identifier or ""):  # a camera, for example
+        await async_check_permission(call, item.identifier, POLICY_READ)
+    media = await media_source.async_resolve_media(hass, media_content_id, None)
+    if media.path is not None:
+        return await _async_existing_file(hass, media.path, media_content_id)
+    return MediaInput(async_process_play_media_url(hass, media.url), media_content_id)
+
+
+async def _async_existing_file(
+    hass: HomeAssistant, path: Path, name: str
+) -> MediaInput:
+    def existing() -> Path | None:
+        return path.resolve() if path.is_file() else None
+
+    if (file := await hass.async_add_executor_job(existing)) is None:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key="media_not_found",
+            translation_placeholders={"media": name},
+        )
+    return MediaInput(f"file:{file}", name)
+
+
+async def _async_convert(
+    hass: HomeAssistant, media_input: MediaInput
+) -> AsyncGenerator[bytes]:
+    """Yield the audio as PCM16 mono at 24 kHz, 100 ms at a time."""
+    # A playlist must not lead from a file anywhere, nor from the network to a file.
+    if media_input.url.startswith("file:"):
+        protocols, formats = "file", _FILE_FORMATS
+    else:
+        protocols, formats = "http,https,tcp,tls", _URL_FORMATS
+    try:
+        process = await asyncio.create_subprocess_exec(
+            get_ffmpeg_manager(hass).binary,
+            *("-nostdin", "-loglevel", "quiet"),
+            *("-protocol_whitelist", f"pipe,{protocols}"),
+            *("-format_whitelist", formats, "-i", media_input.url),
+            *("-map", "0:a:0", "-f", "s16le", "-ac", "1", "-ar", str(SAMPLE_RATE)),
+            "pipe:1",
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            close_fds=False,  # spares a slow fork
+        )
+    except OSError as err:
+        raise translated("ffmpeg_missing") from err
+    assert process.stdout is not None
+    seconds_left = MAX_AUDIO_SECONDS * 1.0
+    try:
+        while pcm := await _read_chunk(process.stdout):
+            seconds_left -= len(pcm) / BYTES_PER_SECOND
+            if seconds_left < 0:
+                raise translated("audio_too_long", seconds=str(MAX_AUDIO_SECONDS))
+            yield pcm
+        if await process.wait() or seconds_left == MAX_AUDIO_SECONDS:
+            raise translated("media_unreadable", media=media_input.name)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        # Drains the pipe as well: one that is never read to its end stays open.
+        await process.communicate()
+
+
+async def _read_chunk(stream: asyncio.StreamReader) -> bytes:
+    try:
+        return await stream.readexactly(_CHUNK_BYTES)
+    except asyncio.IncompleteReadError as end:
+        return end.partial

@@ -1,0 +1,1 @@
+"""An answer in rounds of tools, and where it goes."""

@@ -1,0 +1,266 @@
+"""The model's reply to an action: its rounds of tool calls, and its sound as it comes."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import aclosing, suppress
+import secrets
+import time
+from typing import Any, Final
+
+from homeassistant.components.media_source import generate_media_source_id
+from homeassistant.helpers import llm
+from homeassistant.util.hass_dict import HassKey
+from homeassistant.util.json import JsonObjectType, JsonValueType, json_loads
+
+from ..assistant.conversation_session import AssistantSession
+from ..chat.tools import MAX_TOOL_ROUNDS, ToolBudget, async_run_tool_call
+from ..const import DOMAIN
+from ..errors import response_failure, translated
+from ..realtime import RealtimeError, Response, ResponseActiveError
+from ..realtime.audio import wav_header
+from ..voice.speech import Speech
+
+KEPT_REPLIES: Final = 8
+KEPT_SECONDS: Final = 600.0
+REPLY_URL: Final = "/api/azure_realtime_audio/reply/{token}.wav"
+
+
+class Reply:
+    """One reply: a response, and those that continue it after its tool calls.
+
+    ``llm_api`` runs the tool calls; None leaves them to the caller. An out-of-band response
+    leaves them too: its calls are not in the conversation, where their output would go.
+    ``timeout`` bounds the whole reply, in seconds.
+    """
+
+    def __init__(
+        self,
+        session: AssistantSession,
+        config: Mapping[str, Any],
+        llm_api: llm.APIInstance | None,
+        timeout: float,
+    ) -> None:
+        """Ask for nothing yet; ``async_begin`` does."""
+        loop = asyncio.get_running_loop()
+        self.session = session
+        self.token = secrets.token_urlsafe(32)
+        self.expires = time.monotonic() + timeout + KEPT_SECONDS
+        self.is_out_of_band = config.get("conversation") == "none"
+        self._is_spoken = "audio" in (
+            config.get("output_modalities")
+            or session.client.session.get("output_modalities", ())
+        )
+        self._config = config
+        self._llm_api = None if self.is_out_of_band else llm_api
+        self._timeout = timeout
+        self._deadline = loop.time() + timeout
+        self._speech = Speech()
+        self._tool_budget = ToolBudget()
+        self._tool_outputs: dict[str, str] = {}
+        self._is_stopped = False
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing more will come."""
+        return self._speech.is_finished
+
+    async def async_begin(self) -> None:
+        """Have the first response created. Raises RealtimeError."""
+        await self._async_next_response()
+
+    async def async_finish(self) -> None:
+        """Run tool calls and what continues them, until the model has no more to say.
+
+        Raises RealtimeError, and HomeAssistantError if the model failed, took too long or
+        would not stop calling tools. Whatever happens, nothing is left running.
+        """
+        with self.session.at_work():
+            try:
+                async with asyncio.timeout_at(self._deadline):
+                    await self._async_rounds()
+            except TimeoutError:
+                seconds = f"{self._timeout:g}"
+                raise translated("response_timeout", seconds=seconds) from None
+            finally:
+                with suppress(RealtimeError):
+                    await self._speech.responses[-1].cancel()
+                self._speech.finish()
+
+    async def _async_rounds(self) -> None:
+        rounds = 0
+        while await self._async_is_waiting_for_tools():
+            if rounds == MAX_TOOL_ROUNDS:
+                raise translated("too_many_tool_rounds", rounds=str(MAX_TOOL_ROUNDS))
+            rounds += 1
+            await self._async_run_tools(self._speech.responses[-1])
+            if self._is_stopped:
+                return
+            await self._async_next_response()
+
+    async def _async_is_waiting_for_tools(self) -> bool:
+        response = await self._speech.responses[-1].done()
+        if response.status == "failed" and (failure := response_failure(response)):
+            raise failure
+        return (
+            response.status == "completed"
+            and self._llm_api is not None
+            and bool(response.tool_calls)
+        )
+
+    async def _async_run_tools(self, response: Response) -> None:
+        assert self._llm_api is not None
+        for call in response.tool_calls:
+            output = await async_run_tool_call(self._llm_api, call, self._tool_budget)
+            self._tool_outputs[call.call_id] = output
+            await self.session.client.create_conversation_item(
+                {
+                    "type": "function_call_output",
+                    "call_id": call.call_id,
+                    "output": output,
+                }
+            )
+
+    async def _async_next_response(self) -> None:
+        creating = asyncio.ensure_future(
+            self.session.client.create_response(self._config)
+        )
+        try:
+            response = await asyncio.shield(creating)
+        except asyncio.CancelledError:
+            # It begins all the same: it must not be left to block the conversation.
+            with suppress(RealtimeError):
+                await (await creating).cancel()
+            raise
+        self._speech.add(response)
+        if self._is_stopped:
+            await response.cancel()
+
+    def stop(self) -> None:
+        """Let no further response follow; the one in progress is the caller's to cancel."""
+        self._is_stopped = True
+
+    def as_dict(self) -> JsonObjectType:
+        """Tell the reply as an action's response data."""
+        responses = self._speech.responses
+        last = responses[-1]
+        is_cut_off = self._is_stopped and bool(last.tool_calls)
+        return {
+            "status": "cancelled" if is_cut_off else last.status,
+            "text": _paragraph(response.text for response in responses),
+            "transcript": _paragraph(response.transcript for response in responses),
+            "item_ids": [id_ for response in responses for id_ in response.item_ids],
+            "usage": _total(response.usage or {} for response in responses),
+            "tool_calls": [
+                call for response in responses for call in self._told_calls(response)
+            ],
+            "media_content_id": (
+                generate_media_source_id(DOMAIN, self.token)
+                if self._is_spoken
+                else None
+            ),
+            "url": REPLY_URL.format(token=self.token) if self._is_spoken else None,
+        }
+
+    def _told_calls(self, response: Response) -> list[JsonValueType]:
+        return [
+            {
+                "call_id": call.call_id,
+                "name": call.name,
+                "arguments": _parsed(call.arguments),
+                "output": _parsed(self._tool_outputs.get(call.call_id, "null")),
+            }
+            for call in response.tool_calls
+        ]
+
+    @property
+    def wav(self) -> bytes:
+        """The whole reply as a WAV file, 24 kHz PCM16 mono, once it is done."""
+        pcm = self._speech.pcm
+        return wav_header(data_bytes=len(pcm)) + pcm
+
+    async def async_wav_stream(self) -> AsyncGenerator[bytes]:
+        """Yield the reply as a WAV of unknown length while it is being made.
+
+        Starts at the beginning for every caller. Where the model makes a player wait, as
+        while a tool runs, silence fills the gap. Ends early with the socket.
+        """
+        yield wav_header()
+        async with aclosing(self._speech.pieces()) as pieces:
+            async for _, pcm in pieces:
+                yield pcm
+
+
+class Replies:
+    """The newest replies, kept for some minutes so that they can be played.
+
+    Their audio is in memory only, and under a token that cannot be guessed.
+    """
+
+    def __init__(self) -> None:
+        """Keep none yet."""
+        self._replies: dict[str, Reply] = {}
+
+    async def async_begin(self, reply: Reply) -> None:
+        """Begin a reply, and keep it if that succeeds. Raises RealtimeError.
+
+        That is ResponseActiveError if its conversation has one in the making, tool calls
+        included.
+        """
+        if not reply.is_out_of_band and self.in_progress(reply.session):
+            raise ResponseActiveError
+        self._forget()
+        self._replies[reply.token] = reply
+        try:
+            await reply.async_begin()
+        except BaseException:
+            del self._replies[reply.token]
+            raise
+
+    def get(self, token: str) -> Reply | None:
+        """Return the reply of a token, if it is still kept."""
+        self._forget()
+        return self._replies.get(token)
+
+    def in_progress(self, session: AssistantSession) -> Reply | None:
+        """Return the reply that a session's conversation is making."""
+        for reply in self._replies.values():
+            is_its = reply.session is session and not reply.is_out_of_band
+            if is_its and not reply.is_done:
+                return reply
+        return None
+
+    def _forget(self) -> None:
+        now = time.monotonic()
+        done = [reply for reply in self._replies.values() if reply.is_done]
+        newest = done[-KEPT_REPLIES:]
+        for reply in done:
+            if reply not in newest or reply.expires < now:
+                del self._replies[reply.token]
+
+
+DATA_REPLIES: HassKey[Replies] = HassKey(f"{DOMAIN}_replies")
+
+
+def _paragraph(texts: Iterable[str]) -> str:
+    return " ".join(text for text in texts if text)
+
+
+def _parsed(text: str) -> JsonValueType:
+    """Return the value of a JSON text; a text that is none stays as it is."""
+    try:
+        return json_loads(text)
+    except ValueError:
+        return text
+
+
+def _total(usages: Iterable[Mapping[str, Any]]) -> JsonObjectType:
+    """Add up the tokens of several responses, details included."""
+    total: JsonObjectType = {}
+    for usage in usages:
+        for key, value in usage.items():
+            known = total.get(key)
+            if isinstance(value, Mapping):
+                total[key] = _total([known if isinstance(known, dict) else {}, value])
+            elif isinstance(value, int):
+                total[key] = value + (known if isinstance(known, int) else 0)
+    return total

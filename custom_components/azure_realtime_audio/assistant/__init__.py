@@ -1,0 +1,1 @@
+"""One assistant, with no voice in it: its sessions, settings and availability."""

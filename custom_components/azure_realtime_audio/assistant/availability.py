@@ -1,0 +1,175 @@
+"""Whether the service can be reached: learned by use, and by probing while it cannot be."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+import random
+from typing import TYPE_CHECKING, Any, Final
+
+from homeassistant.config_entries import SOURCE_REAUTH
+from homeassistant.core import callback
+
+from ..const import DOMAIN, LOGGER
+from ..realtime import (
+    QUOTA_CODES,
+    CannotConnectError,
+    InvalidAuthError,
+    QuotaExceededError,
+    RateLimitedError,
+    RealtimeError,
+)
+from ..repairs import ISSUE_QUOTA, ISSUES, async_create_issue, async_delete_issues
+from .conversation_session import Shared
+
+if TYPE_CHECKING:
+    from .assistant import Assistant
+
+# Seconds between tries to reach a service that went away.
+PROBE_DELAY: Final = 5.0
+MAX_PROBE_DELAY: Final = 300.0
+# The longest that a service is left alone because it said so: it may be mended before.
+MAX_RETRY_AFTER: Final = 3600.0
+# While the service is away: seconds between the tries of turns, and how long one may take.
+TRY_DELAY: Final = 2.0
+TRY_PATIENCE: Final = 3.0
+
+
+class Availability:
+    """Whether an assistant's service can be reached, and when to try again.
+
+    A failed connection makes it unavailable. From then on a probe tries, less and less
+    often, and turns may try as well, but not all the time and not for long. The first
+    that gets through, whichever it is, makes it available.
+    """
+
+    def __init__(self, assistant: Assistant) -> None:
+        """Begin as available: set-up has just tried."""
+        self.is_available = True
+        self.last_error: RealtimeError | None = None
+        self._assistant = assistant
+        self._probe: asyncio.Task[None] | None = None
+        self._retry_at = 0.0
+        self._not_before: dict[Shared | None, float] = {}
+        self._is_closed = False
+
+    @asynccontextmanager
+    async def attempt(self, purpose: Shared | None) -> AsyncIterator[None]:
+        """Connect inside, for a turn or another purpose. While away that fails fast.
+
+        Raises the last error at once where it is too early for another try for this
+        purpose, and CannotConnectError where this one takes too long.
+        """
+        patience = None
+        if not self.is_available:
+            assert self.last_error is not None
+            now = asyncio.get_running_loop().time()
+            if now < max(self._retry_at, self._not_before.get(purpose, 0.0)):
+                raise self.last_error.again()
+            self._not_before[purpose] = now + TRY_DELAY
+            patience = TRY_PATIENCE
+        try:
+            async with asyncio.timeout(patience):
+                yield
+        except TimeoutError:
+            self.async_failed(error := CannotConnectError())
+            raise error from None
+        except CannotConnectError as err:
+            self.async_failed(err)  # the client does not know that a turn gave up
+            raise
+
+    @callback
+    def async_connected(self) -> None:
+        """Note that a session is open.
+
+        The entry's other assistants have the same deployment: their issue goes as well, and
+        the question for another key. With no quota left sessions open all the same, so that
+        issue waits for more.
+        """
+        self._stop_probe()
+        hass, entry = self._assistant.hass, self._assistant.entry
+        async_delete_issues(hass, entry, ISSUES.keys() - {ISSUE_QUOTA})
+        for flow in list(entry.async_get_active_flows(hass, {SOURCE_REAUTH})):
+            hass.config_entries.flow.async_abort(flow["flow_id"])
+        self._retry_at = 0.0
+        self._not_before.clear()
+        if not self.is_available:
+            LOGGER.info("%s can reach the service again", self._assistant.name)
+            self.is_available = True
+            async_delete_issues(hass, entry)
+            self._assistant.async_notify()
+
+    @callback
+    def async_failed(self, err: RealtimeError) -> None:
+        """Note that there is no session to be had, and begin what may mend it."""
+        if self._is_closed:
+            return
+        self.last_error = err.again()
+        # What another says, whose try began before, does not shorten what was asked for.
+        now = asyncio.get_running_loop().time()
+        self._retry_at = max(self._retry_at, now + _retry_after(err))
+        hass, entry = self._assistant.hass, self._assistant.entry
+        async_create_issue(hass, entry, err)
+        if self.is_available:
+            LOGGER.warning("%s cannot reach the service: %s", self._assistant.name, err)
+            self.is_available = False
+            self._assistant.async_notify()
+        if isinstance(err, InvalidAuthError):
+            entry.async_start_reauth(hass)
+        if self._probe is None:
+            self._probe = entry.async_create_background_task(
+                hass, self._async_probe(), f"{DOMAIN} probe {self._assistant.name}"
+            )
+
+    @callback
+    def async_response_done(self, event: Mapping[str, Any]) -> None:
+        """Learn from the end of a response whether the account has quota left.
+
+        Where it has none the service still opens sessions: that tells nothing.
+        """
+        hass, entry = self._assistant.hass, self._assistant.entry
+        details = event["response"].get("status_details")
+        error = details.get("error") if isinstance(details, Mapping) else None
+        if error and error.get("code") in QUOTA_CODES:
+            async_create_issue(hass, entry, QuotaExceededError())
+        elif event["response"].get("status") == "completed":
+            async_delete_issues(hass, entry, {ISSUE_QUOTA})
+
+    @callback
+    def async_close(self) -> None:
+        """Stop probing, for good."""
+        self._is_closed = True
+        self._stop_probe()
+
+    async def _async_probe(self) -> None:
+        """Try to connect, less and less often, until the probe is stopped."""
+        delay = PROBE_DELAY
+        while True:
+            # A key is seldom accepted again: a new one, with which the entry is reloaded, helps.
+            is_refused = isinstance(self.last_error, InvalidAuthError)
+            pause = MAX_PROBE_DELAY if is_refused else delay
+            wait = max(pause, self._retry_at - asyncio.get_running_loop().time())
+            await asyncio.sleep(wait * random.uniform(1.0, 1.25))
+            delay = min(delay * 2, MAX_PROBE_DELAY)
+            try:
+                async with self._assistant.client():
+                    pass
+            except RealtimeError as err:
+                LOGGER.debug(
+                    "%s is still without the service: %s", self._assistant.name, err
+                )
+                self.async_failed(err)
+            else:
+                self.async_connected()
+                return
+
+    def _stop_probe(self) -> None:
+        if self._probe is not None:
+            self._probe.cancel()
+            self._probe = None
+
+
+def _retry_after(err: RealtimeError) -> float:
+    """Return for how many seconds the service wants to be left alone after an error."""
+    if isinstance(err, RateLimitedError) and err.retry_after is not None:
+        return min(err.retry_after, MAX_RETRY_AFTER)
+    return 0.0

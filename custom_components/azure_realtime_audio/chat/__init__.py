@@ -1,0 +1,1 @@
+"""Home Assistant's chat log and tools as items and functions of the service."""

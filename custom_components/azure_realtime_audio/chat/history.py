@@ -1,0 +1,276 @@
+"""A chat log as the items of the service's conversation."""
+
+from collections.abc import Iterable, Iterator, Sequence, Set as AbstractSet
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from homeassistant.components.conversation import (
+    AssistantContent,
+    ChatLog,
+    Content,
+    SystemContent,
+    ToolResultContent,
+    UserContent,
+)
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import llm
+from homeassistant.helpers.json import json_dumps
+from homeassistant.util.hass_dict import HassKey
+
+from ..const import DOMAIN
+from ..core_internals import is_core_text
+from ..realtime import CommandError, RealtimeClient, Response
+from .tools import function_name, tool_output
+
+# What the model is told of a call that was given up while it was under way.
+_ABORTED = llm.ToolResult(
+    {"error": "The turn was stopped. Whether the call took effect is not known."},
+    error=True,
+)
+
+
+_DATA_PLACEHOLDERS: HassKey[set[str]] = HassKey(f"{DOMAIN}_placeholders")
+
+
+def placeholders(hass: HomeAssistant) -> set[str]:
+    """Return what has stood in a chat log for spoken words that were not known."""
+    return hass.data.setdefault(_DATA_PLACEHOLDERS, set())
+
+
+def system_prompt(chat_log: ChatLog) -> str:
+    """Return the instructions in a chat log."""
+    system = chat_log.content[0]
+    assert isinstance(system, SystemContent)
+    return system.content
+
+
+def has_answered(chat_log: ChatLog) -> bool:
+    """Return whether an assistant has said anything since the person last did."""
+    return any(
+        isinstance(content, AssistantContent) and content.content
+        for content in _current_turn(chat_log)
+    )
+
+
+def complete_aborted_turn(
+    chat_log: ChatLog, agent_id: str, response: Response
+) -> AssistantContent | None:
+    """Put what an aborted turn leaves open into the chat log.
+
+    Calls that are under way get a result, for the model would wait for it. Returns what
+    the response has said, unless it is in the log or is nothing.
+    """
+    answered: set[str] = set()
+    called: list[llm.ToolInput] = []
+    for content in _current_turn(chat_log):
+        if isinstance(content, ToolResultContent):
+            answered.add(content.tool_call_id)
+        elif isinstance(content, AssistantContent):
+            called += content.tool_calls or ()
+    for call in called:
+        if call.id not in answered:
+            chat_log.async_add_assistant_content_without_tools(
+                ToolResultContent(agent_id, call.id, call.tool_name, _ABORTED)
+            )
+    words = response.transcript or response.text
+    if response.status == "completed" or not words:
+        return None
+    said = AssistantContent(agent_id, words)
+    chat_log.async_add_assistant_content_without_tools(said)
+    return said
+
+
+def _current_turn(chat_log: ChatLog) -> Iterator[Content]:
+    """Yield what followed the person's last words, the latest first."""
+    for content in reversed(chat_log.content):
+        if isinstance(content, UserContent):
+            return
+        yield content
+
+
+@dataclass(slots=True)
+class _Held:
+    """What the service's conversation holds of one content: its items.
+
+    Without a content the items stand for nothing in the chat log.
+    """
+
+    content: Content | None
+    item_ids: list[str] = field(default_factory=list)
+
+
+class History:
+    """Keeps the service's conversation equal to a chat log, which is the truth.
+
+    Turns that others answered are sent late; what a turn that was given up left behind,
+    and what was changed in the log, is deleted.
+    """
+
+    def __init__(self, placeholders: AbstractSet[str] = frozenset()) -> None:
+        """Begin with an empty conversation.
+
+        ``placeholders`` are texts that stand for words nobody knows: no item is made of them.
+        """
+        self._placeholders = placeholders
+        self._held: list[_Held] = []
+        # The log as it was when its last turn was aborted, that turn included.
+        self._aborted: list[Content] = []
+
+    def clear(self) -> None:
+        """Forget everything: the conversation has ended."""
+        self._held.clear()
+        self._aborted.clear()
+
+    def remember_aborted(self, contents: Iterable[Content]) -> None:
+        """Keep a turn that was aborted: core 2026.10 drops it from the chat log."""
+        self._aborted = self._told(contents)
+
+    def hold(self, content: Content, item_ids: Iterable[str]) -> None:
+        """Note that the service has this content already, as these items."""
+        self._held.append(_Held(content, list(item_ids)))
+
+    def holds(self, contents: Iterable[Content]) -> bool:
+        """Whether the service's conversation is equal to this much of a chat log."""
+        return [held.content for held in self._held] == self._told(contents)
+
+    def replace(self, content: Content, by: Content) -> None:
+        """Note that the chat log says the same in other words now."""
+        for held in self._held:
+            if held.content is content:
+                held.content = by
+        self._aborted = [by if kept is content else kept for kept in self._aborted]
+
+    def reclaim(self, item_ids: Iterable[str]) -> None:
+        """Note that items which were left behind stand for something after all."""
+        claimed = set(item_ids)
+        for held in self._held:
+            if held.content is None:
+                held.item_ids = [id_ for id_ in held.item_ids if id_ not in claimed]
+        self._held = [held for held in self._held if held.content or held.item_ids]
+
+    def leave(self, item_ids: Iterable[str]) -> None:
+        """Note items of which the chat log knows nothing, unless it turned out to."""
+        known = {item_id for held in self._held for item_id in held.item_ids}
+        if left := [item_id for item_id in item_ids if item_id not in known]:
+            self._held.append(_Held(None, left))
+
+    async def async_sync(
+        self,
+        client: RealtimeClient,
+        contents: Sequence[Content],
+        *,
+        is_before: bool = False,
+    ) -> None:
+        """Make the service's conversation equal to the chat log. Raises RealtimeError.
+
+        ``is_before`` puts what is missing before what the log does not have yet.
+        """
+        log = self._told(contents)
+        same = _common_length([held.content for held in self._held], log)
+        while len(self._held) > same:
+            for item_id in self._held[-1].item_ids:
+                # It may never have arrived.
+                with suppress(CommandError):
+                    await client.delete_item(item_id)
+            self._held.pop()
+        previous_id = self._last_item_id if is_before else None
+        pairs = _ToolPairs(log)
+        for content in log[same:]:
+            held = _Held(None)
+            self._held.append(held)
+            for item in self._items(content, pairs):
+                item_id = f"item_{uuid4().hex[:24]}"
+                held.item_ids.append(item_id)
+                await client.create_conversation_item(
+                    {"id": item_id, **item}, previous_id
+                )
+                previous_id = item_id if is_before else None
+            held.content = content
+
+    def _items(self, content: Content, pairs: _ToolPairs) -> Iterator[dict[str, Any]]:
+        """Yield the items of a content; none of words that were never known."""
+        if isinstance(content, UserContent) and content.content in self._placeholders:
+            return
+        yield from _items(content, pairs)
+
+    def _told(self, contents: Iterable[Content]) -> list[Content]:
+        """Return what the model is told of a chat log, turns that core dropped included."""
+        held = {id(held.content) for held in self._held}
+        log = [
+            content
+            for content in contents
+            if not isinstance(content, SystemContent)
+            and (id(content) in held or not is_core_text(content))
+        ]
+        return [*self._aborted, *log[_common_length(self._aborted, log) :]]
+
+    @property
+    def _last_item_id(self) -> str:
+        ids = [item_id for held in self._held for item_id in held.item_ids]
+        return ids[-1] if ids else "root"
+
+
+def _common_length(one: Sequence[Content | None], other: Sequence[Content]) -> int:
+    """Return how many contents two logs have in common before they differ."""
+    same = 0
+    for mine, theirs in zip(one, other, strict=False):
+        if mine != theirs:
+            break
+        same += 1
+    return same
+
+
+class _ToolPairs:
+    """The tool calls of a chat log that have a result, and the results that have a call.
+
+    The service refuses an output without its call, and a call without its output would
+    wait for it for ever.
+    """
+
+    def __init__(self, log: Sequence[Content]) -> None:
+        called = {
+            call.id
+            for content in log
+            if isinstance(content, AssistantContent)
+            for call in content.tool_calls or ()
+        }
+        answered = {
+            content.tool_call_id
+            for content in log
+            if isinstance(content, ToolResultContent)
+        }
+        self.ids = called & answered
+
+
+def _items(content: Content, pairs: _ToolPairs) -> Iterator[dict[str, Any]]:
+    """Yield the conversation items of one content of a chat log."""
+    match content:
+        case UserContent(content=text) if text:
+            yield _message("user", "input_text", text)
+        case AssistantContent(content=text, tool_calls=tool_calls):
+            if text:
+                yield _message("assistant", "output_text", text)
+            for call in tool_calls or ():
+                if call.id in pairs.ids:
+                    yield {
+                        "type": "function_call",
+                        "call_id": call.id,
+                        "name": function_name(call.tool_name),
+                        "arguments": json_dumps(call.tool_args),
+                    }
+        case ToolResultContent(tool_call_id=call_id) if call_id in pairs.ids:
+            yield {
+                "type": "function_call_output",
+                "call_id": call_id,
+                "output": tool_output(content.result),
+            }
+
+
+def _message(role: str, part_type: str, text: str) -> dict[str, Any]:
+    return {
+        "type": "message",
+        "role": role,
+        "content": [{"type": part_type, "text": text}],
+    }

@@ -1,0 +1,152 @@
+"""Home Assistant's LLM API as the model's function tools."""
+
+from collections import Counter
+import re
+from typing import Any, Final, cast
+
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import llm
+from homeassistant.helpers.json import json_dumps, json_dumps_sorted
+from homeassistant.util.json import json_loads
+from probatio import to_openapi
+import voluptuous as vol
+
+from ..const import LOGGER
+from ..realtime import ToolCall
+
+MAX_NAME_LENGTH: Final = 64
+# What one turn may take of the house. Far more than a person's wish needs, and little enough
+# that a model which is confused, or misled by something it read, does no harm.
+MAX_TOOL_ROUNDS: Final = 10
+MAX_TOOL_CALLS: Final = 32
+MAX_IDENTICAL_CALLS: Final = 3
+_REFUSED_CHARACTERS = re.compile(r"[^a-zA-Z0-9_-]")
+# Keywords that the service refuses at the top of a function's parameters.
+_REFUSED_KEYWORDS = frozenset({"allOf", "anyOf", "enum", "not", "oneOf"})
+
+
+class InvalidToolCallError(HomeAssistantError):
+    """The model called a function that is not there, or wrote arguments nobody can read."""
+
+
+class TooManyToolCallsError(HomeAssistantError):
+    """The model called more in one turn than it may."""
+
+
+class ToolBudget:
+    """What the model may still call in one turn."""
+
+    def __init__(self) -> None:
+        """Start with all of it."""
+        self._calls: Counter[tuple[str, str]] = Counter()
+
+    def spend(self, name: str, arguments: str) -> None:
+        """Count a call that is about to be run. Raises TooManyToolCallsError.
+
+        ``arguments`` is canonical JSON: the same for calls that mean the same.
+        """
+        if self._calls.total() == MAX_TOOL_CALLS:
+            raise TooManyToolCallsError(
+                f"No more than {MAX_TOOL_CALLS} calls are possible in one turn"
+            )
+        if self._calls[name, arguments] == MAX_IDENTICAL_CALLS:
+            raise TooManyToolCallsError(
+                f"The same call was made {MAX_IDENTICAL_CALLS} times in this turn"
+            )
+        self._calls[name, arguments] += 1
+
+
+def function_name(tool_name: str) -> str:
+    """Return the tool's name in characters that a function may have (64 at most)."""
+    return _REFUSED_CHARACTERS.sub("_", tool_name)[:MAX_NAME_LENGTH]
+
+
+def function_tools(llm_api: llm.APIInstance | None) -> list[dict[str, Any]]:
+    """Return the tools of an LLM API as a session's ``tools``."""
+    if llm_api is None:
+        return []
+    return [
+        {
+            "type": "function",
+            "name": name,
+            "description": tool.description or "",
+            "parameters": _parameters(tool, llm_api),
+        }
+        for name, tool in _tools_by_function(llm_api).items()
+    ]
+
+
+def tool_input(
+    llm_api: llm.APIInstance | None, call: ToolCall, budget: ToolBudget
+) -> llm.ToolInput:
+    """Return the model's call as Home Assistant's, to be run, at the budget's expense.
+
+    Raises InvalidToolCallError and TooManyToolCallsError.
+    """
+    tools = {} if llm_api is None else _tools_by_function(llm_api)
+    if (tool := tools.get(call.name)) is None:
+        raise InvalidToolCallError(f"There is no function {call.name}")
+    try:
+        arguments = json_loads(call.arguments or "{}")
+        # What is too deep to be written again could not be kept in the history either.
+        canonical = json_dumps_sorted(arguments)
+    except (TypeError, ValueError) as err:
+        raise InvalidToolCallError(f"The arguments are not JSON: {err}") from err
+    if not isinstance(arguments, dict):
+        raise InvalidToolCallError("The arguments are not a JSON object")
+    budget.spend(tool.name, canonical)
+    return llm.ToolInput(tool_name=tool.name, tool_args=arguments, id=call.call_id)
+
+
+def error_result(err: Exception) -> llm.ToolResult:
+    """Return a failure as the result of a tool, as a chat log does."""
+    return llm.ToolResult(
+        data={"error": type(err).__name__, "error_text": str(err)}, error=True
+    )
+
+
+def tool_output(result: llm.ToolResult) -> str:
+    """Return the result of a tool as the JSON text that the model reads."""
+    data: Any = result.data
+    if result.error and "error" not in data:
+        data = {"error": data}
+    return json_dumps(data)
+
+
+async def async_run_tool_call(
+    llm_api: llm.APIInstance | None, tool_call: ToolCall, budget: ToolBudget
+) -> str:
+    """Run a call outside a chat log; a failure is told to the model as the output."""
+    try:
+        # Without an API there is no function that could be found.
+        called = tool_input(llm_api, tool_call, budget)
+        result = await cast("llm.APIInstance", llm_api).async_call_tool(called)
+    except (HomeAssistantError, vol.Invalid) as err:
+        result = error_result(err)
+    except Exception as err:  # noqa: BLE001  # a tool's bug must not cost the answer
+        LOGGER.exception("The tool %s failed", tool_call.name)
+        result = error_result(err)
+    return tool_output(result)
+
+
+def _tools_by_function(llm_api: llm.APIInstance) -> dict[str, llm.Tool]:
+    """Return the tools by the names their functions have; no two share one."""
+    tools: dict[str, llm.Tool] = {}
+    for tool in llm_api.tools:
+        name = function_name(tool.name)
+        number = 2
+        while name in tools:
+            suffix = f"_{number}"
+            name = function_name(tool.name)[: MAX_NAME_LENGTH - len(suffix)] + suffix
+            number += 1
+        tools[name] = tool
+    return tools
+
+
+def _parameters(tool: llm.Tool, llm_api: llm.APIInstance) -> dict[str, Any]:
+    schema = to_openapi(
+        tool.parameters,
+        custom_serializer=llm_api.custom_serializer,
+        openapi_version="3.1.0",
+    )
+    return {key: value for key, value in schema.items() if key not in _REFUSED_KEYWORDS}

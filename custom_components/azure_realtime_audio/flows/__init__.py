@@ -1,0 +1,1 @@
+"""How an entry and an assistant come to be."""

@@ -1,0 +1,83 @@
+"""The fields of the flows' forms."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from homeassistant.data_entry_flow import section
+from homeassistant.helpers.selector import (
+    BooleanSelector,
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+    TextSelector,
+    TextSelectorConfig,
+    TextSelectorType,
+)
+import voluptuous as vol
+
+from ..const import CONF_CREATE_PIPELINE
+
+
+def text_field() -> TextSelector:
+    """Make a line of text."""
+    return TextSelector(TextSelectorConfig(type=TextSelectorType.TEXT))
+
+
+def key_field() -> TextSelector:
+    """Make a line of text that nobody should read over a shoulder."""
+    return TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD))
+
+
+def choice_field(
+    name: str, options: list[str], *, custom_value: bool = False
+) -> SelectSelector:
+    """Make a choice of options, which are translated under `selector.NAME`."""
+    return SelectSelector(
+        SelectSelectorConfig(
+            options=options,
+            translation_key=name,
+            custom_value=custom_value,
+            mode=SelectSelectorMode.DROPDOWN,
+        )
+    )
+
+
+def slider_field(low: float, high: float, step: float) -> NumberSelector:
+    """Make a number to be chosen by feel."""
+    return NumberSelector(
+        NumberSelectorConfig(
+            min=low, max=high, step=step, mode=NumberSelectorMode.SLIDER
+        )
+    )
+
+
+def whole_number_field(low: int, high: int, unit: str) -> NumberSelector:
+    """Make a whole number to be typed; the form gives it as a float."""
+    return NumberSelector(
+        NumberSelectorConfig(
+            min=low,
+            max=high,
+            step=1,
+            unit_of_measurement=unit,
+            mode=NumberSelectorMode.BOX,
+        )
+    )
+
+
+def collapsed(fields: dict[vol.Marker, Any]) -> section:
+    """Make a section of fields that is closed until somebody wants it."""
+    return section(vol.Schema(fields), {"collapsed": True})
+
+
+PIPELINE_FIELD = {vol.Required(CONF_CREATE_PIPELINE, default=True): BooleanSelector()}
+
+
+def without_sections(user_input: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a filled form as one flat dict."""
+    fields: dict[str, Any] = {}
+    for key, value in user_input.items():
+        fields |= value if isinstance(value, dict) else {key: value}
+    return fields

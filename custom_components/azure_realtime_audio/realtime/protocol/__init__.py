@@ -1,0 +1,1 @@
+"""The protocol without any I/O: no socket, no task, no sleep."""

@@ -1,0 +1,325 @@
+"""Where a deployment is reached, and what a refused connection means."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+import ipaddress
+import json
+import re
+from typing import Any, Self
+from urllib.parse import quote
+
+from ..errors import (
+    QUOTA_CODES,
+    CannotConnectError,
+    ConnectError,
+    DeploymentNotFoundError,
+    ForbiddenError,
+    InvalidAuthError,
+    InvalidConfigError,
+    InvalidHostError,
+    NotRealtimeModelError,
+    QuotaExceededError,
+    RateLimitedError,
+    UnsupportedApiVersionError,
+)
+from ..protocol.dialect import Dialect
+
+# A base path behind one of these is always a copied page or project path, never a gateway's.
+AZURE_DOMAINS = (
+    ".openai.azure.com",
+    ".services.ai.azure.com",
+    ".cognitiveservices.azure.com",
+    ".openai.azure.us",
+    ".services.ai.azure.us",
+    ".cognitiveservices.azure.us",
+    ".openai.azure.cn",
+    ".cognitiveservices.azure.cn",
+    ".api.cognitive.microsoft.com",
+)
+_PLAIN_SCHEMES = {"ws", "http"}
+_SECURE_SCHEMES = {"wss", "https"}
+
+_AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?")
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?")
+_SEGMENT = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:-]+")
+_VERSION = re.compile(r"(\d{4}-\d{2}-\d{2})(-preview)?")
+
+# Close codes after which the official SDK connects again (openai-python 3.54); None is a socket
+# that broke without a close frame.
+_TRANSIENT_CLOSES = frozenset({None, 1001, 1005, 1006, 1011, 1012, 1013, 1015})
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where one deployment is reached."""
+
+    base: str
+    deployment: str
+    api_version: str | None = None
+
+    @classmethod
+    def parse(
+        cls, host_name: str, deployment: str, api_version: str | None = None
+    ) -> Self:
+        """Read what a person typed or pasted.
+
+        An empty API version or "v1" is GA, a date such as "2025-04-01-preview" is preview.
+        Raises InvalidHostError, or InvalidConfigError for the deployment or the API version.
+        """
+        return cls(
+            normalize_host(host_name), _deployment(deployment), _version(api_version)
+        )
+
+    @property
+    def dialect(self) -> Dialect:
+        """The dialect the service is asked for; what it speaks in the end its frames tell."""
+        return Dialect.GA if self.api_version is None else Dialect.PREVIEW
+
+    @property
+    def secure(self) -> bool:
+        """Whether the connection is encrypted; only a loopback address can do without."""
+        return not self.base.startswith("ws://")
+
+    @property
+    def url(self) -> str:
+        """The WebSocket URL, percent-encoded. It never contains the key.
+
+        GA has no api-version: with one, Azure answers 401 (Azure docs 2026-02-23).
+        """
+        base = f"wss://{self.base}" if self.secure else self.base
+        deployment = quote(self.deployment, safe="")
+        if self.api_version is None:
+            return f"{base}/openai/v1/realtime?model={deployment}"
+        return f"{base}/openai/realtime?api-version={self.api_version}&deployment={deployment}"
+
+
+def normalize_host(value: str) -> str:
+    """Reduce what people paste to one canonical text for one server.
+
+    "https://RES.openai.azure.com/openai/v1/" becomes "res.openai.azure.com"; a gateway keeps its
+    port and base path ("gw.example.com:8443/azure"). A loopback address given with ws:// or
+    http:// stays plain ("ws://127.0.0.1:1234"). The result normalises to itself.
+
+    Raises InvalidHostError for anything else than a host this could be, above all for what
+    different URL parsers read differently: user-info, fragments, backslashes, control characters,
+    non-ASCII look-alikes.
+    """
+    text = value.strip()
+    if not text:
+        raise InvalidHostError("The host name is empty")
+    if (
+        not text.isascii()
+        or not text.isprintable()
+        or any(char in text for char in ' #\\<>"^`{|}')
+    ):
+        raise InvalidHostError("The host name has characters that no host name has")
+    scheme, _, rest = text.partition("?")[0].rpartition("://")
+    scheme = scheme.lower()
+    authority, _, path = rest.removeprefix("//").partition("/")
+    if "@" in authority + path:
+        raise InvalidHostError("The host name must not contain a user name or password")
+
+    host, port = _split_authority(authority)
+    plain = scheme in _PLAIN_SCHEMES
+    if scheme and not plain and scheme not in _SECURE_SCHEMES:
+        raise InvalidHostError(
+            "The host name must begin with https://, wss:// or nothing"
+        )
+    if plain and not _is_loopback(host):
+        raise InvalidHostError(
+            "Unencrypted connections are possible to this machine only"
+        )
+
+    base = host if port in {None, 80 if plain else 443} else f"{host}:{port}"
+    base_path = "" if host.endswith(AZURE_DOMAINS) else _base_path(path)
+    return f"{'ws://' if plain else ''}{base}{base_path}"
+
+
+def handshake_error(status: int, headers: Mapping[str, str], body: str) -> ConnectError:
+    """Tell what an HTTP answer instead of the upgrade means: Azure's way to refuse.
+
+    Statuses as in Azure docs 2026-03-19; 400 OpperationNotSupported (sic) and 401 were captured
+    on the WebSocket (2026-06-10, 2026-09-24). Nobody has captured the refusal of a retired model
+    there; of REST, 400 OperationNotSupported and a bare 404 are known.
+    """
+    code, message = _body_error(body)
+    if status in {400, 404} and ("api version" in message or "apiversion" in code):
+        return UnsupportedApiVersionError()
+    retry_after = _retry_after(headers)
+    if known := _error_by_code(code, retry_after):
+        return known
+    match status:
+        case HTTPStatus.UNAUTHORIZED:
+            return InvalidAuthError()
+        case HTTPStatus.FORBIDDEN:
+            return ForbiddenError()
+        case HTTPStatus.NOT_FOUND:
+            return DeploymentNotFoundError()
+        case HTTPStatus.GONE:
+            return NotRealtimeModelError()
+        case HTTPStatus.TOO_MANY_REQUESTS:
+            return RateLimitedError(retry_after)
+    return CannotConnectError(f"The service answered with HTTP status {status}")
+
+
+def refusal_error(
+    error: Mapping[str, Any] | None, close_code: int | None
+) -> ConnectError:
+    """Tell what an `error` event or a close before `session.created` means: OpenAI's way.
+
+    Captured 2026-09-18: 3000 for the key, 4000 for the shape of the request (model, beta header).
+    """
+    if known := _error_by_code(_code(error or {})):
+        return known
+    match close_code:
+        case 3000:
+            return InvalidAuthError()
+        case 4000:
+            return NotRealtimeModelError()
+        case 1008:
+            return ForbiddenError()
+    if close_code is None:
+        return CannotConnectError("The service ended the session before it began")
+    return CannotConnectError(
+        f"The service closed the session at once (close code {close_code})"
+    )
+
+
+def is_transient_close(code: int | None) -> bool:
+    """Whether a new connection makes sense after this WebSocket close code."""
+    return code in _TRANSIENT_CLOSES
+
+
+def _deployment(value: str) -> str:
+    """Check a deployment name; which characters it may have is the service's affair."""
+    deployment = value.strip()
+    if not deployment:
+        raise InvalidConfigError("deployment", "must not be empty")
+    if not deployment.isprintable():
+        raise InvalidConfigError("deployment", "must be printable text")
+    return deployment
+
+
+def _version(value: str | None) -> str | None:
+    """Return the date of a preview version, None for GA."""
+    version = (value or "").strip().lower()
+    if version in {"", "v1"}:
+        return None
+    match = _VERSION.fullmatch(version)
+    try:
+        date.fromisoformat(match[1] if match else version)
+    except ValueError:
+        match = None
+    if match is None:
+        raise InvalidConfigError(
+            "api_version", 'must be empty, "v1" or a date such as 2025-04-01-preview'
+        )
+    return version
+
+
+def _split_authority(authority: str) -> tuple[str, int | None]:
+    """Return canonical host and port."""
+    match = _AUTHORITY.fullmatch(authority)
+    if match is None:
+        raise InvalidHostError("The host name is not a host name")
+    port = int(match[2]) if match[2] else None
+    if port is not None and not 0 < port < 65536:
+        raise InvalidHostError("The port must be from 1 to 65535")
+    return _host(match[1].lower().removesuffix(".")), port
+
+
+def _host(host: str) -> str:
+    """Check a host name, an IPv4 address or an IPv6 address in brackets."""
+    try:
+        if host.startswith("["):
+            return f"[{ipaddress.IPv6Address(host[1:-1])}]"
+        labels = host.split(".")
+        # As browsers do: what ends in a number is an IPv4 address or nothing. Else "127.1" and
+        # "0x7f.1" would mean different hosts to different readers.
+        if re.fullmatch(r"\d+|0x[0-9a-f]*", labels[-1]):
+            return str(ipaddress.IPv4Address(host))
+    except ipaddress.AddressValueError as err:
+        raise InvalidHostError("The address is not an IP address") from err
+    if len(host) > 253 or not all(len(x) < 64 and _LABEL.fullmatch(x) for x in labels):
+        raise InvalidHostError("The host name is not a host name")
+    return host
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether the host is this machine: localhost, 127.0.0.0/8 or ::1."""
+    if host == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return address.is_loopback and getattr(address, "ipv4_mapped", None) is None
+
+
+def _base_path(path: str) -> str:
+    """Return a gateway's base path: what comes before the service's own "/openai"."""
+    base: list[str] = []
+    for segment in filter(None, path.split("/")):
+        if segment.lower() == "openai":
+            break
+        if not _SEGMENT.fullmatch(segment) or segment in {".", ".."}:
+            raise InvalidHostError("The path of the host name is not a plain path")
+        base.append(segment)
+    return "".join(f"/{segment}" for segment in base)
+
+
+def _body_error(body: str) -> tuple[str, str]:
+    """Return code and message of an HTTP error's JSON body in lower case, empty if it has none."""
+    try:
+        error = json.loads(body)
+    except ValueError:
+        return "", ""
+    if isinstance(error, dict) and isinstance(error.get("error"), dict):
+        error = error["error"]
+    if not isinstance(error, dict):
+        return "", ""
+    return _code(error), str(error.get("message")).lower()
+
+
+def _code(error: Mapping[str, Any]) -> str:
+    """Return an error's code in lower case, without the family ("invalid_request_error.")."""
+    return str(error.get("code")).rpartition(".")[2].lower()
+
+
+def _error_by_code(code: str, retry_after: float | None = None) -> ConnectError | None:
+    """Return what an error code means wherever it arrives."""
+    match code:
+        case "invalid_api_key":
+            return InvalidAuthError()
+        case "deploymentnotfound" | "model_not_found" | "missing_model":
+            return DeploymentNotFoundError()
+        case "opperationnotsupported" | "operationnotsupported" | "invalid_model":
+            return NotRealtimeModelError()
+        case "account_deactivated":
+            return ForbiddenError("The account is deactivated")
+        case _ if code in QUOTA_CODES:
+            return QuotaExceededError()
+        case _ if code.endswith(("deprecated", "retired")):
+            return NotRealtimeModelError()
+        case "beta_api_shape_disabled":
+            return UnsupportedApiVersionError()
+        case "rate_limit_exceeded":
+            return RateLimitedError(retry_after)
+    return None
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds to wait; Azure has retry-after-ms beside the standard header."""
+    lower = {name.lower(): value for name, value in headers.items()}
+    for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
+        value = lower.get(name, "").strip()
+        if re.fullmatch(r"\d+(\.\d+)?", value):
+            return float(value) / unit
+    try:
+        moment = parsedate_to_datetime(lower["retry-after"])
+        return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    except KeyError, TypeError, ValueError:
+        return None

@@ -1,0 +1,160 @@
+"""One websocket to one deployment: open, ping, send, receive, close, retry."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+import random
+from typing import NoReturn
+
+import aiohttp
+
+from ..errors import CannotConnectError, ConnectionLostError
+from .endpoint import Endpoint, handshake_error
+
+# How long the other side may take to answer a close, in seconds.
+_CLOSE_TIMEOUT = 2.0
+
+_FRAMES = (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WebSocketOptions:
+    """How the socket behaves. Times are seconds.
+
+    ``max_reconnect_attempts`` counts tries in a row after a socket was lost; 0 never
+    reconnects. The delay doubles from ``reconnect_delay`` to ``max_reconnect_delay``.
+
+    ``renew_after`` is the age at which a session is moved to a new socket as soon as
+    nothing goes on, or earlier if the service says that it ends soon. Azure documents 60
+    minutes, and has been seen to end sessions after 30 (sonichi/sutando#1307, May 2026).
+    """
+
+    heartbeat: float = 20.0
+    connect_timeout: float = 10.0
+    command_timeout: float = 10.0
+    max_reconnect_attempts: int = 5
+    reconnect_delay: float = 0.5
+    max_reconnect_delay: float = 8.0
+    renew_after: float = 25 * 60.0
+
+
+def reconnect_delays(options: WebSocketOptions) -> Iterator[float]:
+    """Yield the delay in seconds before each try: doubling, with jitter, bounded."""
+    delay = options.reconnect_delay
+    for _ in range(options.max_reconnect_attempts):
+        yield delay * random.uniform(0.75, 1.0)
+        delay = min(delay * 2, options.max_reconnect_delay)
+
+
+class _Refused(Exception):
+    """The server answered the handshake with a status instead of an upgrade."""
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: str) -> None:
+        super().__init__(status)
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+
+async def _upgrade_or_refuse(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Keep the reason of a refusal, and follow no redirect: it would take the key along."""
+    response = await handler(request)
+    if response.status == 101:
+        return response
+    try:
+        body = await response.read()
+    except aiohttp.ClientError:
+        body = b""
+    response.close()
+    raise _Refused(response.status, response.headers, body.decode(errors="replace"))
+
+
+class Connection:
+    """One websocket, from the handshake to its end."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        endpoint: Endpoint,
+        headers: Mapping[str, str],
+        options: WebSocketOptions,
+    ) -> None:
+        """Remember where to connect; ``headers`` carry the credential."""
+        self._session = session
+        self._endpoint = endpoint
+        self._headers = headers
+        self._options = options
+        self._http: aiohttp.ClientSession | None = None
+        self._socket: aiohttp.ClientWebSocketResponse[bool] | None = None
+
+    async def open(self) -> None:
+        """Upgrade. Raises a ConnectError that says what the server had against it."""
+        # Shares the given session's connections and TLS; only the middleware is its own.
+        self._http = aiohttp.ClientSession(
+            connector=self._session.connector,
+            connector_owner=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            middlewares=(_upgrade_or_refuse,),
+            timeout=aiohttp.ClientTimeout(total=self._options.connect_timeout),
+        )
+        try:
+            self._socket = await self._http.ws_connect(
+                self._endpoint.url,
+                headers=self._headers,
+                timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_TIMEOUT),
+                heartbeat=self._options.heartbeat,
+                # The payload is base64 of PCM: it does not shrink. Retrieved items carry
+                # whole recordings, far over aiohttp's default of 4 MiB.
+                compress=0,
+                max_msg_size=0,
+                decode_text=False,
+            )
+        except _Refused as refused:
+            error = handshake_error(refused.status, refused.headers, refused.body)
+        except aiohttp.ClientResponseError:
+            error = CannotConnectError("No WebSocket server answered")
+        except (aiohttp.ClientError, TimeoutError, OSError) as err:
+            raise CannotConnectError from err
+        else:
+            return
+        finally:
+            if self._socket is None:
+                self._http.detach()
+        # Not in the handlers above: an error keeps what was being handled as its context,
+        # and that holds the request with its key, or what the server had to say.
+        raise error.again()
+
+    async def send(self, event: bytes) -> None:
+        """Send one JSON text. Raises ConnectionLostError."""
+        assert self._socket is not None
+        try:
+            await self._socket.send_frame(event, aiohttp.WSMsgType.TEXT)
+        except (aiohttp.ClientError, OSError) as err:
+            raise ConnectionLostError(self.close_code) from err
+
+    async def read(self, on_frame: Callable[[bytes], None]) -> NoReturn:
+        """Give every frame to ``on_frame``, until ConnectionLostError."""
+        assert self._socket is not None
+        receive = self._socket.receive
+        try:
+            while (message := await receive()).type in _FRAMES:
+                on_frame(message.data)
+        finally:
+            # aiohttp keeps its error of the end, and with it all that its frames refer to.
+            del on_frame
+        raise ConnectionLostError(self.close_code)
+
+    @property
+    def close_code(self) -> int | None:
+        """The websocket close code; None without a close frame."""
+        return self._socket.close_code if self._socket else None
+
+    async def close(self) -> None:
+        """Close politely (code 1000) and let go of everything."""
+        try:
+            if self._socket is not None:
+                await self._socket.close()
+        finally:
+            if self._http is not None:
+                self._http.detach()

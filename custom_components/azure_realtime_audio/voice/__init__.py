@@ -1,0 +1,1 @@
+"""One spoken turn: heard, answered, played."""

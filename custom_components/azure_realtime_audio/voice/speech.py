@@ -1,0 +1,164 @@
+"""What one response after another says, as sound, while it is being made."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Mapping
+from typing import Final
+
+import numpy as np
+
+from ..realtime import SAMPLE_RATE, Response
+from ..realtime.audio import BYTES_PER_SECOND, Resampler, alaw_decode, ulaw_decode
+
+# A player that gets nothing for some seconds gives up (home-assistant-voice-pe#612).
+GAP_SECONDS: Final = 0.5
+# What a player gets while it still has something to play, so as not to give up...
+_TOKEN_SILENCE = bytes(BYTES_PER_SECOND * 20 // 1000)
+# ... and when it has nothing left.
+_SILENCE = bytes(int(BYTES_PER_SECOND * GAP_SECONDS))
+
+_NOTE_SECONDS = 0.18
+_FALLING_HERTZ = (587, 392)
+_VOLUME = 8000  # of 32767
+
+_G711_SAMPLE_RATE = 8000
+_G711_DECODERS = {"audio/pcmu": ulaw_decode, "audio/pcma": alaw_decode}
+
+
+def failure_sound() -> bytes:
+    """Return two falling notes, 24 kHz PCM16: what is played where nothing can be said."""
+    times = np.arange(int(SAMPLE_RATE * _NOTE_SECONDS)) / SAMPLE_RATE
+    fade = np.sin(np.pi * times / _NOTE_SECONDS)
+    notes = [fade * np.sin(2 * np.pi * hertz * times) for hertz in _FALLING_HERTZ]
+    sound = np.concatenate([*notes, np.zeros(len(times))])
+    return bytes((_VOLUME * sound).astype("<i2").data)
+
+
+class Speech:
+    """The sound of a reply that may take several responses, with tools in between.
+
+    Any number of readers hear it from the beginning, as PCM16 mono of 24 kHz.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing to say."""
+        self.responses: list[Response] = []
+        self.is_finished = False
+        self._changed = asyncio.Event()
+
+    def add(self, response: Response) -> None:
+        """Let a response follow those before it."""
+        self.responses.append(response)
+        self._wake()
+
+    def finish(self) -> None:
+        """Let no response follow."""
+        self.is_finished = True
+        self._wake()
+
+    @property
+    def pcm(self) -> bytes:
+        """Everything that has been said so far."""
+        decode = _Decoder()
+        said = [
+            decode(response.audio_format, response.audio) for response in self.responses
+        ]
+        return b"".join((*said, decode.flush()))
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def pieces(self) -> AsyncGenerator[tuple[str | None, bytes]]:
+        """Yield (item id, PCM) as it comes; silence, of no item, fills the gaps.
+
+        Ends with the last response, or early with the socket.
+        """
+        loop = asyncio.get_running_loop()
+        played_until = 0.0
+        number = position = 0
+        decode = _Decoder()
+        change: Awaitable[object]
+        while True:
+            item_id, pcm = None, b""
+            if number == len(self.responses):
+                if self.is_finished:
+                    if rest := decode.flush():
+                        yield None, rest
+                    return
+                change = self._changed.wait()
+            elif position < len(deltas := self.responses[number].deltas):
+                delta = deltas[position]
+                position += 1
+                if delta.kind != "audio":
+                    continue
+                item_id = delta.item_id
+                pcm = decode(self.responses[number].audio_format, delta.audio)
+            elif self.responses[number].is_done:
+                number, position = number + 1, 0
+                continue
+            else:
+                change = self.responses[number].changed()
+            if item_id is None:
+                try:
+                    async with asyncio.timeout(GAP_SECONDS):
+                        await change
+                    continue
+                except TimeoutError:
+                    if not played_until:
+                        continue
+                pcm = _TOKEN_SILENCE if loop.time() < played_until else _SILENCE
+            played_until = max(played_until, loop.time()) + len(pcm) / BYTES_PER_SECOND
+            yield item_id, pcm
+
+
+class _Decoder:
+    """Makes 24 kHz PCM16 of the formats that a session may have."""
+
+    def __init__(self) -> None:
+        self._resampler = Resampler(_G711_SAMPLE_RATE, SAMPLE_RATE)
+
+    def __call__(self, audio_format: str, audio: bytes) -> bytes:
+        if (decode := _G711_DECODERS.get(audio_format)) is None:
+            return audio
+        return self._resampler.process(decode(audio))
+
+    def flush(self) -> bytes:
+        """Return the last ms of G.711, which the resampler held back."""
+        return self._resampler.flush()
+
+
+class Playback:
+    """How much of each item has been heard, as far as anybody here can know.
+
+    Whoever plays does not report back: it is taken to begin with the first byte it got and
+    to go on without a break.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing played."""
+        self._began: float | None = None
+        self._stopped: float | None = None
+        self._pieces: list[tuple[str | None, float]] = []
+
+    def note(self, item_id: str | None, pcm: bytes) -> None:
+        """Note that the player got this."""
+        if self._began is None:
+            self._began = asyncio.get_running_loop().time()
+        self._pieces.append((item_id, len(pcm) / BYTES_PER_SECOND))
+
+    def stop(self) -> None:
+        """Note that the player has stopped: nothing more is heard from now on."""
+        if self._stopped is None:
+            self._stopped = asyncio.get_running_loop().time()
+
+    def heard_ms(self) -> Mapping[str, int]:
+        """Return how many ms of each item have been heard by now."""
+        heard: dict[str, float] = {}
+        if self._began is not None:
+            until = self._stopped or asyncio.get_running_loop().time()
+            left = max(0.0, until - self._began)
+            for item_id, seconds in self._pieces:
+                if item_id is not None:
+                    heard[item_id] = heard.get(item_id, 0) + min(seconds, left)
+                left = max(0.0, left - seconds)
+        return {item_id: int(seconds * 1000) for item_id, seconds in heard.items()}
