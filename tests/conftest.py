@@ -170,4 +170,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
         options = WebSocketOptions(connect_timeout=0.3, command_timeout=0.3)
         return RealtimeClient(*args, websocket_options=options, **kwargs)
 
-    monkeypatch.setattr(f"custom_components.{DOMAIN}.RealtimeClient", client)
+    monkeypatch.setattr(
+        f"custom_components.{DOMAIN}.assistant.connection_test.RealtimeClient", client
+    )

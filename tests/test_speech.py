@@ -12,7 +12,8 @@ from custom_components.azure_realtime_audio.realtime.audio import (
     alaw_encode,
     ulaw_encode,
 )
-from custom_components.azure_realtime_audio.voice.speech import Playback, Speech
+from custom_components.azure_realtime_audio.voice.playback import Playback
+from custom_components.azure_realtime_audio.voice.speech import Speech
 
 from .satellite import said_at
 

@@ -1,8 +1,5 @@
 """Azure Realtime Audio: a native speech-to-speech assistant on Azure OpenAI Realtime."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import (
@@ -11,11 +8,15 @@ from homeassistant.exceptions import (
     ConfigEntryNotReady,
 )
 from homeassistant.helpers import config_validation as cv
-from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.typing import ConfigType
 
 from .assistant.assistant import Assistant, AzureRealtimeAudioConfigEntry
-from .assistant.settings import build_options
+from .assistant.connection_test import async_test_connection
+from .assistant.issues import (
+    async_create_issue,
+    async_delete_issues,
+    async_setup_repairs,
+)
 from .const import DOMAIN
 from .errors import translated_error
 from .flows.assist_pipeline import async_create_pipelines
@@ -23,10 +24,8 @@ from .realtime import (
     InvalidAuthError,
     InvalidConfigError,
     InvalidHostError,
-    RealtimeClient,
     RealtimeError,
 )
-from .repairs import async_create_issue, async_delete_issues, async_setup_repairs
 from .services import async_setup_services
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -70,18 +69,6 @@ async def async_unload_entry(
         for assistant in entry.runtime_data.values():
             await assistant.async_close()
     return unloaded
-
-
-async def async_test_connection(
-    hass: HomeAssistant, entry_data: Mapping[str, Any]
-) -> None:
-    """Open a session with a config entry's data and close it again.
-
-    Raises RealtimeError, of the class that tells what is wrong.
-    """
-    session = async_get_clientsession(hass)
-    async with RealtimeClient(build_options(entry_data), session=session):
-        pass
 
 
 async def _async_reload(

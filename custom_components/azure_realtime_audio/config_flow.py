@@ -14,8 +14,8 @@ from homeassistant.core import callback
 from homeassistant.data_entry_flow import AbortFlow
 import voluptuous as vol
 
-from . import async_test_connection
 from .assistant.assistant import AzureRealtimeAudioConfigEntry
+from .assistant.connection_test import async_test_connection
 from .const import (
     CONF_API_VERSION,
     CONF_CREATE_PIPELINE,
@@ -28,74 +28,18 @@ from .const import (
     SUBENTRY_CONVERSATION,
 )
 from .flows.assistant_flow import AssistantSubentryFlow
-from .flows.fields import (
-    PIPELINE_FIELD,
-    choice_field,
-    collapsed,
-    key_field,
-    text_field,
-    without_sections,
+from .flows.connection_form import (
+    GA,
+    REAUTH_SCHEMA,
+    RECONFIGURE_SCHEMA,
+    SECTION_ADVANCED,
+    USER_SCHEMA,
+    _default_title,
+    _entry_data,
+    _form_error,
 )
-from .realtime import (
-    CannotConnectError,
-    CommandTimeoutError,
-    DeploymentNotFoundError,
-    Endpoint,
-    ForbiddenError,
-    InvalidAuthError,
-    InvalidConfigError,
-    InvalidHostError,
-    NotRealtimeModelError,
-    QuotaExceededError,
-    RateLimitedError,
-    RealtimeError,
-    UnsupportedApiVersionError,
-)
-
-SECTION_ADVANCED = "advanced"
-
-GA = "v1"  # what the form shows for an API version of ""
-API_VERSIONS = [GA, "2025-04-01-preview", "2024-12-17", "2024-10-01-preview"]
-API_VERSION_FIELD = {
-    vol.Required(CONF_API_VERSION, default=GA): choice_field(
-        CONF_API_VERSION, API_VERSIONS, custom_value=True
-    )
-}
-
-USER_SCHEMA = vol.Schema(
-    {
-        vol.Required(CONF_HOST_NAME): text_field(),
-        vol.Required(CONF_DEPLOYMENT): text_field(),
-        vol.Required(CONF_API_KEY): key_field(),
-        **PIPELINE_FIELD,
-        vol.Required(SECTION_ADVANCED): collapsed(
-            {**API_VERSION_FIELD, vol.Optional(CONF_NAME, default=""): text_field()}
-        ),
-    }
-)
-RECONFIGURE_SCHEMA = vol.Schema(
-    {
-        vol.Required(CONF_HOST_NAME): text_field(),
-        vol.Required(CONF_DEPLOYMENT): text_field(),
-        vol.Optional(CONF_API_KEY): key_field(),
-        vol.Required(SECTION_ADVANCED): collapsed(API_VERSION_FIELD),
-    }
-)
-REAUTH_SCHEMA = vol.Schema({vol.Required(CONF_API_KEY): key_field()})
-
-# The field to blame, and the translated sentence that says what to do.
-FORM_ERRORS: dict[type[RealtimeError], tuple[str, str]] = {
-    InvalidHostError: (CONF_HOST_NAME, "invalid_host"),
-    CannotConnectError: (CONF_HOST_NAME, "cannot_connect"),
-    InvalidAuthError: (CONF_API_KEY, "invalid_auth"),
-    ForbiddenError: ("base", "forbidden"),
-    DeploymentNotFoundError: (CONF_DEPLOYMENT, "deployment_not_found"),
-    NotRealtimeModelError: (CONF_DEPLOYMENT, "not_realtime_model"),
-    QuotaExceededError: ("base", "quota_exceeded"),
-    RateLimitedError: ("base", "rate_limited"),
-    UnsupportedApiVersionError: (SECTION_ADVANCED, "unsupported_api_version"),
-    CommandTimeoutError: ("base", "timeout"),
-}
+from .flows.fields import without_sections
+from .realtime import RealtimeError
 
 
 class AzureRealtimeAudioConfigFlow(ConfigFlow, domain=DOMAIN):
@@ -248,33 +192,3 @@ class AzureRealtimeAudioConfigFlow(ConfigFlow, domain=DOMAIN):
             },
             description_placeholders=self._placeholders,
         )
-
-
-def _entry_data(form: Mapping[str, Any]) -> dict[str, str]:
-    """Return the config entry data that a filled form describes.
-
-    Raises InvalidHostError or InvalidConfigError.
-    """
-    endpoint = Endpoint.parse(
-        form[CONF_HOST_NAME], form[CONF_DEPLOYMENT], form[CONF_API_VERSION]
-    )
-    return {
-        CONF_HOST_NAME: endpoint.base,
-        CONF_DEPLOYMENT: endpoint.deployment,
-        CONF_API_KEY: form[CONF_API_KEY].strip(),
-        CONF_API_VERSION: endpoint.api_version or "",
-    }
-
-
-def _default_title(data: Mapping[str, str]) -> str:
-    """Return the title of an entry that nobody named."""
-    return f"{data[CONF_DEPLOYMENT]} ({data[CONF_HOST_NAME]})"
-
-
-def _form_error(err: RealtimeError) -> tuple[str, str]:
-    """Return the field to blame and the translation key of what to do about it."""
-    if isinstance(err, InvalidConfigError):
-        if err.key == CONF_DEPLOYMENT:
-            return CONF_DEPLOYMENT, "invalid_deployment"
-        return SECTION_ADVANCED, "invalid_api_version"
-    return FORM_ERRORS.get(type(err), ("base", "connection_refused"))

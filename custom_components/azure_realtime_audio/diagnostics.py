@@ -10,7 +10,8 @@ from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.util import dt as dt_util
 
 from .assistant.assistant import Assistant, AzureRealtimeAudioConfigEntry
-from .assistant.conversation_session import AssistantSession, Shared
+from .assistant.conversation_session import AssistantSession
+from .assistant.session_key import Shared
 from .const import CONF_HOST_NAME, CONF_INSTRUCTIONS, DOMAIN, MAX_SESSIONS
 from .realtime.transport.endpoint import AZURE_DOMAINS
 

@@ -24,9 +24,16 @@ from .realtime import (
     ResponseActiveError,
     UnsupportedApiVersionError,
 )
-from .voice.listening import BufferFullError, NothingHeardError
 
 _RATE_LIMIT_CODES = frozenset({"inference_rate_limit_exceeded", "rate_limit_exceeded"})
+
+
+class NothingHeardError(RealtimeError):
+    """Nobody spoke."""
+
+
+class BufferFullError(RealtimeError):
+    """The service took so long to open a session that words would have been lost."""
 
 
 class TooManySessionsError(RealtimeError):

@@ -1,10 +1,7 @@
 """The model's spoken replies as media, playable while they are still being made."""
 
-from contextlib import aclosing, suppress
-from http import HTTPStatus
 from typing import override
 
-from aiohttp import hdrs, web
 from homeassistant.components.media_player import BrowseError, MediaClass
 from homeassistant.components.media_source import (
     BrowseMediaSource,
@@ -14,12 +11,10 @@ from homeassistant.components.media_source import (
     Unresolvable,
 )
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers.http import HomeAssistantView
 
-from .answers.reply import DATA_REPLIES, REPLY_URL, Replies
+from .actions.reply_view import WAV
+from .answers.reply import DATA_REPLIES, REPLY_URL
 from .const import DOMAIN
-
-WAV = "audio/wav"
 
 
 async def async_get_media_source(hass: HomeAssistant) -> ReplyMediaSource:
@@ -63,40 +58,3 @@ class ReplyMediaSource(MediaSource):
             can_expand=True,
             children=[],
         )
-
-
-class ReplyView(HomeAssistantView):
-    """The sound of a reply. Players do not log in: the token is the key."""
-
-    requires_auth = False
-    url = REPLY_URL
-    name = "api:azure_realtime_audio:reply"
-
-    def __init__(self, replies: Replies) -> None:
-        """Serve these replies."""
-        self._replies = replies
-
-    async def head(self, request: web.Request, token: str) -> web.Response:
-        """Tell whether the reply is there, as some renderers ask before they play."""
-        found = self._replies.get(token) is not None
-        return web.Response(
-            status=HTTPStatus.OK if found else HTTPStatus.NOT_FOUND, content_type=WAV
-        )
-
-    async def get(self, request: web.Request, token: str) -> web.StreamResponse:
-        """Serve the reply: as a file when it is complete, else while it is made."""
-        reply = self._replies.get(token)
-        if reply is None:
-            return web.Response(status=HTTPStatus.NOT_FOUND)
-        headers = {hdrs.CACHE_CONTROL: "no-store"}
-        if reply.is_done:
-            return web.Response(body=reply.wav, content_type=WAV, headers=headers)
-        response = web.StreamResponse(headers=headers)
-        response.content_type = WAV
-        await response.prepare(request)
-        with suppress(ConnectionError):  # a player may stop listening
-            async with aclosing(reply.async_wav_stream()) as stream:
-                async for chunk in stream:
-                    await response.write(chunk)
-            await response.write_eof()
-        return response

@@ -27,8 +27,8 @@ from .chat.history import placeholders
 from .const import DOMAIN, LOGGER, TURN_DETECTION_NONE
 from .core_internals import calling_pipeline_input
 from .entity import AssistantEntity
+from .errors import NothingHeardError
 from .realtime import RealtimeError
-from .voice.listening import NothingHeardError
 from .voice.turn import Turn
 
 PARALLEL_UPDATES = 0

@@ -42,10 +42,12 @@ from ..realtime import (
     Response,
     SessionConfig,
 )
-from ..voice.turn import Turns
+from ..voice.turns import Turns
 from .availability import Availability
-from .conversation_session import AssistantSession, SessionKey, Shared
+from .conversation_session import AssistantSession
 from .kept_conversations import KeptConversation, async_kept_conversations
+from .server_events import _without_audio
+from .session_key import SessionKey, Shared
 from .settings import build_options, session_config
 
 _BY_ACTIVITY = (
@@ -373,16 +375,3 @@ class Assistant:
                 "event": _without_audio(event),
             },
         )
-
-
-def _without_audio(value: Any) -> Any:
-    """Copy an event, less the base64 of its audio (a config under that key stays)."""
-    if isinstance(value, Mapping):
-        return {
-            key: _without_audio(item)
-            for key, item in value.items()
-            if not (key == "audio" and isinstance(item, str))
-        }
-    if isinstance(value, list):
-        return [_without_audio(item) for item in value]
-    return value

@@ -18,8 +18,8 @@ from ..realtime import (
     RateLimitedError,
     RealtimeError,
 )
-from ..repairs import ISSUE_QUOTA, ISSUES, async_create_issue, async_delete_issues
-from .conversation_session import Shared
+from .issues import ISSUE_QUOTA, ISSUES, async_create_issue, async_delete_issues
+from .session_key import Shared
 
 if TYPE_CHECKING:
     from .assistant import Assistant

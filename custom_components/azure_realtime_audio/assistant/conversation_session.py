@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime
-from enum import Enum
 import re
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +26,7 @@ from ..realtime import (
     Response,
 )
 from .kept_conversations import KeptConversation
+from .session_key import SessionKey
 
 if TYPE_CHECKING:
     from .assistant import Assistant
@@ -37,16 +37,6 @@ _DIGITS = re.compile(r"\d+")
 CONNECT_WAIT: Final = 20.0
 # Seconds that a second turn of the same conversation waits for the first.
 TURN_WAIT: Final = 10.0
-
-
-class Shared(Enum):
-    """The sessions that are no conversation's own."""
-
-    ACTIONS = "actions"
-    READING = "reading"
-
-
-type SessionKey = str | Shared
 
 
 class AssistantSession:

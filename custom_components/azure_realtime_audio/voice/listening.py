@@ -9,6 +9,7 @@ from homeassistant.core import CALLBACK_TYPE, callback
 import numpy as np
 
 from ..const import TURN_DETECTION_NONE, TURN_DETECTION_SERVER_VAD
+from ..errors import BufferFullError, NothingHeardError
 from ..realtime import (
     KEPT_AFTER_LOSS,
     CommandError,
@@ -37,14 +38,6 @@ COMMIT_SECONDS: Final = 3.0
 CATCH_UP_SECONDS: Final = 0.5
 
 _TRANSCRIPTION = "conversation.item.input_audio_transcription"
-
-
-class NothingHeardError(RealtimeError):
-    """Nobody spoke."""
-
-
-class BufferFullError(RealtimeError):
-    """The service took so long to open a session that words would have been lost."""
 
 
 class Hearing:

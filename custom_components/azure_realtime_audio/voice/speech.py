@@ -1,7 +1,7 @@
 """What one response after another says, as sound, while it is being made."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, Awaitable
 from typing import Final
 
 import numpy as np
@@ -125,40 +125,3 @@ class _Decoder:
     def flush(self) -> bytes:
         """Return the last ms of G.711, which the resampler held back."""
         return self._resampler.flush()
-
-
-class Playback:
-    """How much of each item has been heard, as far as anybody here can know.
-
-    Whoever plays does not report back: it is taken to begin with the first byte it got and
-    to go on without a break.
-    """
-
-    def __init__(self) -> None:
-        """Begin with nothing played."""
-        self._began: float | None = None
-        self._stopped: float | None = None
-        self._pieces: list[tuple[str | None, float]] = []
-
-    def note(self, item_id: str | None, pcm: bytes) -> None:
-        """Note that the player got this."""
-        if self._began is None:
-            self._began = asyncio.get_running_loop().time()
-        self._pieces.append((item_id, len(pcm) / BYTES_PER_SECOND))
-
-    def stop(self) -> None:
-        """Note that the player has stopped: nothing more is heard from now on."""
-        if self._stopped is None:
-            self._stopped = asyncio.get_running_loop().time()
-
-    def heard_ms(self) -> Mapping[str, int]:
-        """Return how many ms of each item have been heard by now."""
-        heard: dict[str, float] = {}
-        if self._began is not None:
-            until = self._stopped or asyncio.get_running_loop().time()
-            left = max(0.0, until - self._began)
-            for item_id, seconds in self._pieces:
-                if item_id is not None:
-                    heard[item_id] = heard.get(item_id, 0) + min(seconds, left)
-                left = max(0.0, left - seconds)
-        return {item_id: int(seconds * 1000) for item_id, seconds in heard.items()}
