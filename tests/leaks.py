@@ -134,7 +134,10 @@ class Onlooker:
         yield "subentries", entry.subentries
         if assistants := getattr(entry, "runtime_data", None):
             # What a log line or an error would show of them.
-            yield "assistants", [repr(vars(each)) for each in assistants.values()]
+            yield (
+                "assistants",
+                [repr(vars(each.assistant)) for each in assistants.values()],
+            )
         yield (
             "entities",
             er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id),

@@ -62,6 +62,13 @@ async def waiting_microphone(
     await (go_on or asyncio.Event()).wait()
 
 
+async def played(seconds: float) -> None:
+    """Let the time pass that playing takes."""
+    passed = asyncio.Event()
+    asyncio.get_running_loop().call_later(seconds, passed.set)
+    await passed.wait()
+
+
 @dataclass
 class Wav:
     """What a WAV of unknown length holds."""

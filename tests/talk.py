@@ -50,6 +50,14 @@ async def change_assistant(
     await hass.async_block_till_done()
 
 
+def set_timing(hass: HomeAssistant, **seconds: float) -> None:
+    """Give the assistants another patience than the one they have in a house."""
+    for entry in hass.config_entries.async_loaded_entries(DOMAIN):
+        for runtime in entry.runtime_data.values():
+            for name, value in seconds.items():
+                setattr(runtime.assistant.timing, name, value)
+
+
 class ToolApi(llm.API):
     """A house in which there is one thing to do."""
 

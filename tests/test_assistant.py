@@ -24,9 +24,10 @@ from pytest_homeassistant_custom_component.common import (
 
 from custom_components.azure_realtime_audio import realtime
 from custom_components.azure_realtime_audio.assistant.assistant import Assistant
+from custom_components.azure_realtime_audio.assistant.session_key import SessionPurpose
 from custom_components.azure_realtime_audio.assistant.settings import (
+    AssistantSettings,
     build_options,
-    session_config,
 )
 from custom_components.azure_realtime_audio.chat.history import system_prompt
 from custom_components.azure_realtime_audio.const import (
@@ -53,7 +54,7 @@ from custom_components.azure_realtime_audio.realtime import (
 from emulator import Emulator, Reply
 
 from .conftest import SUBENTRY_ID
-from .talk import AGENT, STATUS, becomes, change_assistant, gone, hurry, say
+from .talk import AGENT, STATUS, becomes, change_assistant, gone, hurry, say, set_timing
 
 MODULE = "custom_components.azure_realtime_audio.assistant.assistant"
 AVAILABILITY = "custom_components.azure_realtime_audio.assistant.availability"
@@ -63,16 +64,19 @@ SESSION_MODULE = "custom_components.azure_realtime_audio.assistant.conversation_
 @pytest.fixture
 def assistant(init_integration: MockConfigEntry) -> Assistant:
     """Return the assistant of the entry that is set up."""
-    found: Assistant = init_integration.runtime_data[SUBENTRY_ID]
+    found: Assistant = init_integration.runtime_data[SUBENTRY_ID].assistant
     return found
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def impatient(
+    hass: HomeAssistant,
+    init_integration: MockConfigEntry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Let reconnecting and probing take no time."""
     hurry(monkeypatch)
-    monkeypatch.setattr(f"{AVAILABILITY}.PROBE_DELAY", 0.01)
-    monkeypatch.setattr(f"{AVAILABILITY}.MAX_PROBE_DELAY", 0.02)
+    set_timing(hass, probe_delay=0.01, max_probe_delay=0.02)
 
 
 def state_of(hass: HomeAssistant, entity_id: str) -> str:
@@ -101,8 +105,8 @@ async def test_no_session_before_it_is_needed(
 
 async def test_action_session(assistant: Assistant, emulator: Emulator) -> None:
     """Actions share one session, in which turns end by hand."""
-    session = await assistant.async_action_session()
-    assert await assistant.async_action_session() is session
+    session = await assistant.sessions.async_shared(SessionPurpose.ACTIONS)
+    assert await assistant.sessions.async_shared(SessionPurpose.ACTIONS) is session
     assert len(emulator.sessions) == 2
     assert emulator.sessions[-1].config["audio"]["input"]["turn_detection"] is None
 
@@ -111,7 +115,7 @@ async def test_conversation_session_has_turn_detection(
     assistant: Assistant, emulator: Emulator
 ) -> None:
     """A conversation's session has the assistant's turn detection."""
-    await assistant.async_conversation_session("kitchen")
+    await assistant.sessions.async_conversation("kitchen")
     detection = emulator.sessions[-1].config["audio"]["input"]["turn_detection"]
     assert detection["type"] == "server_vad"
     assert detection["silence_duration_ms"] == 500
@@ -120,7 +124,7 @@ async def test_conversation_session_has_turn_detection(
 async def test_opening_twice_at_once(assistant: Assistant, emulator: Emulator) -> None:
     """Two that want the same session at the same time get the same."""
     sessions = await asyncio.gather(
-        *(assistant.async_conversation_session("kitchen") for _ in range(3))
+        *(assistant.sessions.async_conversation("kitchen") for _ in range(3))
     )
     assert len(set(sessions)) == 1
     assert len(emulator.sessions) == 2
@@ -131,8 +135,8 @@ async def test_idle_session_is_closed(
 ) -> None:
     """A session nobody uses is closed, one in use is not."""
     emulator.replies.append(Reply(text="one two three", hold=(hold := asyncio.Event())))
-    busy = await assistant.async_conversation_session("busy")
-    idle = await assistant.async_conversation_session("idle")
+    busy = await assistant.sessions.async_conversation("busy")
+    idle = await assistant.sessions.async_conversation("idle")
     async with busy.response({"output_modalities": ["text"]}) as response:
         async_fire_time_changed(
             hass, dt_util.utcnow() + timedelta(seconds=SESSION_IDLE + 1)
@@ -155,7 +159,7 @@ async def test_session_ends_with_the_chat(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """When Home Assistant forgets a conversation, its session is closed."""
-    monkeypatch.setattr(f"{SESSION_MODULE}.SESSION_IDLE", 9999)
+    set_timing(hass, session_idle=9999)
     await say(hass, "hello")
     session = emulator.sessions[-1]
     async_fire_time_changed(
@@ -169,38 +173,38 @@ async def test_least_used_session_makes_room(
     assistant: Assistant, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """There is a bound; the conversation that was quiet longest gives way."""
-    monkeypatch.setattr(f"{MODULE}.MAX_SESSIONS", 3)
-    action = await assistant.async_action_session()
-    first = await assistant.async_conversation_session("first")
-    second = await assistant.async_conversation_session("second")
-    assert await assistant.async_conversation_session("first") is first
+    set_timing(assistant.hass, max_sessions=3)
+    action = await assistant.sessions.async_shared(SessionPurpose.ACTIONS)
+    first = await assistant.sessions.async_conversation("first")
+    second = await assistant.sessions.async_conversation("second")
+    assert await assistant.sessions.async_conversation("first") is first
 
-    await assistant.async_conversation_session("third")
+    await assistant.sessions.async_conversation("third")
     await gone(emulator.sessions[3])
 
     assert second.client.state is realtime.ConnectionState.CLOSED
-    assert await assistant.async_conversation_session("first") is first
-    assert await assistant.async_action_session() is action
+    assert await assistant.sessions.async_conversation("first") is first
+    assert await assistant.sessions.async_shared(SessionPurpose.ACTIONS) is action
 
 
 async def test_too_many_sessions(
     assistant: Assistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With every session in the middle of a turn there is no other."""
-    monkeypatch.setattr(f"{MODULE}.MAX_SESSIONS", 1)
-    session = await assistant.async_conversation_session("first")
+    set_timing(assistant.hass, max_sessions=1)
+    session = await assistant.sessions.async_conversation("first")
     async with session.turn():
         with pytest.raises(TooManySessionsError):
-            await assistant.async_conversation_session("second")
-    await assistant.async_conversation_session("second")
+            await assistant.sessions.async_conversation("second")
+    await assistant.sessions.async_conversation("second")
 
 
 async def test_one_turn_at_a_time(
     assistant: Assistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A second turn of a conversation waits for the first, for a while."""
-    monkeypatch.setattr(f"{SESSION_MODULE}.TURN_WAIT", 0.01)
-    session = await assistant.async_conversation_session("kitchen")
+    set_timing(assistant.hass, turn_wait=0.01)
+    session = await assistant.sessions.async_conversation("kitchen")
     async with session.turn():
         with pytest.raises(ConversationBusyError):
             async with session.turn():
@@ -217,24 +221,24 @@ async def test_connecting_takes_too_long(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A service that never answers the handshake does not keep a turn waiting."""
-    monkeypatch.setattr(f"{SESSION_MODULE}.CONNECT_WAIT", 0.05)
+    set_timing(hass, connect_wait=0.05)
     emulator.faults.add("ends_at:connect/silence")
     with pytest.raises(realtime.CannotConnectError):
-        await assistant.async_conversation_session("kitchen")
+        await assistant.sessions.async_conversation("kitchen")
     assert state_of(hass, STATUS) == STATE_UNAVAILABLE
     emulator.faults.clear()
-    monkeypatch.setattr(f"{SESSION_MODULE}.CONNECT_WAIT", 20)
-    await assistant.async_conversation_session("kitchen")
+    set_timing(hass, connect_wait=20)
+    await assistant.sessions.async_conversation("kitchen")
     assert state_of(hass, STATUS) == "idle"
 
 
 async def test_told_once(assistant: Assistant, emulator: Emulator) -> None:
     """Instructions and tools are sent when they are new, and survive a new connection."""
-    session = await assistant.async_conversation_session("kitchen")
+    session = await assistant.sessions.async_conversation("kitchen")
     tools = [{"type": "function", "name": "ring", "parameters": {"type": "object"}}]
     for _ in range(2):
-        await session.async_tell("Be brief.", tools)
-    await session.async_tell("Be brief.", [])
+        await session.async_apply_settings("Be brief.", tools)
+    await session.async_apply_settings("Be brief.", [])
     # One of them configured the session.
     assert len(emulator.sessions[-1].received.of("session.update")) == 3
 
@@ -255,8 +259,8 @@ async def test_status_is_the_most_active(
 ) -> None:
     """The sensor shows the most active of the sessions, and changes at once."""
     assert state_of(hass, STATUS) == "idle"
-    first = await assistant.async_conversation_session("first")
-    action = await assistant.async_action_session()
+    first = await assistant.sessions.async_conversation("first")
+    action = await assistant.sessions.async_shared(SessionPurpose.ACTIONS)
     await action.client.append_pcm(bytes(4800))
     assert state_of(hass, STATUS) == "listening"
     emulator.replies.append(Reply(text="one two", hold=(hold := asyncio.Event())))
@@ -273,11 +277,11 @@ async def test_status_of_a_closed_session(
     hass: HomeAssistant, assistant: Assistant
 ) -> None:
     """A session that ends takes its status along."""
-    session = await assistant.async_action_session()
+    session = await assistant.sessions.async_shared(SessionPurpose.ACTIONS)
     await session.client.append_pcm(bytes(4800))
-    assistant.async_end_session(session)
+    assistant.sessions.async_end(session)
     assert state_of(hass, STATUS) == "idle"
-    assistant.async_end_session(session)
+    assistant.sessions.async_end(session)
 
 
 # --- Availability
@@ -311,7 +315,7 @@ async def test_lost_for_good(
     hass: HomeAssistant, assistant: Assistant, emulator: Emulator
 ) -> None:
     """Availability goes when reconnecting has failed, not when the socket is lost."""
-    session = await assistant.async_conversation_session("kitchen")
+    session = await assistant.sessions.async_conversation("kitchen")
     await emulator.sessions[-1].close(1011)
     await gone(emulator.sessions[-1])
     await session.async_connect()
@@ -329,7 +333,7 @@ async def test_closed_by_the_service(
     hass: HomeAssistant, assistant: Assistant, emulator: Emulator
 ) -> None:
     """A session that the service closes in peace says nothing about its availability."""
-    session = await assistant.async_conversation_session("kitchen")
+    session = await assistant.sessions.async_conversation("kitchen")
     await emulator.sessions[-1].close(1000)
     await gone(emulator.sessions[-1])
     await session.async_connect()
@@ -343,7 +347,7 @@ async def test_success_ends_the_probe(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A turn that gets through makes the assistant available, and the probe needless."""
-    monkeypatch.setattr(f"{AVAILABILITY}.PROBE_DELAY", 2.0)
+    set_timing(hass, probe_delay=2.0)
     emulator.faults.add("http_503*1")
     await say(hass, "hello")
     assert state_of(hass, STATUS) == STATE_UNAVAILABLE
@@ -438,9 +442,9 @@ async def test_events_without_audio(
 ) -> None:
     """Automations see what the service says, less the sound."""
     await change_assistant(hass, init_integration, **{CONF_FIRE_EVENTS: True})
-    assistant: Assistant = init_integration.runtime_data[SUBENTRY_ID]
+    assistant: Assistant = init_integration.runtime_data[SUBENTRY_ID].assistant
     events = async_capture_events(hass, EVENT_SERVER_EVENT)
-    session = await assistant.async_action_session()
+    session = await assistant.sessions.async_shared(SessionPurpose.ACTIONS)
     await session.client.append_pcm(bytes(9600))
     await session.client.commit_audio()
     async with session.response({}) as response:
@@ -489,8 +493,8 @@ async def test_unload_in_the_middle_of_a_turn(
 ) -> None:
     """Unloading ends sessions and turns; nothing stays."""
     emulator.replies.append(Reply(text="one two three", hold=asyncio.Event()))
-    assistant: Assistant = init_integration.runtime_data[SUBENTRY_ID]
-    await assistant.async_action_session()
+    assistant: Assistant = init_integration.runtime_data[SUBENTRY_ID].assistant
+    await assistant.sessions.async_shared(SessionPurpose.ACTIONS)
     turn = asyncio.create_task(say(hass, "count", "kitchen"))
     for _ in range(3):
         served = await emulator.next_session()
@@ -503,7 +507,7 @@ async def test_unload_in_the_middle_of_a_turn(
         await gone(session)
     assert (await turn).response.error_code is not None
     with pytest.raises(realtime.NotConnectedError):
-        await assistant.async_action_session()
+        await assistant.sessions.async_shared(SessionPurpose.ACTIONS)
 
 
 async def test_unload_while_connecting(
@@ -539,7 +543,7 @@ async def test_home_assistant_stops(
     hass: HomeAssistant, assistant: Assistant, emulator: Emulator
 ) -> None:
     """Sessions are closed politely when Home Assistant stops."""
-    await assistant.async_action_session()
+    await assistant.sessions.async_shared(SessionPurpose.ACTIONS)
     hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
     await hass.async_block_till_done()
     await gone(emulator.sessions[-1])
@@ -570,7 +574,7 @@ async def test_prepare(
     await change_assistant(
         hass, init_integration, instructions="{{ user_name }} in {{ ha_name }}."
     )
-    assistant: Assistant = init_integration.runtime_data[SUBENTRY_ID]
+    assistant: Assistant = init_integration.runtime_data[SUBENTRY_ID].assistant
     context = llm_context(Context(user_id=hass_admin_user.id))
     instructions, llm_api = await prepared(assistant, context)
     assert llm_api is not None
@@ -579,7 +583,7 @@ async def test_prepare(
     assert "Current time is" not in instructions
 
     await change_assistant(hass, init_integration, llm_hass_api=[], instructions="")
-    assistant = init_integration.runtime_data[SUBENTRY_ID]
+    assistant = init_integration.runtime_data[SUBENTRY_ID].assistant
     instructions, llm_api = await prepared(assistant, llm_context())
     assert llm_api is None
     assert instructions.startswith(llm.DEFAULT_INSTRUCTIONS_PROMPT)
@@ -596,7 +600,7 @@ async def test_cannot_prepare(
 ) -> None:
     """A template or an API that does not work is an error with a translation."""
     await change_assistant(hass, init_integration, **changes)
-    assistant: Assistant = init_integration.runtime_data[SUBENTRY_ID]
+    assistant: Assistant = init_integration.runtime_data[SUBENTRY_ID].assistant
     with pytest.raises(HomeAssistantError) as raised:
         await prepared(assistant, llm_context())
     assert raised.value.translation_key == "prompt_failed"
@@ -604,7 +608,9 @@ async def test_cannot_prepare(
 
 def test_session_config_of_the_defaults() -> None:
     """The defaults say no more than they must."""
-    assert session_config(DEFAULT_ASSISTANT).as_dict() == {
+    assert AssistantSettings.from_data(
+        DEFAULT_ASSISTANT
+    ).session_config().as_dict() == {
         "audio": {
             "input": {
                 "turn_detection": {
@@ -635,7 +641,7 @@ def test_session_config_of_everything() -> None:
         "max_output_tokens": 500.0,
         "temperature": 0.7,
     }
-    assert session_config(data).as_dict() == {
+    assert AssistantSettings.from_data(data).session_config().as_dict() == {
         "audio": {
             "input": {
                 "turn_detection": {
@@ -653,12 +659,16 @@ def test_session_config_of_everything() -> None:
         "temperature": 0.7,
     }
     del data["transcription_language"]
-    audio = session_config(data).as_dict()["audio"]
+    audio = AssistantSettings.from_data(data).session_config().as_dict()["audio"]
     assert audio["input"]["transcription"] == {"model": "gpt-4o-transcribe"}
-    none = session_config({"turn_detection_type": "none"}).as_dict()
+    none = (
+        AssistantSettings.from_data({"turn_detection_type": "none"})
+        .session_config()
+        .as_dict()
+    )
     assert none["audio"]["input"] == {"turn_detection": None}
     with pytest.raises(InvalidConfigError, match="speed"):
-        session_config({"speed": 9})
+        AssistantSettings.from_data({"speed": 9}).session_config()
 
 
 def test_options_hide_the_key() -> None:

@@ -15,7 +15,7 @@ from emulator import Emulator
 from emulator.server import Handshake
 
 from .satellite import Satellite, new_conversation, speak_to, waiting_microphone
-from .talk import AGENT, STATUS, becomes, hurry, say, speech
+from .talk import AGENT, STATUS, becomes, hurry, say, set_timing, speech
 from .test_repairs import TRANSLATIONS
 from .test_tts import aloud, heard
 
@@ -58,9 +58,9 @@ def sentence(key: str) -> str:
 
 
 @pytest.fixture
-def slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def slow_machine(hass: HomeAssistant, init_integration: MockConfigEntry) -> None:
     """Let no turn be so late that it may try again."""
-    monkeypatch.setattr(f"{AVAILABILITY}.TRY_DELAY", 60.0)
+    set_timing(hass, try_delay=60.0)
 
 
 @pytest.mark.parametrize(
@@ -85,8 +85,8 @@ async def test_turn_closes_the_circuit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """After the pause a turn tries again, and the assistant is back before any probe."""
-    monkeypatch.setattr(f"{AVAILABILITY}.TRY_DELAY", 0.3)
-    monkeypatch.setattr(f"{AVAILABILITY}.PROBE_DELAY", 60.0)
+    set_timing(hass, try_delay=0.3)
+    set_timing(hass, probe_delay=60.0)
     emulator.faults.add("http_503*2")
     for _ in range(2):
         await say(hass, "hello")
@@ -107,7 +107,7 @@ async def test_turns_do_not_wait(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """While the service is away, a network that swallows everything costs little time."""
-    monkeypatch.setattr(f"{AVAILABILITY}.TRY_PATIENCE", 0.1)
+    set_timing(hass, try_patience=0.1)
     emulator.faults.add("http_503*1")
     await say(hass, "hello")
     emulator.faults.add("ends_at:connect/silence")
@@ -207,11 +207,14 @@ async def test_retry_after_of_an_earlier_time(
 
 
 @pytest.fixture
-def quick_probe(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick_probe(
+    hass: HomeAssistant,
+    init_integration: MockConfigEntry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Let probing take little time."""
     hurry(monkeypatch)
-    monkeypatch.setattr(f"{AVAILABILITY}.PROBE_DELAY", 0.02)
-    monkeypatch.setattr(f"{AVAILABILITY}.MAX_PROBE_DELAY", 0.1)
+    set_timing(hass, probe_delay=0.02, max_probe_delay=0.1)
 
 
 @pytest.mark.usefixtures("quick_probe")
@@ -287,7 +290,7 @@ async def test_retry_after_has_a_bound(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A service that wants to be left alone for a day is asked before."""
-    monkeypatch.setattr(f"{AVAILABILITY}.MAX_RETRY_AFTER", 0.05)
+    set_timing(hass, max_retry_after=0.05)
     emulator.faults.add("http_429:86400000*1")
     await say(hass, "hello")
     await becomes(hass, STATUS, "idle")
@@ -315,7 +318,7 @@ async def test_refused_key_is_probed_seldom(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Once it is accepted again the assistant is back, and nobody is asked for another."""
-    monkeypatch.setattr(f"{AVAILABILITY}.MAX_PROBE_DELAY", 0.3)
+    set_timing(hass, max_probe_delay=0.3)
     emulator.faults.add("http_401*3")
     await say(hass, "hello")
     await hass.async_block_till_done()
@@ -334,7 +337,7 @@ async def test_turn_finds_that_the_key_is_accepted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A turn need not wait for the probe."""
-    monkeypatch.setattr(f"{AVAILABILITY}.TRY_DELAY", 0.0)
+    set_timing(hass, try_delay=0.0)
     emulator.faults.add("http_401*1")
     await say(hass, "hello")
     await hass.async_block_till_done()

@@ -17,7 +17,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 import voluptuous as vol
 
-from custom_components.azure_realtime_audio.assistant.settings import session_config
+from custom_components.azure_realtime_audio.assistant.settings import AssistantSettings
 from custom_components.azure_realtime_audio.const import (
     CONF_API_VERSION,
     CONF_CREATE_PIPELINE,
@@ -747,17 +747,21 @@ async def test_api_that_is_gone(
 @pytest.mark.parametrize("edge", [0, 1])
 def test_every_corner_of_the_form_is_a_session(turn_detection: str, edge: int) -> None:
     """The service's limits are the form's: nothing it lets through is refused later."""
-    config = session_config(
-        {
-            **DEFAULT_ASSISTANT,
-            CONF_TURN_DETECTION_TYPE: turn_detection,
-            CONF_THRESHOLD: (0, 1)[edge],
-            CONF_PREFIX_PADDING_MS: (0, 5000)[edge],
-            CONF_SILENCE_DURATION_MS: (100, 10000)[edge],
-            CONF_SPEED: (0.25, 1.5)[edge],
-            CONF_MAX_OUTPUT_TOKENS: (1, 4096)[edge],
-            CONF_TEMPERATURE: (0.6, 1.2)[edge],
-        }
-    ).as_dict()
+    config = (
+        AssistantSettings.from_data(
+            {
+                **DEFAULT_ASSISTANT,
+                CONF_TURN_DETECTION_TYPE: turn_detection,
+                CONF_THRESHOLD: (0, 1)[edge],
+                CONF_PREFIX_PADDING_MS: (0, 5000)[edge],
+                CONF_SILENCE_DURATION_MS: (100, 10000)[edge],
+                CONF_SPEED: (0.25, 1.5)[edge],
+                CONF_MAX_OUTPUT_TOKENS: (1, 4096)[edge],
+                CONF_TEMPERATURE: (0.6, 1.2)[edge],
+            }
+        )
+        .session_config()
+        .as_dict()
+    )
     detection = config["audio"]["input"]["turn_detection"]
     assert (detection or {"type": "none"})["type"] == turn_detection

@@ -38,6 +38,7 @@ from .talk import (
     hurry,
     said,
     say,
+    set_timing,
     speech,
     tool_called,
 )
@@ -448,8 +449,10 @@ async def test_too_many_rounds(
     """A model that never stops calling tools is stopped, and the next turn works."""
     await rounds_without_end(hass, emulator, 11)
     result = await say(hass, "what time is it")
-    await assert_apology(hass, result, "too_many_tool_rounds", rounds="10")
-    assert len(emulator.sessions[-1].received.of("response.create")) == 10
+    # The budget lets the same call run three times.
+    tools = f"{await tool_called(hass, 'GetDateTime')} (3)"
+    await assert_apology(hass, result, "too_many_tool_rounds", rounds="10", tools=tools)
+    assert len(emulator.sessions[-1].received.of("response.create")) == 11
     emulator.replies.clear()
     emulator.replies.append(Reply(text="Hello."))
     assert speech(await say(hass, "hello", result.conversation_id)) == "Hello."
@@ -605,9 +608,7 @@ async def test_turn_fails(
 ) -> None:
     """Whatever goes wrong in a turn, it ends in a sentence, and the next turn works."""
     hurry(monkeypatch)
-    monkeypatch.setattr(
-        "custom_components.azure_realtime_audio.conversation.RESPONSE_STALL", 0.3
-    )
+    set_timing(hass, response_stall=0.3)
     emulator.faults.add(fault if "*" in fault else f"{fault}*1")
     emulator.replies.append(Reply(text="A long answer that will not be complete."))
     result = await say(hass, "hello")
@@ -659,8 +660,8 @@ async def test_cancelled_by_others(
     emulator.replies.append(Reply(text="one two three", hold=asyncio.Event()))
     turn = asyncio.create_task(say(hass, "count", "kitchen"))
     await becomes(hass, STATUS, "thinking")
-    assistant: Assistant = init_integration.runtime_data[SUBENTRY_ID]
-    session = await assistant.async_conversation_session("kitchen")
+    assistant: Assistant = init_integration.runtime_data[SUBENTRY_ID].assistant
+    session = await assistant.sessions.async_conversation("kitchen")
     assert await session.client.cancel_response()
     said_first, apology = speech(await turn).split("\n\n")
     assert "one two three".startswith(said_first)

@@ -105,8 +105,8 @@ async def test_answer_of_the_service(
     emulator.replies.append(Reply(text="Hello.", audio=False))
     response = await (await client.create_response({})).done()
     log.append(reply("Hello."))
-    history.hold(log[-1], response.item_ids)
-    history.leave(response.item_ids)
+    history.record(log[-1], response.item_ids)
+    history.mark_orphaned(response.item_ids)
     log.append(user("bye"))
     await history.async_sync(client, log)
     assert said(service) == ["user: hello", "assistant: Hello.", "user: bye"]
@@ -166,8 +166,8 @@ async def test_left_over_items(
     await history.async_sync(client, log)
     emulator.replies.append(Reply(text="Never to be known.", audio=False))
     response = await (await client.create_response({})).done()
-    history.leave(response.item_ids)
-    history.leave([])
+    history.mark_orphaned(response.item_ids)
+    history.mark_orphaned([])
     log.append(user("anybody?"))
     await history.async_sync(client, log)
     assert said(service) == ["user: hello", "user: anybody?"]

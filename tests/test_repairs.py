@@ -37,7 +37,7 @@ from custom_components.azure_realtime_audio.const import (
 from emulator import Emulator
 
 from .conftest import DEPLOYMENT
-from .talk import STATUS, becomes, hurry, say, speech
+from .talk import STATUS, becomes, hurry, say, set_timing, speech
 
 AVAILABILITY = "custom_components.azure_realtime_audio.assistant.availability"
 TRANSLATIONS = json.loads(
@@ -64,11 +64,14 @@ NO_ISSUE = ["http_429", "http_503", "ends_at:created/1006", "http_401"]
 
 
 @pytest.fixture
-def quick_probe(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick_probe(
+    hass: HomeAssistant,
+    init_integration: MockConfigEntry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Let reconnecting and probing take no time."""
     hurry(monkeypatch)
-    monkeypatch.setattr(f"{AVAILABILITY}.PROBE_DELAY", 0.01)
-    monkeypatch.setattr(f"{AVAILABILITY}.MAX_PROBE_DELAY", 0.02)
+    set_timing(hass, probe_delay=0.01, max_probe_delay=0.02)
 
 
 def issues(hass: HomeAssistant) -> list[str]:

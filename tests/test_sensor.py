@@ -18,7 +18,6 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from syrupy.assertion import SnapshotAssertion
 
-from custom_components.azure_realtime_audio import conversation
 from custom_components.azure_realtime_audio.const import DOMAIN
 from custom_components.azure_realtime_audio.realtime import ModelStatus
 from emulator import Emulator, Reply
@@ -26,7 +25,7 @@ from emulator import Emulator, Reply
 from .bell import RING, Bell, give_bell
 from .conftest import SUBENTRY_ID
 from .satellite import Satellite, new_conversation, speak_to
-from .talk import say, speech
+from .talk import say, set_timing, speech
 
 SENSOR = "sensor.azure_realtime_status"
 LATENCY = "sensor.azure_realtime_latency"
@@ -156,7 +155,7 @@ async def test_turn_that_ends_in_its_tool(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A model whose result never comes does not think for ever."""
-    monkeypatch.setattr(conversation, "TURN_TIMEOUT", 0.5)
+    set_timing(hass, turn=0.5)
     emulator.replies.append(Reply(tool_calls=[(RING, {})]))
     assert "within 0.5 seconds" in speech(await say(hass, "ring the bell"))
     await states.until("idle")
@@ -178,9 +177,9 @@ async def test_person_who_hangs_up_in_a_tool(
 async def test_model_that_does_not_stop_calling(
     hass: HomeAssistant, emulator: Emulator, bell: Bell, states: States
 ) -> None:
-    """Its last calls are run, and nothing follows."""
+    """The calls of ten responses are run, and nothing follows the eleventh."""
     bell.hold = None
-    emulator.replies += [Reply(tool_calls=[(RING, {"times": n})]) for n in range(10)]
+    emulator.replies += [Reply(tool_calls=[(RING, {"times": n})]) for n in range(11)]
     assert "more than 10 times" in speech(await say(hass, "ring the bell"))
     await states.until("idle")
 

@@ -42,7 +42,10 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 import voluptuous as vol
 
 from custom_components.azure_realtime_audio import services
-from custom_components.azure_realtime_audio.actions import audio_input as media
+from custom_components.azure_realtime_audio.actions import (
+    audio_input as media,
+    handlers,
+)
 from custom_components.azure_realtime_audio.const import (
     CONF_API_VERSION,
     CONF_INSTRUCTIONS,
@@ -480,7 +483,7 @@ async def test_append_takes_too_long(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A source that does not end is given up, and ffmpeg is stopped."""
-    monkeypatch.setattr(services, "APPEND_TIMEOUT", 0.5)
+    monkeypatch.setattr(handlers, "APPEND_TIMEOUT", 0.5)
     client = await hass_client_no_auth()
     hass.config.internal_url = str(client.make_url("")).rstrip("/")
     endless = asyncio.Event()

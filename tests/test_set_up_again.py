@@ -18,7 +18,7 @@ from custom_components.azure_realtime_audio.assistant.kept_conversations import 
 from custom_components.azure_realtime_audio.const import SESSION_IDLE
 from emulator import Emulator, Reply, Session
 
-from .satellite import SPEECH, Satellite, new_conversation, speak_to
+from .satellite import SPEECH, Satellite, new_conversation, played, said_at, speak_to
 from .talk import AGENT, change_assistant, gone, hurry, said, say
 
 SPOKEN = "(spoken words)"
@@ -64,8 +64,9 @@ async def test_refused_and_set_up_again(
     begins: str,
 ) -> None:
     """A refusal costs a turn. When it is mended, the model has heard what came before."""
-    emulator.replies.append(Reply(text="Noon."))
+    emulator.replies.append(Reply(text="Noon.", pcm=said_at(500, 0.05)))
     assert (await satellite.run()).heard == SPOKEN
+    await played(0.06)
     emulator.faults.add(fault)
     lost = emulator.sessions[-1]
     lost.abort()
@@ -88,8 +89,9 @@ async def test_changed_settings(
     satellite: Satellite,
 ) -> None:
     """Another voice, in the middle of a conversation, forgets nothing of it."""
-    emulator.replies.append(Reply(text="Noon."))
+    emulator.replies.append(Reply(text="Noon.", pcm=said_at(500, 0.05)))
     await satellite.run()
+    await played(0.06)
     await change_assistant(hass, config_entry, voice="cedar")
     emulator.replies.append(Reply(text="As I said."))
     await say(hass, "when", satellite.conversation_id)

@@ -9,7 +9,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from emulator import Emulator
 
 from .satellite import EARS, Satellite, microphone, new_conversation, speak_to
-from .talk import AGENT, change_assistant
+from .talk import AGENT, change_assistant, set_timing
 
 
 async def test_what_they_take(
@@ -42,9 +42,7 @@ async def test_who_ends_the_turn(
 ) -> None:
     """Home Assistant listens for the end where the service does not."""
     # Nobody speaks: there is no turn to wait for.
-    monkeypatch.setattr(
-        "custom_components.azure_realtime_audio.voice.listening.COMMIT_SECONDS", 0.1
-    )
+    set_timing(hass, commit=0.1)
     await change_assistant(hass, init_integration, turn_detection_type=kind)
     await speak_to(hass, AGENT)
     run = await Satellite(hass, new_conversation()).run(
@@ -61,9 +59,7 @@ async def test_a_model_that_cannot_write_it_down(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Ears alone do not wait for ever for the words."""
-    monkeypatch.setattr(
-        "custom_components.azure_realtime_audio.voice.turn.TRANSCRIPT_SECONDS", 0.1
-    )
+    set_timing(hass, transcript=0.1)
     emulator.first_audio_ms = 60_000
     await speak_to(hass, "conversation.home_assistant")
     run = await Satellite(hass, new_conversation()).run(end=PipelineStage.STT)

@@ -12,6 +12,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 import voluptuous as vol
 
+from custom_components.azure_realtime_audio.assistant.session_key import SessionPurpose
 from custom_components.azure_realtime_audio.chat.tools import (
     InvalidToolCallError,
     ToolBudget,
@@ -130,9 +131,9 @@ async def test_the_house_fits(
     context = llm.LLMContext(DOMAIN, Context(), "en", "conversation", None)
     api = await llm.async_get_api(hass, "assist", context)
     tools = function_tools(api)
-    assistant = next(iter(config_entry.runtime_data.values()))
-    session = await assistant.async_action_session()
-    await session.async_tell("", tools)
+    assistant = next(iter(config_entry.runtime_data.values())).assistant
+    session = await assistant.sessions.async_shared(SessionPurpose.ACTIONS)
+    await session.async_apply_settings("", tools)
     assert emulator.sessions[-1].config["tools"] == tools
     assert len(tools) >= 3
 

@@ -23,7 +23,7 @@ from pytest_homeassistant_custom_component.typing import (
 )
 
 from custom_components.azure_realtime_audio.const import CONF_API_VERSION
-from custom_components.azure_realtime_audio.tts import CORE_STREAMS_WAV
+from custom_components.azure_realtime_audio.core_internals import CORE_STREAMS_WAV
 from emulator import Emulator, Reply
 
 from .satellite import VOICE, Satellite, Wav, new_conversation, said_at, speak_to

@@ -45,10 +45,9 @@ from pytest_homeassistant_custom_component.common import (
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 import voluptuous as vol
 
-from custom_components.azure_realtime_audio.assistant import assistant
 from custom_components.azure_realtime_audio.assistant.assistant import Assistant
 from custom_components.azure_realtime_audio.assistant.conversation_session import (
-    AssistantSession,
+    ConversationSession,
 )
 from custom_components.azure_realtime_audio.const import (
     CONF_API_VERSION,
@@ -79,6 +78,7 @@ from .satellite import (
     Wav,
     microphone,
     new_conversation,
+    played,
     said_at,
     speak_to,
     waiting_microphone,
@@ -90,6 +90,7 @@ from .talk import (
     gone,
     hurry,
     say,
+    set_timing,
     speech,
     tool_called,
 )
@@ -166,7 +167,7 @@ async def settled(session: Session) -> None:
 
 def assistant_of(entry: MockConfigEntry) -> Assistant:
     """Return the assistant of the entry."""
-    assistant: Assistant = entry.runtime_data[SUBENTRY_ID]
+    assistant: Assistant = entry.runtime_data[SUBENTRY_ID].assistant
     return assistant
 
 
@@ -643,7 +644,7 @@ async def test_aborted_first_run_whose_session_makes_room(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Nor does anything stay where another conversation needs the session."""
-    monkeypatch.setattr(assistant, "MAX_SESSIONS", 1)
+    set_timing(hass, max_sessions=1)
     before = alive()
     emulator.replies.append(Reply(text="What do you", hold=asyncio.Event()))
     run = satellite.start()
@@ -857,7 +858,7 @@ async def test_silence(
     monkeypatch: pytest.MonkeyPatch, emulator: Emulator, satellite: Satellite
 ) -> None:
     """Who says nothing is not answered."""
-    monkeypatch.setattr(f"{MODULE}.voice.listening.NO_SPEECH_SECONDS", 0.2)
+    set_timing(satellite.hass, no_speech=0.2)
     run = await satellite.run(waiting_microphone(bytes(32_000)))
     assert run.error == "stt-no-text-recognized"
     session = emulator.sessions[-1]
@@ -871,7 +872,7 @@ async def test_endless_speech(
     monkeypatch: pytest.MonkeyPatch, emulator: Emulator, satellite: Satellite
 ) -> None:
     """Who does not stop is interrupted."""
-    monkeypatch.setattr(f"{MODULE}.voice.listening.SPEECH_SECONDS", 0.2)
+    set_timing(satellite.hass, speech=0.2)
     run = await satellite.run(waiting_microphone(SPEECH))
     assert run.error is None
     await assert_works(satellite)
@@ -889,7 +890,7 @@ async def test_cut_stream(
     error: str | None,
 ) -> None:
     """A microphone that ends early ends the turn with what was said, if anything was."""
-    monkeypatch.setattr(f"{MODULE}.voice.listening.COMMIT_SECONDS", 0.2)
+    set_timing(satellite.hass, commit=0.2)
     run = await satellite.run(microphone(speech, silence_seconds=None))
     assert run.error == error
     if error is None:
@@ -902,7 +903,7 @@ async def test_buffer_full(
     monkeypatch: pytest.MonkeyPatch, emulator: Emulator, satellite: Satellite
 ) -> None:
     """More than fits is not kept while the service does not open a session."""
-    monkeypatch.setattr(f"{MODULE}.voice.listening.MAX_BUFFERED_BYTES", 16_000)
+    set_timing(satellite.hass, max_buffered=0.5)
     emulator.faults.add("no_session_created", times=1)
     run = await satellite.run(microphone())
     assert run.answer == CANNOT_CONNECT
@@ -934,9 +935,9 @@ async def test_refused_turns_are_gone(
     """What is remembered is why the service was away, not who found out."""
     # A log record of pytest's keeps the error, and that its frames.
     caplog.set_level(logging.CRITICAL, "custom_components")
-    monkeypatch.setattr(f"{MODULE}.assistant.availability.TRY_DELAY", 60.0)
-    monkeypatch.setattr(f"{MODULE}.assistant.availability.PROBE_DELAY", 1e6)
-    monkeypatch.setattr(f"{MODULE}.assistant.availability.MAX_PROBE_DELAY", 1e6)
+    set_timing(hass, try_delay=60.0)
+    set_timing(hass, probe_delay=1e6)
+    set_timing(hass, max_probe_delay=1e6)
     before = alive()
     emulator.faults.add(fault)
     for _ in range(3):  # the third is told what the second was
@@ -1020,7 +1021,7 @@ async def test_lost_by_hand(
 ) -> None:
     """What is committed on a connection that breaks is committed on the next one."""
     await change_assistant(hass, init_integration, turn_detection_type="semantic_vad")
-    monkeypatch.setattr(f"{MODULE}.voice.listening.NO_SPEECH_SECONDS", 0.3)
+    set_timing(hass, no_speech=0.3)
     emulator.faults.add("ends_at:input_audio_buffer.commit/1006*1")
     await assert_works(satellite)
     [said, _] = emulator.sessions[-1].conversation
@@ -1087,7 +1088,7 @@ async def test_semantic(
 ) -> None:
     """A semantic VAD that finds nothing, as Azure's was seen to, does not deafen us."""
     await change_assistant(hass, init_integration, turn_detection_type="semantic_vad")
-    monkeypatch.setattr(f"{MODULE}.voice.listening.NO_SPEECH_SECONDS", 0.3)
+    set_timing(hass, no_speech=0.3)
     run = await satellite.run(waiting_microphone(SPEECH))
     assert run.error is None
     assert run.answer == "Hello! How can I help?"
@@ -1096,13 +1097,6 @@ async def test_semantic(
 
 
 # --- One turn after another
-
-
-async def played(seconds: float) -> None:
-    """Let the time pass that playing takes."""
-    passed = asyncio.Event()
-    asyncio.get_running_loop().call_later(seconds, passed.set)
-    await passed.wait()
 
 
 async def test_follow_up(emulator: Emulator, satellite: Satellite) -> None:
@@ -1300,7 +1294,7 @@ def alive(*, collected: bool = True) -> dict[str, int]:
     """Count what the turns of an assistant are made of."""
     if collected:
         gc.collect()
-    kinds = (Turn, AssistantSession, Response, RealtimeClient)
+    kinds = (Turn, ConversationSession, Response, RealtimeClient)
     found = [type(thing) for thing in gc.get_objects() if isinstance(thing, kinds)]
     return {kind.__name__: found.count(kind) for kind in kinds}
 
@@ -1348,7 +1342,7 @@ async def test_conversation_that_made_room(
     satellite: Satellite,
 ) -> None:
     """Nothing of it stays, and not even the garbage collector has to see to that."""
-    monkeypatch.setattr(f"{MODULE}.assistant.assistant.MAX_SESSIONS", 1)
+    set_timing(hass, max_sessions=1)
     gc.collect()
     gc.disable()
     try:
@@ -1369,7 +1363,7 @@ async def test_too_many(
     satellite: Satellite,
 ) -> None:
     """One more than may speak at once is told so; an idle session makes room."""
-    monkeypatch.setattr(f"{MODULE}.assistant.assistant.MAX_SESSIONS", 1)
+    set_timing(hass, max_sessions=1)
     run = satellite.start(waiting_microphone(SPEECH))
     await listening(emulator)
     other = Satellite(hass, new_conversation())

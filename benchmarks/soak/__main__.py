@@ -55,8 +55,8 @@ NOISE_MB = 0.5  # a minute
 KEPT_MB = 2.0
 # Core's timers keep a chat or two, by the context in which they were set.
 OURS = (
-    *("AssistantSession", "RealtimeClient", "Connection", "Response", "Turn"),
-    *("Hearing", "TTSCache"),
+    *("ConversationSession", "RealtimeClient", "Connection", "Response", "Turn"),
+    *("SpeechInput", "TTSCache"),
 )
 
 START = time.monotonic()
@@ -264,7 +264,7 @@ class Soak:
         if wanted is None:
             return not sample.live_sessions and not any(
                 sample.objects[kind]
-                for kind in ("AssistantSession", "ChatSession", "TTSCache")
+                for kind in ("ConversationSession", "ChatSession", "TTSCache")
             )
         return not self._left_over(sample, wanted)
 

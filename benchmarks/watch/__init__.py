@@ -35,7 +35,7 @@ from custom_components.azure_realtime_audio.realtime import RealtimeClient, Resp
 from custom_components.azure_realtime_audio.realtime.transport.websocket import (
     Connection,
 )
-from custom_components.azure_realtime_audio.voice.listening import Hearing
+from custom_components.azure_realtime_audio.voice.listening import SpeechInput
 from custom_components.azure_realtime_audio.voice.turn import Turn
 
 DOMAIN = "watch"
@@ -44,12 +44,12 @@ CALLS = HassKey[Counter[int]](DOMAIN)
 
 # What an integration may leave behind, and core.
 KINDS = (
-    session.AssistantSession,
+    session.ConversationSession,
     RealtimeClient,
     Connection,
     Response,
     Turn,
-    Hearing,
+    SpeechInput,
     chat_session.ChatSession,
     ChatLog,
     TTSCache,

@@ -1,7 +1,7 @@
 """Azure Realtime Audio: a native speech-to-speech assistant on Azure OpenAI Realtime."""
 
-from homeassistant.const import Platform
-from homeassistant.core import HomeAssistant
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP, Platform
+from homeassistant.core import Event, HomeAssistant
 from homeassistant.exceptions import (
     ConfigEntryAuthFailed,
     ConfigEntryError,
@@ -10,7 +10,7 @@ from homeassistant.exceptions import (
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import ConfigType
 
-from .assistant.assistant import Assistant, AzureRealtimeAudioConfigEntry
+from .assistant.assistant import Assistant
 from .assistant.connection_test import async_test_connection
 from .assistant.issues import (
     async_create_issue,
@@ -18,6 +18,7 @@ from .assistant.issues import (
     async_setup_repairs,
 )
 from .const import DOMAIN
+from .data import AssistantRuntime, AzureRealtimeAudioConfigEntry
 from .errors import translated_error
 from .flows.assist_pipeline import async_create_pipelines
 from .realtime import (
@@ -51,9 +52,14 @@ async def async_setup_entry(
     async_delete_issues(hass, entry)
 
     entry.runtime_data = {
-        subentry_id: Assistant(hass, entry, subentry)
+        subentry_id: AssistantRuntime.of(Assistant(hass, entry, subentry))
         for subentry_id, subentry in entry.subentries.items()
     }
+
+    async def stop(_: Event) -> None:
+        await _async_close(entry)
+
+    entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, stop))
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     await async_create_pipelines(hass, entry)  # before it would cause a reload
     entry.async_on_unload(entry.add_update_listener(_async_reload))
@@ -66,9 +72,13 @@ async def async_unload_entry(
     """Take the entities away and end what the assistants hold open."""
     unloaded = await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
     if unloaded:
-        for assistant in entry.runtime_data.values():
-            await assistant.async_close()
+        await _async_close(entry)
     return unloaded
+
+
+async def _async_close(entry: AzureRealtimeAudioConfigEntry) -> None:
+    for runtime in entry.runtime_data.values():
+        await runtime.async_close()
 
 
 async def _async_reload(

@@ -14,7 +14,6 @@ from homeassistant.core import callback
 from homeassistant.data_entry_flow import AbortFlow
 import voluptuous as vol
 
-from .assistant.assistant import AzureRealtimeAudioConfigEntry
 from .assistant.connection_test import async_test_connection
 from .const import (
     CONF_API_VERSION,
@@ -27,6 +26,7 @@ from .const import (
     LOGGER,
     SUBENTRY_CONVERSATION,
 )
+from .data import AzureRealtimeAudioConfigEntry
 from .flows.assistant_flow import AssistantSubentryFlow
 from .flows.connection_form import (
     GA,

@@ -33,7 +33,9 @@ CONF_SPEED: Final = "speed"
 CONF_MAX_OUTPUT_TOKENS: Final = "max_output_tokens"  # absent is no limit
 CONF_TEMPERATURE: Final = "temperature"  # preview only
 CONF_FIRE_EVENTS: Final = "fire_events"
-CONF_CREATE_PIPELINE: Final = "create_pipeline"  # until it has been made: pipeline.py
+CONF_CREATE_PIPELINE: Final = (
+    "create_pipeline"  # until it has been made: assist_pipeline.py
+)
 
 TURN_DETECTION_SERVER_VAD: Final = "server_vad"
 TURN_DETECTION_SEMANTIC_VAD: Final = "semantic_vad"
@@ -64,5 +66,16 @@ DEFAULT_ASSISTANT: Final = MappingProxyType[str, Any](
     }
 )
 
+# The kinds of an assistant's entities that are not its conversation entity.
+KIND_STT: Final = "stt"
+KIND_TTS: Final = "tts"
+KIND_STATUS: Final = "status"
+KIND_LATENCY: Final = "latency"
+
 MAX_SESSIONS: Final = 32  # open sessions of one assistant
 SESSION_IDLE: Final = 300.0  # seconds until an unused session is closed
+
+
+def unique_id(subentry_id: str, kind: str | None = None) -> str:
+    """Return the unique id of an assistant's entity; without a kind, of the agent."""
+    return subentry_id if kind is None else f"{subentry_id}_{kind}"

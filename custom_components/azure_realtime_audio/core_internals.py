@@ -7,6 +7,7 @@ from dataclasses import replace
 import inspect
 from typing import Final
 
+from homeassistant.components import tts
 from homeassistant.components.assist_pipeline import PipelineInput
 from homeassistant.components.conversation import AssistantContent, ChatLog, Content
 from homeassistant.components.conversation.chat_log import DATA_CHAT_LOGS
@@ -16,6 +17,16 @@ from homeassistant.helpers.chat_session import DATA_CHAT_SESSION
 # The state of an assist_satellite entity whose device plays a reply. Importing that component
 # for one word would make it a dependency.
 SATELLITE_RESPONDING: Final = "responding"
+
+# What makes a pipeline play a reply now: one character more than it waits for
+# (assist_pipeline, STREAM_RESPONSE_CHARS, 2026.10 and 2026.11), which a short reply never has.
+# The Assist dialog shows them as Markdown, in which blanks would make a code block of the reply.
+START_OF_PLAYBACK: Final = "\n" * 61
+
+# Since 2026.11 core leaves alone what an engine has made as asked, reads the header of a WAV
+# itself and converts from the first byte on. Before, it leaves alone only what nobody asked
+# any details of, and its ffmpeg waits for 64 KB.
+CORE_STREAMS_WAV: Final = hasattr(tts, "PcmFormat")
 
 # Core 2026.11 writes these into a chat log in the assistant's name: the first begins with an
 # error's own text, the second stands for a turn in which no agent said anything.

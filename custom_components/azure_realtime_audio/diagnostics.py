@@ -9,10 +9,10 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.util import dt as dt_util
 
-from .assistant.assistant import Assistant, AzureRealtimeAudioConfigEntry
-from .assistant.conversation_session import AssistantSession
-from .assistant.session_key import Shared
-from .const import CONF_HOST_NAME, CONF_INSTRUCTIONS, DOMAIN, MAX_SESSIONS
+from .assistant.conversation_session import ConversationSession
+from .assistant.session_key import SessionPurpose
+from .const import CONF_HOST_NAME, CONF_INSTRUCTIONS, DOMAIN
+from .data import AzureRealtimeAudioConfigEntry
 from .realtime.transport.endpoint import AZURE_DOMAINS
 
 
@@ -63,22 +63,22 @@ def _assistant(
     settings = {"settings": async_redact_data(subentry.data, {CONF_INSTRUCTIONS})}
     if not hasattr(entry, "runtime_data"):
         return settings
-    assistant: Assistant = entry.runtime_data[subentry.subentry_id]
+    assistant = entry.runtime_data[subentry.subentry_id].assistant
     error = assistant.availability.last_error
     return settings | {
         "available": assistant.available,
         "last_error": error and {"type": type(error).__name__, "message": str(error)},
         "status": assistant.status,
         "latency_ms": assistant.latency_ms,
-        "max_sessions": MAX_SESSIONS,
+        "max_sessions": assistant.timing.max_sessions,
         "sessions": [_session(session) for session in assistant.sessions],
     }
 
 
-def _session(session: AssistantSession) -> dict[str, Any]:
+def _session(session: ConversationSession) -> dict[str, Any]:
     key = session.key  # a conversation's is its id
     return {
-        "kind": key.value if isinstance(key, Shared) else "conversation",
+        "kind": key.value if isinstance(key, SessionPurpose) else "conversation",
         "state": session.client.state,
         "dialect": session.client.dialect,
         "status": session.client.status,

@@ -5,8 +5,8 @@ from typing import override
 from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
 from homeassistant.helpers.entity import Entity
 
-from .assistant.assistant import Assistant
-from .const import CONF_DEPLOYMENT, DOMAIN
+from .const import CONF_DEPLOYMENT, DOMAIN, unique_id
+from .data import AssistantRuntime
 
 
 class AssistantEntity(Entity):
@@ -14,10 +14,15 @@ class AssistantEntity(Entity):
 
     _attr_has_entity_name = True
     _attr_should_poll = False
+    # What tells the unique ids of an assistant's entities apart; the agent's has none.
+    kind: str | None = None
 
-    def __init__(self, assistant: Assistant) -> None:
-        """Hang the entity on the assistant's device; subclasses set the unique id."""
-        self.assistant = assistant
+    def __init__(self, runtime: AssistantRuntime) -> None:
+        """Hang the entity on the assistant's device, under a unique id of its kind."""
+        self.runtime = runtime
+        self.assistant = assistant = runtime.assistant
+        self.turns = runtime.turns
+        self._attr_unique_id = unique_id(assistant.subentry.subentry_id, self.kind)
         self._attr_device_info = DeviceInfo(
             entry_type=DeviceEntryType.SERVICE,
             identifiers={(DOMAIN, assistant.subentry.subentry_id)},

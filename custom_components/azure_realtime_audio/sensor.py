@@ -11,7 +11,8 @@ from homeassistant.const import EntityCategory, UnitOfTime
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .assistant.assistant import Assistant, AzureRealtimeAudioConfigEntry
+from .const import KIND_LATENCY, KIND_STATUS
+from .data import AzureRealtimeAudioConfigEntry
 from .entity import AssistantEntity
 from .realtime import ModelStatus
 
@@ -24,9 +25,9 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the sensors of each assistant."""
-    for subentry_id, assistant in entry.runtime_data.items():
+    for subentry_id, runtime in entry.runtime_data.items():
         async_add_entities(
-            [StatusSensor(assistant), LatencySensor(assistant)],
+            [StatusSensor(runtime), LatencySensor(runtime)],
             config_subentry_id=subentry_id,
         )
 
@@ -37,11 +38,7 @@ class StatusSensor(AssistantEntity, SensorEntity):
     _attr_device_class = SensorDeviceClass.ENUM
     _attr_options = [status.value for status in ModelStatus]
     _attr_translation_key = "status"
-
-    def __init__(self, assistant: Assistant) -> None:
-        """Name the sensor after the assistant's subentry."""
-        super().__init__(assistant)
-        self._attr_unique_id = f"{assistant.subentry.subentry_id}_status"
+    kind = KIND_STATUS
 
     @property
     @override
@@ -61,11 +58,7 @@ class LatencySensor(AssistantEntity, SensorEntity):
     _attr_native_unit_of_measurement = UnitOfTime.MILLISECONDS
     _attr_state_class = SensorStateClass.MEASUREMENT
     _attr_translation_key = "latency"
-
-    def __init__(self, assistant: Assistant) -> None:
-        """Name the sensor after the assistant's subentry."""
-        super().__init__(assistant)
-        self._attr_unique_id = f"{assistant.subentry.subentry_id}_latency"
+    kind = KIND_LATENCY
 
     @property
     @override

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from operator import itemgetter
 from typing import Final, NamedTuple
-from weakref import WeakKeyDictionary
 
 from homeassistant.core import (
     HomeAssistant,
@@ -23,22 +22,22 @@ import voluptuous as vol
 
 from .actions.audio_input import AUDIO_FORMATS
 from .actions.handlers import (
-    DATA_OWN_SETTINGS,
-    _async_append_audio,
-    _async_cancel_response,
-    _async_clear_audio_buffer,
-    _async_commit_audio,
-    _async_create_conversation_item,
-    _async_create_response,
-    _async_delete_item,
-    _async_set_model_speak_done,
-    _async_truncate_item,
-    _async_update_session,
+    ActionRequest,
+    async_append_audio,
+    async_cancel_response,
+    async_clear_audio_buffer,
+    async_commit_audio,
+    async_create_conversation_item,
+    async_create_response,
+    async_delete_item,
+    async_set_model_speak_done,
+    async_truncate_item,
+    async_update_session,
 )
 from .actions.reply_view import ReplyView
 from .actions.target import async_target
 from .answers.reply import DATA_REPLIES, Replies
-from .assistant.conversation_session import AssistantSession
+from .assistant.session_key import SessionPurpose
 from .const import DOMAIN
 from .errors import translated_error
 from .realtime import RealtimeError
@@ -69,14 +68,14 @@ def _up_to(most: int) -> vol.All:
 class Action(NamedTuple):
     """What an action does, and the fields it takes."""
 
-    handle: Callable[[AssistantSession, ServiceCall], Awaitable[ServiceResponse]]
+    handle: Callable[[ActionRequest], Awaitable[ServiceResponse]]
     fields: VolDictType
     supports_response: SupportsResponse = SupportsResponse.OPTIONAL
 
 
 ACTIONS: Final[Mapping[str, Action]] = {
     "append_audio": Action(
-        _async_append_audio,
+        async_append_audio,
         {
             vol.Optional("audio"): cv.string,
             vol.Optional("audio_format", default="pcm16"): vol.In(AUDIO_FORMATS),
@@ -87,10 +86,10 @@ ACTIONS: Final[Mapping[str, Action]] = {
             vol.Optional("path"): cv.string,
         },
     ),
-    "commit_audio": Action(_async_commit_audio, {}),
-    "clear_audio_buffer": Action(_async_clear_audio_buffer, {}, SupportsResponse.NONE),
+    "commit_audio": Action(async_commit_audio, {}),
+    "clear_audio_buffer": Action(async_clear_audio_buffer, {}, SupportsResponse.NONE),
     "create_conversation_item": Action(
-        _async_create_conversation_item,
+        async_create_conversation_item,
         {
             vol.Optional("role", default="user"): vol.In(
                 ["user", "assistant", "system"]
@@ -101,12 +100,12 @@ ACTIONS: Final[Mapping[str, Action]] = {
         },
     ),
     "delete_item": Action(
-        _async_delete_item,
+        async_delete_item,
         {vol.Required("item_id"): cv.string},
         SupportsResponse.NONE,
     ),
     "truncate_item": Action(
-        _async_truncate_item,
+        async_truncate_item,
         {
             vol.Required("item_id"): cv.string,
             # Bounded: JSON on the wire takes no integer of more than 64 bits.
@@ -116,7 +115,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
         SupportsResponse.NONE,
     ),
     "create_response": Action(
-        _async_create_response,
+        async_create_response,
         {
             vol.Optional("instructions"): cv.string,
             vol.Optional("modalities"): vol.All(
@@ -132,11 +131,11 @@ ACTIONS: Final[Mapping[str, Action]] = {
             ),
         },
     ),
-    "cancel_response": Action(_async_cancel_response, {}),
+    "cancel_response": Action(async_cancel_response, {}),
     "set_model_speak_done": Action(
-        _async_set_model_speak_done, {}, SupportsResponse.NONE
+        async_set_model_speak_done, {}, SupportsResponse.NONE
     ),
-    "update_session": Action(_async_update_session, {vol.Required("session"): dict}),
+    "update_session": Action(async_update_session, {vol.Required("session"): dict}),
 }
 
 
@@ -144,7 +143,6 @@ ACTIONS: Final[Mapping[str, Action]] = {
 def async_setup_services(hass: HomeAssistant) -> None:
     """Register the actions, and the view that plays the replies they make."""
     hass.data[DATA_REPLIES] = Replies()
-    hass.data[DATA_OWN_SETTINGS] = WeakKeyDictionary()
     hass.http.register_view(ReplyView(hass.data[DATA_REPLIES]))
     for name, action in ACTIONS.items():
         hass.services.async_register(
@@ -157,12 +155,13 @@ def async_setup_services(hass: HomeAssistant) -> None:
 
 
 async def _async_handle(
-    handle: Callable[[AssistantSession, ServiceCall], Awaitable[ServiceResponse]],
+    handle: Callable[[ActionRequest], Awaitable[ServiceResponse]],
     call: ServiceCall,
 ) -> ServiceResponse:
     """Carry out an action on the session of the assistant it is meant for."""
     assistant = await async_target(call)
     try:
-        return await handle(await assistant.async_action_session(), call)
+        session = await assistant.sessions.async_shared(SessionPurpose.ACTIONS)
+        return await handle(ActionRequest(call, assistant, session))
     except RealtimeError as err:
         raise translated_error(err) from err

@@ -22,10 +22,10 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.translation import async_get_translations
 from homeassistant.util.ulid import ulid_now
 
-from .assistant.assistant import Assistant, AzureRealtimeAudioConfigEntry
 from .chat.history import placeholders
-from .const import DOMAIN, LOGGER, TURN_DETECTION_NONE
+from .const import DOMAIN, KIND_STT, LOGGER
 from .core_internals import calling_pipeline_input
+from .data import AzureRealtimeAudioConfigEntry
 from .entity import AssistantEntity
 from .errors import NothingHeardError
 from .realtime import RealtimeError
@@ -40,11 +40,13 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the ears of each assistant."""
-    for subentry_id, assistant in entry.runtime_data.items():
-        async_add_entities([AssistantEars(assistant)], config_subentry_id=subentry_id)
+    for subentry_id, runtime in entry.runtime_data.items():
+        async_add_entities(
+            [AssistantSttEntity(runtime)], config_subentry_id=subentry_id
+        )
 
 
-class AssistantEars(AssistantEntity, SpeechToTextEntity):
+class AssistantSttEntity(AssistantEntity, SpeechToTextEntity):
     """Sends the microphone to the model, which hears the person itself.
 
     In a run whose agent is the same assistant, the model begins to answer what it heard;
@@ -53,11 +55,7 @@ class AssistantEars(AssistantEntity, SpeechToTextEntity):
     """
 
     _attr_translation_key = "ears"
-
-    def __init__(self, assistant: Assistant) -> None:
-        """Name the entity after the assistant's subentry."""
-        super().__init__(assistant)
-        self._attr_unique_id = f"{assistant.subentry.subentry_id}_stt"
+    kind = KIND_STT
 
     @property
     @override
@@ -100,9 +98,7 @@ class AssistantEars(AssistantEntity, SpeechToTextEntity):
     def audio_processing(self) -> SpeechAudioProcessing:
         """The service ends the turn, unless its turn detection is off."""
         return SpeechAudioProcessing(
-            requires_external_vad=(
-                self.assistant.turn_detection == TURN_DETECTION_NONE
-            ),
+            requires_external_vad=not self.assistant.settings.detects_turns,
             prefers_auto_gain_enabled=True,
             prefers_noise_reduction_enabled=True,
         )
@@ -126,39 +122,37 @@ class AssistantEars(AssistantEntity, SpeechToTextEntity):
     async def _async_process(
         self, chat: ChatSession, metadata: SpeechMetadata, stream: AsyncIterable[bytes]
     ) -> SpeechResult:
-        turns = self.assistant.turns
-        turn = turns.async_begin(chat, calling_pipeline_input())
+        turn = self.turns.async_begin(chat, calling_pipeline_input())
         try:
-            text = await self._async_hear(turn, metadata.language, stream)
+            return await self._async_hear(turn, metadata.language, stream)
         except NothingHeardError:
-            text = ""
+            return SpeechResult("", SpeechResultState.SUCCESS)
         except RealtimeError as err:
             LOGGER.warning("%s could not listen: %s", self.assistant.name, err)
-            return await self._async_failed(turn, metadata.language, err.again())
+            # The conversation entity tells why, if it is the agent of the run.
+            is_offered = self.turns.async_fail(turn, err.again())
+            return await self._async_offered(is_offered, None, metadata.language)
         finally:
-            turns.async_release(turn)
-        return SpeechResult(text, SpeechResultState.SUCCESS)
+            self.turns.async_release(turn)
 
     async def _async_hear(
         self, turn: Turn, language: str, stream: AsyncIterable[bytes]
-    ) -> str:
-        await turn.async_listen(stream)
-        if not turn.is_expected:
-            return await turn.async_transcribe() or ""
-        words = await turn.async_words()
-        self.assistant.turns.async_offer(turn)
-        return words or await async_unknown_words(self.hass, language)
-
-    async def _async_failed(
-        self, turn: Turn, language: str, error: RealtimeError
     ) -> SpeechResult:
-        """Let the conversation entity tell why nothing was heard, if it is the agent.
+        spoken = await turn.async_listen(stream)
+        seconds = self.assistant.timing.transcript
+        if not turn.is_expected:
+            text = await spoken.async_transcribe(seconds) or ""
+            return SpeechResult(text, SpeechResultState.SUCCESS)
+        words = await spoken.async_words(seconds)
+        return await self._async_offered(self.turns.async_offer(turn), words, language)
 
-        A failed speech-to-text ends the run, and tells nobody anything.
-        """
-        if not self.assistant.turns.async_fail(turn, error):
+    async def _async_offered(
+        self, is_offered: bool, words: str | None, language: str
+    ) -> SpeechResult:
+        """Return what stands for a turn that the agent of the run may claim."""
+        if not is_offered:
             return SpeechResult(None, SpeechResultState.ERROR)
-        words = await async_unknown_words(self.hass, language)
+        words = words or await async_unknown_words(self.hass, language)
         return SpeechResult(words, SpeechResultState.SUCCESS)
 
 

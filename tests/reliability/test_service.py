@@ -15,7 +15,7 @@ from custom_components.azure_realtime_audio.const import CONF_API_VERSION
 from emulator import FAULTS, Emulator, Reply
 from emulator.faults import ORDERS
 from tests.satellite import SPEECH, Satellite, microphone, new_conversation, said_at
-from tests.talk import gone, hurry
+from tests.talk import gone, hurry, set_timing
 
 from .conftest import NAME, RING, RUNG, Bell, assert_remembers, told
 
@@ -137,7 +137,7 @@ async def test_no_answer(
     begins: str,
 ) -> None:
     """A response that is none is told in a sentence, aloud."""
-    monkeypatch.setattr(f"{MODULE}.conversation.RESPONSE_STALL", 0.3)
+    set_timing(satellite.hass, response_stall=0.3)
     emulator.hears.append(NAME)
     emulator.faults.add(fault, times=1)
     run = await satellite.run()

@@ -79,8 +79,8 @@ def break_at(emulator: Emulator, bell: Bell, stage: str, manner: str) -> None:
 
 async def next_loss(entry: MockConfigEntry, conversation_id: str) -> asyncio.Event:
     """Open the session of a conversation; return what tells when the client has lost it."""
-    assistant: Assistant = entry.runtime_data[SUBENTRY_ID]
-    session = await assistant.async_conversation_session(conversation_id)
+    assistant: Assistant = entry.runtime_data[SUBENTRY_ID].assistant
+    session = await assistant.sessions.async_conversation(conversation_id)
     lost = asyncio.Event()
     session.client.once("connection_changed", lambda _: lost.set())
     return lost

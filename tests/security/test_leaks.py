@@ -254,7 +254,9 @@ PLANTS: dict[str, tuple[Plant, str]] = {
     ),
     "subentry": (_in_subentry, "subentries of"),
     "assistant": (
-        lambda _, entry, text: vars(entry.runtime_data[SUBENTRY_ID]).update(x=text),
+        lambda _, entry, text: vars(entry.runtime_data[SUBENTRY_ID].assistant).update(
+            x=text
+        ),
         "assistants of",
     ),
     "entity": (

@@ -60,7 +60,7 @@ def shown(hass: HomeAssistant, entry: MockConfigEntry, bus: list[Event]) -> str:
             [*entry.async_get_active_flows(hass, {"reauth"})],
             [entry, entry.title, entry.reason, *entry.subentries.values()],
             entry.runtime_data,
-            [vars(assistant) for assistant in entry.runtime_data.values()],
+            [vars(runtime.assistant) for runtime in entry.runtime_data.values()],
         )
     )
 

@@ -10,7 +10,6 @@ from homeassistant.exceptions import HomeAssistantError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.azure_realtime_audio import conversation
 from custom_components.azure_realtime_audio.chat.tools import (
     MAX_IDENTICAL_CALLS,
     MAX_TOOL_CALLS,
@@ -18,7 +17,7 @@ from custom_components.azure_realtime_audio.chat.tools import (
 from custom_components.azure_realtime_audio.const import DOMAIN
 from emulator import Emulator, Reply, Session
 from tests.bell import RING, Bell, give_bell
-from tests.talk import AGENT, say, speech
+from tests.talk import AGENT, say, set_timing, speech
 
 SAID = "Done."
 
@@ -162,7 +161,7 @@ async def test_turn_that_takes_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A tool that does not return ends with the turn, and the conversation goes on."""
-    monkeypatch.setattr(conversation, "TURN_TIMEOUT", 0.5)
+    set_timing(hass, turn=0.5)
     bell.hold = asyncio.Event()
     emulator.replies.append(Reply(tool_calls=[(RING, {})]))
     async with asyncio.timeout(10):
@@ -193,3 +192,28 @@ async def test_action_that_takes_for_ever(
     )
     assert answer
     assert answer["text"] == "Hello."
+
+
+@pytest.mark.parametrize("rounds", [9, 10, 11])
+async def test_rounds(emulator: Emulator, bell: Bell, ask: Ask, rounds: int) -> None:
+    """Ten rounds of tools are run, in a conversation as in an action; an eleventh is not.
+
+    The person is told what was done until then.
+    """
+    emulator.replies += [
+        Reply(tool_calls=[(RING, {"times": number})]) for number in range(rounds)
+    ]
+    emulator.replies.append(Reply(text=SAID))
+    if rounds <= 10:
+        assert await ask() == SAID
+    else:
+        assert f"These calls were made before: {RING} (10)" in await refusal(ask)
+    assert [ring["times"] for ring in bell.rung] == list(range(min(rounds, 10)))
+
+
+async def refusal(ask: Ask) -> str:
+    """Return the sentence with which an answer is refused."""
+    try:
+        return await ask()
+    except HomeAssistantError as err:
+        return str(err)

@@ -21,8 +21,6 @@ from ..realtime.audio import (
     BYTES_PER_SECOND,
     SAMPLE_RATE,
     alaw_decode,
-    decode_base64,
-    pcm_chunks,
     pcm_duration_ms,
     ulaw_decode,
 )
@@ -32,6 +30,9 @@ MAX_AUDIO_SECONDS = 600
 AUDIO_FORMATS = ("pcm16", "g711_ulaw", "g711_alaw")
 _G711_DECODERS = {"g711_ulaw": ulaw_decode, "g711_alaw": alaw_decode}
 _G711_RATE = 8000
+# Characters that are decoded at once, a multiple of four; and what padding may add, in bytes.
+_BASE64_PIECE = 64 * 1024
+_BASE64_PADDING = 2
 # Formats whose audio is all in the file itself: a playlist is none of them.
 _FILE_FORMATS = (
     "aac,ac3,aiff,amr,ape,asf,au,avi,caf,eac3,flac,flv,matroska,mov,mp3,mpeg,mpegts,ogg,"
@@ -51,32 +52,49 @@ class MediaInput(NamedTuple):
 
 
 async def async_append_base64(
-    client: RealtimeClient, audio: str, audio_format: str, sample_rate: int | None
+    hass: HomeAssistant,
+    client: RealtimeClient,
+    audio: str,
+    audio_format: str,
+    sample_rate: int | None,
 ) -> int:
-    """Append base64 of raw mono audio; returns its duration in ms.
+    """Append base64 of raw mono audio, 100 ms at a time; returns its duration in ms.
 
     ``audio_format`` is one of AUDIO_FORMATS; without a ``sample_rate`` in Hz it is the
     format's own. Raises RealtimeError, and HomeAssistantError if it is more than
-    MAX_AUDIO_SECONDS.
+    MAX_AUDIO_SECONDS. Nothing is appended of what is no audio.
     """
-    if decode := _G711_DECODERS.get(audio_format):
-        pcm = decode(_decoded(audio))
-        sample_rate = sample_rate or _G711_RATE
-    else:
-        pcm = decode_base64(audio)
-        sample_rate = sample_rate or SAMPLE_RATE
-    if len(pcm) > MAX_AUDIO_SECONDS * 2 * sample_rate:
+    decode = _G711_DECODERS.get(audio_format)
+    sample_rate = sample_rate or (_G711_RATE if decode else SAMPLE_RATE)
+    bytes_per_second = sample_rate if decode else 2 * sample_rate
+    if len(audio) * 3 // 4 > MAX_AUDIO_SECONDS * bytes_per_second + _BASE64_PADDING:
         raise translated("audio_too_long", seconds=str(MAX_AUDIO_SECONDS))
-    for chunk in pcm_chunks(pcm):
-        await client.append_pcm(chunk, sample_rate=sample_rate)
-    return len(pcm) * 1000 // (2 * sample_rate)
+    raw = await hass.async_add_executor_job(_decoded, audio)
+    if len(raw) > MAX_AUDIO_SECONDS * bytes_per_second:
+        raise translated("audio_too_long", seconds=str(MAX_AUDIO_SECONDS))
+    if decode is None and len(raw) % 2:
+        raise InvalidAudioError("PCM16 audio has an even number of bytes")
+    size = (bytes_per_second // 10) & ~1
+    for start in range(0, len(raw), size):
+        piece = bytes(raw[start : start + size])
+        pcm = decode(piece) if decode else piece
+        await client.append_pcm(pcm, sample_rate=sample_rate)
+        await asyncio.sleep(0)  # minutes of audio must not hold the event loop
+    return len(raw) * 1000 // bytes_per_second
 
 
-def _decoded(audio: str) -> bytes:
+def _decoded(audio: str) -> bytearray:
+    """Decode base64, strictly, and in pieces: one long call would hold all other threads."""
+    raw = bytearray()
     try:
-        return b64decode(audio, validate=True)
+        for start in range(0, len(audio), _BASE64_PIECE):
+            piece = audio[start : start + _BASE64_PIECE]
+            if "=" in piece and start + _BASE64_PIECE < len(audio):
+                raise InvalidAudioError("The audio is not base64")
+            raw += b64decode(piece, validate=True)
     except ValueError:
         raise InvalidAudioError("The audio is not base64") from None
+    return raw
 
 
 async def async_append_media(

@@ -1,23 +1,24 @@
 """What each action does with the session that an assistant keeps for actions."""
 
 import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
 from homeassistant.components.conversation import DOMAIN as CONVERSATION_DOMAIN, ChatLog
-from homeassistant.core import ServiceCall
+from homeassistant.core import HomeAssistant, ServiceCall
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import llm
-from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.json import JsonObjectType
 
 from ..answers.reply import DATA_REPLIES, Reply
-from ..assistant.conversation_session import AssistantSession
+from ..assistant.assistant import Assistant
+from ..assistant.conversation_session import ConversationSession
 from ..chat.history import system_prompt
 from ..chat.tools import function_tools
 from ..const import DOMAIN, LOGGER
 from ..errors import translated
-from ..realtime import RealtimeClient, RealtimeError, SessionConfig
+from ..realtime import RealtimeError, SessionConfig
 from ..realtime.protocol.session_config import validate_response_config
 from .audio_input import (
     async_append_base64,
@@ -29,121 +30,126 @@ from .audio_input import (
 # How long one append may take, in seconds: ffmpeg may wait for a server, or the uplink be slow.
 APPEND_TIMEOUT: Final = 120
 
-
 _AUDIO_SOURCES = ("audio", "media_content_id", "path")
-
-
 # What the assistant sets before a response, unless an action has.
 _PREPARED_KEYS = ("instructions", "tools")
-
-
-DATA_OWN_SETTINGS: HassKey[WeakKeyDictionary[AssistantSession, dict[str, Any]]] = (
-    HassKey(f"{DOMAIN}_own_settings")
-)
-
-
 # What a session may hold that only its owner should know.
 _SECRET_KEYS = frozenset({"authorization", "client_secret", "headers"})
 
 
-async def _async_append_audio(
-    session: AssistantSession, call: ServiceCall
-) -> JsonObjectType:
-    sources = [source for source in _AUDIO_SOURCES if source in call.data]
+@dataclass(frozen=True, slots=True)
+class ActionRequest:
+    """An action that was called: for which assistant, and in which session."""
+
+    call: ServiceCall
+    assistant: Assistant
+    session: ConversationSession
+
+    @property
+    def hass(self) -> HomeAssistant:
+        """Home Assistant."""
+        return self.call.hass
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """The fields of the action."""
+        return self.call.data
+
+
+async def async_append_audio(request: ActionRequest) -> JsonObjectType:
+    """Append audio from one of three sources; returns its duration in ms."""
+    sources = [source for source in _AUDIO_SOURCES if source in request.data]
     if len(sources) != 1:
         raise _invalid("one_audio_source")
     try:
         async with asyncio.timeout(APPEND_TIMEOUT):
-            duration_ms = await _async_append(session.client, call)
+            duration_ms = await _async_append(request)
     except TimeoutError:
         raise translated("append_timeout", seconds=str(APPEND_TIMEOUT)) from None
     return {"duration_ms": duration_ms}
 
 
-async def _async_append(client: RealtimeClient, call: ServiceCall) -> int:
-    data = call.data
+async def _async_append(request: ActionRequest) -> int:
+    hass, data, client = request.hass, request.data, request.session.client
     if "audio" in data:
         return await async_append_base64(
-            client, data["audio"], data["audio_format"], data.get("sample_rate")
+            hass, client, data["audio"], data["audio_format"], data.get("sample_rate")
         )
     if "path" in data:
-        media_input = await async_file_input(call.hass, data["path"])
+        media_input = await async_file_input(hass, data["path"])
     else:
-        media_input = await async_media_input(call, data["media_content_id"])
-    return await async_append_media(call.hass, client, media_input)
+        media_input = await async_media_input(request.call, data["media_content_id"])
+    return await async_append_media(hass, client, media_input)
 
 
-async def _async_commit_audio(
-    session: AssistantSession, call: ServiceCall
-) -> JsonObjectType:
-    return {"item_id": await session.client.commit_audio()}
+async def async_commit_audio(request: ActionRequest) -> JsonObjectType:
+    """End what was said; returns the id of its item."""
+    return {"item_id": await request.session.client.commit_audio()}
 
 
-async def _async_clear_audio_buffer(
-    session: AssistantSession, call: ServiceCall
-) -> None:
-    await session.client.clear_audio_buffer()
+async def async_clear_audio_buffer(request: ActionRequest) -> None:
+    """Throw away what was appended."""
+    await request.session.client.clear_audio_buffer()
 
 
-async def _async_create_conversation_item(
-    session: AssistantSession, call: ServiceCall
-) -> JsonObjectType:
-    text, item = call.data.get("text"), call.data.get("item")
+async def async_create_conversation_item(request: ActionRequest) -> JsonObjectType:
+    """Add a text, or any item; returns its id."""
+    text, item = request.data.get("text"), request.data.get("item")
     if (text is None) == (item is None):
         raise _invalid("text_or_item")
     if item is None:
-        role = call.data["role"]
+        role = request.data["role"]
         part_type = "output_text" if role == "assistant" else "input_text"
         content = [{"type": part_type, "text": text}]
         item = {"type": "message", "role": role, "content": content}
-    item_id = await session.client.create_conversation_item(
-        item, call.data.get("previous_item_id")
+    item_id = await request.session.client.create_conversation_item(
+        item, request.data.get("previous_item_id")
     )
     return {"item_id": item_id}
 
 
-async def _async_delete_item(session: AssistantSession, call: ServiceCall) -> None:
-    await session.client.delete_item(call.data["item_id"])
+async def async_delete_item(request: ActionRequest) -> None:
+    """Delete an item."""
+    await request.session.client.delete_item(request.data["item_id"])
 
 
-async def _async_truncate_item(session: AssistantSession, call: ServiceCall) -> None:
-    await session.client.truncate_item(
-        call.data["item_id"],
-        call.data["content_index"],
-        call.data["audio_end_ms"],
+async def async_truncate_item(request: ActionRequest) -> None:
+    """Cut a spoken item to what was played."""
+    await request.session.client.truncate_item(
+        request.data["item_id"],
+        request.data["content_index"],
+        request.data["audio_end_ms"],
     )
 
 
-async def _async_create_response(
-    session: AssistantSession, call: ServiceCall
-) -> JsonObjectType:
-    data = call.data
+async def async_create_response(request: ActionRequest) -> JsonObjectType:
+    """Let the model answer, and run its tools."""
+    data = request.data
     config: dict[str, Any] = {
         key: data[key]
         for key in ("conversation", "metadata", "modalities", "voice")
         if key in data
     }
-    llm_api = await _async_prepare(session, call)
+    llm_api = await _async_prepare(request)
     if not data["run_tools"]:
         llm_api = None
     if instructions := data.get("instructions"):
-        house = llm_api.api_prompt if llm_api else ""
-        config["instructions"] = f"{house}\n{instructions}".strip()
+        api_prompt = llm_api.api_prompt if llm_api else ""
+        config["instructions"] = f"{api_prompt}\n{instructions}".strip()
     config = validate_response_config(config)
-    reply = Reply(session, config, llm_api, timeout=data["timeout"])
-    await call.hass.data[DATA_REPLIES].async_begin(reply)
+    stall = request.assistant.timing.response_stall
+    reply = Reply(request.session, config, llm_api, data["timeout"], stall)
+    await request.hass.data[DATA_REPLIES].async_begin(reply)
     if data["wait"]:
         await reply.async_finish()
     else:
-        session.assistant.entry.async_create_background_task(
-            call.hass, _async_finish_unattended(reply), "reply to an action"
+        request.assistant.entry.async_create_background_task(
+            request.hass, _async_finish_unattended(reply), "reply to an action"
         )
     return reply.as_dict()
 
 
-async def _async_prepare(
-    session: AssistantSession, call: ServiceCall
-) -> llm.APIInstance | None:
+async def _async_prepare(request: ActionRequest) -> llm.APIInstance | None:
     """Give the session the assistant's instructions and tools, as they are now.
 
     What an action has set stays. Returns what runs the tools: None if they are not the
@@ -151,15 +157,15 @@ async def _async_prepare(
     """
     llm_context = llm.LLMContext(
         platform=DOMAIN,
-        context=call.context,
-        language=call.hass.config.language,
+        context=request.call.context,
+        language=request.hass.config.language,
         assistant=CONVERSATION_DOMAIN,
         device_id=None,
     )
-    log = ChatLog(call.hass, "")
-    await session.assistant.async_provide_llm_data(log, llm_context)
-    own = call.hass.data[DATA_OWN_SETTINGS].get(session, {})
-    await session.async_tell(
+    log = ChatLog(request.hass, "")
+    await request.assistant.async_provide_llm_data(log, llm_context)
+    own = request.session.own_settings
+    await request.session.async_apply_settings(
         own.get("instructions", system_prompt(log)),
         own.get("tools", function_tools(log.llm_api)),
     )
@@ -173,33 +179,31 @@ async def _async_finish_unattended(reply: Reply) -> None:
         LOGGER.warning("A reply nobody waited for ended early: %s", err)
 
 
-async def _async_cancel_response(
-    session: AssistantSession, call: ServiceCall
-) -> JsonObjectType:
-    reply = call.hass.data[DATA_REPLIES].in_progress(session)
+async def async_cancel_response(request: ActionRequest) -> JsonObjectType:
+    """Stop the answer, its tools included."""
+    reply = request.hass.data[DATA_REPLIES].in_progress(request.session)
     if reply is not None:
         reply.stop()
-    was_active = await session.client.cancel_response()
+    was_active = await request.session.client.cancel_response()
     return {"cancelled": was_active or reply is not None}
 
 
-async def _async_set_model_speak_done(
-    session: AssistantSession, call: ServiceCall
-) -> None:
-    session.client.set_model_speak_done()
+async def async_set_model_speak_done(request: ActionRequest) -> None:
+    """Tell that the answer has been played."""
+    request.session.client.set_model_speak_done()
 
 
-async def _async_update_session(
-    session: AssistantSession, call: ServiceCall
-) -> JsonObjectType:
-    config = SessionConfig(call.data["session"])
+async def async_update_session(request: ActionRequest) -> JsonObjectType:
+    """Change the session, until it ends."""
+    config = SessionConfig(request.data["session"])
     # With turn detection on, the service answers of its own accord.
-    await _async_prepare(session, call)
-    await session.client.update_session(config)
-    own = call.hass.data[DATA_OWN_SETTINGS].setdefault(session, {})
+    await _async_prepare(request)
+    await request.session.client.update_session(config)
     settings = config.as_dict()
-    own |= {key: settings[key] for key in _PREPARED_KEYS if key in settings}
-    return {"session": _without_secrets(session.client.session)}
+    request.session.own_settings |= {
+        key: settings[key] for key in _PREPARED_KEYS if key in settings
+    }
+    return {"session": _without_secrets(request.session.client.session)}
 
 
 def _without_secrets(value: Any) -> Any:

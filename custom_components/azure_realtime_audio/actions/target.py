@@ -10,6 +10,7 @@ from homeassistant.helpers.service import async_extract_entity_ids
 
 from ..assistant.assistant import Assistant
 from ..const import DOMAIN
+from ..data import AssistantRuntime
 from ..errors import translated
 
 
@@ -34,7 +35,8 @@ async def async_target(call: ServiceCall) -> Assistant:
     await async_check_permission(call, entity.entity_id, POLICY_CONTROL)
     entry = call.hass.config_entries.async_get_entry(entity.config_entry_id or "")
     if entry is not None and entry.state is ConfigEntryState.LOADED:
-        assistant: Assistant = entry.runtime_data[entity.config_subentry_id]
+        runtime: AssistantRuntime = entry.runtime_data[entity.config_subentry_id]
+        assistant = runtime.assistant
         if assistant.available:
             return assistant
     raise translated("assistant_unavailable", name=entity.entity_id)

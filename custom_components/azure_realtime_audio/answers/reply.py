@@ -12,13 +12,19 @@ from homeassistant.helpers import llm
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.json import JsonObjectType, JsonValueType, json_loads
 
-from ..assistant.conversation_session import AssistantSession
-from ..chat.tools import MAX_TOOL_ROUNDS, ToolBudget, async_run_tool_call
+from ..assistant.conversation_session import ConversationSession
+from ..chat.tools import (
+    TooManyToolRoundsError,
+    async_run_tool_call,
+    error_result,
+    tool_output,
+)
 from ..const import DOMAIN
-from ..errors import response_failure, translated
+from ..errors import response_failure
 from ..realtime import RealtimeError, Response, ResponseActiveError
 from ..realtime.audio import wav_header
 from ..voice.speech import Speech
+from .rounds import Round, async_read_to_end, async_rounds
 
 KEPT_REPLIES: Final = 8
 KEPT_SECONDS: Final = 600.0
@@ -30,15 +36,16 @@ class Reply:
 
     ``llm_api`` runs the tool calls; None leaves them to the caller. An out-of-band response
     leaves them too: its calls are not in the conversation, where their output would go.
-    ``timeout`` bounds the whole reply, in seconds.
+    ``timeout`` bounds the whole reply, ``stall`` the time without a word of it, in seconds.
     """
 
     def __init__(
         self,
-        session: AssistantSession,
+        session: ConversationSession,
         config: Mapping[str, Any],
         llm_api: llm.APIInstance | None,
         timeout: float,
+        stall: float,
     ) -> None:
         """Ask for nothing yet; ``async_begin`` does."""
         loop = asyncio.get_running_loop()
@@ -53,9 +60,10 @@ class Reply:
         self._config = config
         self._llm_api = None if self.is_out_of_band else llm_api
         self._timeout = timeout
+        self._stall = stall
+        self._is_read = False
         self._deadline = loop.time() + timeout
         self._speech = Speech()
-        self._tool_budget = ToolBudget()
         self._tool_outputs: dict[str, str] = {}
         self._is_stopped = False
 
@@ -74,44 +82,35 @@ class Reply:
         Raises RealtimeError, and HomeAssistantError if the model failed, took too long or
         would not stop calling tools. Whatever happens, nothing is left running.
         """
-        with self.session.at_work():
+        with self.session.busy():
             try:
-                async with asyncio.timeout_at(self._deadline):
-                    await self._async_rounds()
-            except TimeoutError:
-                seconds = f"{self._timeout:g}"
-                raise translated("response_timeout", seconds=seconds) from None
+                await async_rounds(self._async_respond, self._deadline, self._timeout)
             finally:
                 with suppress(RealtimeError):
                     await self._speech.responses[-1].cancel()
                 self._speech.finish()
 
-    async def _async_rounds(self) -> None:
-        rounds = 0
-        while await self._async_is_waiting_for_tools():
-            if rounds == MAX_TOOL_ROUNDS:
-                raise translated("too_many_tool_rounds", rounds=str(MAX_TOOL_ROUNDS))
-            rounds += 1
-            await self._async_run_tools(self._speech.responses[-1])
-            if self._is_stopped:
-                return
+    async def _async_respond(self, this: Round) -> bool:
+        """Read a response to its end and run its tools; True if the model waits for them."""
+        if not (this.is_first and not self._is_read):
             await self._async_next_response()
-
-    async def _async_is_waiting_for_tools(self) -> bool:
-        response = await self._speech.responses[-1].done()
+        self._is_read = True
+        response = self._speech.responses[-1]
+        await async_read_to_end(response, self._stall)
         if response.status == "failed" and (failure := response_failure(response)):
             raise failure
-        return (
-            response.status == "completed"
-            and self._llm_api is not None
-            and bool(response.tool_calls)
-        )
+        if response.status != "completed" or self._llm_api is None:
+            return False
+        await self._async_run_tools(response, this)
+        return bool(response.tool_calls) and not self._is_stopped
 
-    async def _async_run_tools(self, response: Response) -> None:
-        assert self._llm_api is not None
+    async def _async_run_tools(self, response: Response, this: Round) -> None:
         for call in response.tool_calls:
-            output = await async_run_tool_call(self._llm_api, call, self._tool_budget)
-            self._tool_outputs[call.call_id] = output
+            if this.may_call_tools:
+                output = await async_run_tool_call(self._llm_api, call, this.budget)
+                self._tool_outputs[call.call_id] = output
+            else:
+                output = tool_output(error_result(TooManyToolRoundsError()))
             await self.session.client.create_conversation_item(
                 {
                     "type": "function_call_output",
@@ -221,7 +220,7 @@ class Replies:
         self._forget()
         return self._replies.get(token)
 
-    def in_progress(self, session: AssistantSession) -> Reply | None:
+    def in_progress(self, session: ConversationSession) -> Reply | None:
         """Return the reply that a session's conversation is making."""
         for reply in self._replies.values():
             is_its = reply.session is session and not reply.is_out_of_band

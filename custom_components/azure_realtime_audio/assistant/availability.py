@@ -1,13 +1,13 @@
 """Whether the service can be reached: learned by use, and by probing while it cannot be."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 import random
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any
 
-from homeassistant.config_entries import SOURCE_REAUTH
-from homeassistant.core import callback
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
+from homeassistant.core import HomeAssistant, callback
 
 from ..const import DOMAIN, LOGGER
 from ..realtime import (
@@ -16,22 +16,12 @@ from ..realtime import (
     InvalidAuthError,
     QuotaExceededError,
     RateLimitedError,
+    RealtimeClient,
     RealtimeError,
 )
 from .issues import ISSUE_QUOTA, ISSUES, async_create_issue, async_delete_issues
-from .session_key import Shared
-
-if TYPE_CHECKING:
-    from .assistant import Assistant
-
-# Seconds between tries to reach a service that went away.
-PROBE_DELAY: Final = 5.0
-MAX_PROBE_DELAY: Final = 300.0
-# The longest that a service is left alone because it said so: it may be mended before.
-MAX_RETRY_AFTER: Final = 3600.0
-# While the service is away: seconds between the tries of turns, and how long one may take.
-TRY_DELAY: Final = 2.0
-TRY_PATIENCE: Final = 3.0
+from .session_key import SessionKey
+from .timing import Timing
 
 
 class Availability:
@@ -42,18 +32,35 @@ class Availability:
     that gets through, whichever it is, makes it available.
     """
 
-    def __init__(self, assistant: Assistant) -> None:
-        """Begin as available: set-up has just tried."""
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry[Any],
+        name: str,
+        timing: Timing,
+        make_client: Callable[[], RealtimeClient],
+        on_change: Callable[[], None],
+    ) -> None:
+        """Begin as available: set-up has just tried.
+
+        ``make_client`` returns what a probe connects with; ``on_change`` is called when the
+        assistant has become available or unavailable.
+        """
         self.is_available = True
         self.last_error: RealtimeError | None = None
-        self._assistant = assistant
+        self._hass = hass
+        self._entry = entry
+        self._name = name
+        self._timing = timing
+        self._make_client = make_client
+        self._on_change = on_change
         self._probe: asyncio.Task[None] | None = None
         self._retry_at = 0.0
-        self._not_before: dict[Shared | None, float] = {}
+        self._not_before: dict[SessionKey | None, float] = {}
         self._is_closed = False
 
     @asynccontextmanager
-    async def attempt(self, purpose: Shared | None) -> AsyncIterator[None]:
+    async def attempt(self, purpose: SessionKey | None) -> AsyncIterator[None]:
         """Connect inside, for a turn or another purpose. While away that fails fast.
 
         Raises the last error at once where it is too early for another try for this
@@ -65,8 +72,8 @@ class Availability:
             now = asyncio.get_running_loop().time()
             if now < max(self._retry_at, self._not_before.get(purpose, 0.0)):
                 raise self.last_error.again()
-            self._not_before[purpose] = now + TRY_DELAY
-            patience = TRY_PATIENCE
+            self._not_before[purpose] = now + self._timing.try_delay
+            patience = self._timing.try_patience
         try:
             async with asyncio.timeout(patience):
                 yield
@@ -86,17 +93,17 @@ class Availability:
         issue waits for more.
         """
         self._stop_probe()
-        hass, entry = self._assistant.hass, self._assistant.entry
+        hass, entry = self._hass, self._entry
         async_delete_issues(hass, entry, ISSUES.keys() - {ISSUE_QUOTA})
         for flow in list(entry.async_get_active_flows(hass, {SOURCE_REAUTH})):
             hass.config_entries.flow.async_abort(flow["flow_id"])
         self._retry_at = 0.0
         self._not_before.clear()
         if not self.is_available:
-            LOGGER.info("%s can reach the service again", self._assistant.name)
+            LOGGER.info("%s can reach the service again", self._name)
             self.is_available = True
             async_delete_issues(hass, entry)
-            self._assistant.async_notify()
+            self._on_change()
 
     @callback
     def async_failed(self, err: RealtimeError) -> None:
@@ -104,20 +111,20 @@ class Availability:
         if self._is_closed:
             return
         self.last_error = err.again()
-        # What another says, whose try began before, does not shorten what was asked for.
+        # Never shorten a retry-after that an earlier attempt was given.
         now = asyncio.get_running_loop().time()
-        self._retry_at = max(self._retry_at, now + _retry_after(err))
-        hass, entry = self._assistant.hass, self._assistant.entry
+        self._retry_at = max(self._retry_at, now + self._retry_after(err))
+        hass, entry = self._hass, self._entry
         async_create_issue(hass, entry, err)
         if self.is_available:
-            LOGGER.warning("%s cannot reach the service: %s", self._assistant.name, err)
+            LOGGER.warning("%s cannot reach the service: %s", self._name, err)
             self.is_available = False
-            self._assistant.async_notify()
+            self._on_change()
         if isinstance(err, InvalidAuthError):
             entry.async_start_reauth(hass)
         if self._probe is None:
             self._probe = entry.async_create_background_task(
-                hass, self._async_probe(), f"{DOMAIN} probe {self._assistant.name}"
+                hass, self._async_probe(), f"{DOMAIN} probe {self._name}"
             )
 
     @callback
@@ -126,7 +133,7 @@ class Availability:
 
         Where it has none the service still opens sessions: that tells nothing.
         """
-        hass, entry = self._assistant.hass, self._assistant.entry
+        hass, entry = self._hass, self._entry
         details = event["response"].get("status_details")
         error = details.get("error") if isinstance(details, Mapping) else None
         if error and error.get("code") in QUOTA_CODES:
@@ -142,21 +149,20 @@ class Availability:
 
     async def _async_probe(self) -> None:
         """Try to connect, less and less often, until the probe is stopped."""
-        delay = PROBE_DELAY
+        delay = self._timing.probe_delay
         while True:
-            # A key is seldom accepted again: a new one, with which the entry is reloaded, helps.
+            # A refused key rarely becomes valid again, and a new key reloads the entry: probe
+            # at the slowest rate.
             is_refused = isinstance(self.last_error, InvalidAuthError)
-            pause = MAX_PROBE_DELAY if is_refused else delay
+            pause = self._timing.max_probe_delay if is_refused else delay
             wait = max(pause, self._retry_at - asyncio.get_running_loop().time())
             await asyncio.sleep(wait * random.uniform(1.0, 1.25))
-            delay = min(delay * 2, MAX_PROBE_DELAY)
+            delay = min(delay * 2, self._timing.max_probe_delay)
             try:
-                async with self._assistant.client():
+                async with self._make_client():
                     pass
             except RealtimeError as err:
-                LOGGER.debug(
-                    "%s is still without the service: %s", self._assistant.name, err
-                )
+                LOGGER.debug("%s is still without the service: %s", self._name, err)
                 self.async_failed(err)
             else:
                 self.async_connected()
@@ -167,9 +173,8 @@ class Availability:
             self._probe.cancel()
             self._probe = None
 
-
-def _retry_after(err: RealtimeError) -> float:
-    """Return for how many seconds the service wants to be left alone after an error."""
-    if isinstance(err, RateLimitedError) and err.retry_after is not None:
-        return min(err.retry_after, MAX_RETRY_AFTER)
-    return 0.0
+    def _retry_after(self, err: RealtimeError) -> float:
+        """Return for how many seconds the service wants to be left alone after an error."""
+        if isinstance(err, RateLimitedError) and err.retry_after is not None:
+            return min(err.retry_after, self._timing.max_retry_after)
+        return 0.0

@@ -1,18 +1,24 @@
-"""One session with the service: a conversation's own, or one that is shared."""
+"""One session with the service: a conversation's own, or one that conversations share."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Protocol
 
-from homeassistant.core import CALLBACK_TYPE, callback
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
 from ..chat.history import History
-from ..const import SESSION_IDLE
 from ..errors import ConversationBusyError
 from ..realtime import (
     CannotConnectError,
@@ -26,43 +32,58 @@ from ..realtime import (
     Response,
 )
 from .kept_conversations import KeptConversation
-from .session_key import SessionKey
-
-if TYPE_CHECKING:
-    from .assistant import Assistant
+from .session_key import SessionKey, SessionPurpose
+from .timing import Timing
 
 _DIGITS = re.compile(r"\d+")
 
-# Seconds that a turn waits for its connection.
-CONNECT_WAIT: Final = 20.0
-# Seconds that a second turn of the same conversation waits for the first.
-TURN_WAIT: Final = 10.0
+
+class CreateTask(Protocol):
+    """Starts a task that ends with the config entry."""
+
+    def __call__[ResultT](
+        self, target: Coroutine[Any, Any, ResultT], name: str
+    ) -> asyncio.Task[ResultT]:
+        """Start the task."""
 
 
-class AssistantSession:
-    """One conversation with the service: that of a chat, or a shared one."""
+class ConversationSession:
+    """A client, what it has been told, and who may use it now."""
 
     def __init__(
         self,
-        assistant: Assistant,
+        hass: HomeAssistant,
         key: SessionKey,
         client: RealtimeClient,
         history: History,
+        timing: Timing,
+        create_task: CreateTask,
+        on_idle: Callable[[ConversationSession], None],
     ) -> None:
-        """Begin unconnected. ``key`` is the conversation id, or what shares the session."""
-        self.assistant = assistant
+        """Begin unconnected. ``on_idle`` is called when nobody has used it for a while."""
         self.key = key
         self.client = client
-        self.created_at = dt_util.utcnow()
         self.history = history
+        self.created_at = dt_util.utcnow()
         self.is_listening = False
+        # What actions have set in it: it stays, whatever the assistant's settings say.
+        self.own_settings: dict[str, Any] = {}
+        self._hass = hass
+        self._timing = timing
+        self._create_task = create_task
+        self._on_idle = on_idle
         self._turn = asyncio.Lock()
         self._work_count = 0
-        self._told: tuple[str, Sequence[Mapping[str, Any]]] | None = None
+        self._settings: tuple[str, Sequence[Mapping[str, Any]]] | None = None
         self._idle_timer: CALLBACK_TYPE | None = None
-        self._undoing: asyncio.Future[None] | None = None
+        self._undoing: asyncio.Task[None] | None = None
         self._closed = False
         client.on("connection_changed", self._on_connection_changed)
+
+    @property
+    def conversation_id(self) -> str | None:
+        """The id of the conversation whose own session it is."""
+        return None if isinstance(self.key, SessionPurpose) else self.key
 
     @property
     def is_busy(self) -> bool:
@@ -80,12 +101,12 @@ class AssistantSession:
         return bool(audio_input.get("transcription"))
 
     @callback
-    def async_used(self) -> None:
+    def async_touch(self) -> None:
         """Put off the end of an idle session."""
         self._stop_idle_timer()
         if not self._closed:
             self._idle_timer = async_call_later(
-                self.assistant.hass, SESSION_IDLE, self._on_idle
+                self._hass, self._timing.session_idle, self._on_timer
             )
 
     async def async_connect(self) -> None:
@@ -96,7 +117,7 @@ class AssistantSession:
         if self._closed:
             raise NotConnectedError
         try:
-            async with asyncio.timeout(CONNECT_WAIT):
+            async with asyncio.timeout(self._timing.connect_wait):
                 await self.client.connect()
         except TimeoutError:
             raise CannotConnectError from None
@@ -105,66 +126,71 @@ class AssistantSession:
     async def turn(self) -> AsyncIterator[None]:
         """Have the conversation for oneself. Raises ConversationBusyError."""
         try:
-            async with asyncio.timeout(TURN_WAIT):
+            async with asyncio.timeout(self._timing.turn_wait):
                 await self._turn.acquire()
         except TimeoutError:
             raise ConversationBusyError("Another turn is in progress") from None
-        with self.at_work():
+        with self.busy():
             try:
                 yield
             finally:
                 self._turn.release()
 
     @contextmanager
-    def at_work(self) -> Iterator[None]:
+    def busy(self) -> Iterator[None]:
         """Be busy inside, in responses and the tools between them.
 
-        Whoever leaves has no more to ask: a model that still waits for the result of a tool
-        is idle.
+        When the last user leaves, a model that still waits for the result of a tool is idle:
+        no result will come.
         """
         self._work_count += 1
         try:
             yield
         finally:
             self._work_count -= 1
-            self.async_used()
+            self.async_touch()
             if self.client.status is ModelStatus.THINKING and not self.is_busy:
                 self.client.status = ModelStatus.IDLE
 
-    async def async_tell(
+    async def async_apply_settings(
         self, instructions: str, tools: Sequence[Mapping[str, Any]]
     ) -> None:
         """Give the session its instructions and function tools, if they are new to it.
 
         Raises RealtimeError.
         """
-        if self._told != (instructions, tools):
+        if self._settings != (instructions, tools):
             await self.client.update_session(
                 {"instructions": instructions, "tools": tools}
             )
-            self._told = (instructions, tools)
+            self._settings = (instructions, tools)
 
-    def was_told(self, instructions: str, tools: Sequence[Mapping[str, Any]]) -> bool:
-        """Whether the session has these, but for the figures: the time of day goes on."""
-        if self._told is None or self._told[1] != tools:
+    def has_settings(
+        self, instructions: str, tools: Sequence[Mapping[str, Any]]
+    ) -> bool:
+        """Whether the session has these settings.
+
+        Digits are not compared, because the instructions may contain the current time.
+        """
+        if self._settings is None or self._settings[1] != tools:
             return False
-        return _DIGITS.sub("", self._told[0]) == _DIGITS.sub("", instructions)
+        return _DIGITS.sub("", self._settings[0]) == _DIGITS.sub("", instructions)
 
     async def async_create_response(self, config: Mapping[str, Any]) -> Response:
         """Let the model begin to answer. Raises RealtimeError.
 
-        Whoever is cancelled meanwhile leaves no response behind: it is cancelled as soon as
-        it begins, and the next one waits for that.
+        A caller that is cancelled meanwhile leaves no response behind: the response is
+        cancelled as soon as it begins, and the next one waits for that.
         """
         if self._undoing is not None:
             await asyncio.wait((self._undoing,))
-        creating = self.assistant.async_create_task(
+        creating = self._create_task(
             self._async_create_response(config), "create a response"
         )
         try:
             return await asyncio.shield(creating)
         except asyncio.CancelledError:
-            self._undoing = self.assistant.async_create_task(
+            self._undoing = self._create_task(
                 self._async_undo(creating), "cancel a response"
             )
             raise
@@ -173,7 +199,8 @@ class AssistantSession:
         try:
             return await self.client.create_response(config)
         except ConnectionLostError, NotConnectedError:
-            # Nothing was begun that is left, and the next session knows what was said.
+            # Safe to retry: the response died with the lost session, and the new session has
+            # the history.
             await self.async_connect()
             return await self.client.create_response(config)
 
@@ -189,11 +216,11 @@ class AssistantSession:
     async def response(self, config: Mapping[str, Any]) -> AsyncIterator[Response]:
         """Let the model answer, and leave no response behind. Raises RealtimeError."""
         response = await self.async_create_response(config)
-        async with self.attend(response):
+        async with self.cancel_on_exit(response):
             yield response
 
     @asynccontextmanager
-    async def attend(self, response: Response) -> AsyncIterator[Response]:
+    async def cancel_on_exit(self, response: Response) -> AsyncIterator[Response]:
         """Leave nothing behind of a response that is given up."""
         try:
             yield response
@@ -202,24 +229,24 @@ class AssistantSession:
                 with suppress(RealtimeError):
                     await response.cancel()
             if not response.is_out_of_band:
-                self.history.leave(response.item_ids)
+                self.history.mark_orphaned(response.item_ids)
 
     @callback
     def async_take(self) -> KeptConversation | None:
         """Return the conversation, which is to go on in another session, if there is any."""
-        if not self.client.item_ids:
+        if self.conversation_id is None or not self.client.item_ids:
             return None
         kept = KeptConversation(self.client.take_ledger(), self.history)
         self.history = History()
         return kept
 
     async def async_close(self) -> None:
-        """Close the socket and stop the timer."""
+        """Close the socket and stop the timer. The session cannot be used afterwards."""
         self._closed = True
         self._stop_idle_timer()
         await self.client.close()
         self.client.off_all()
-        self._told = None
+        self._settings = None
 
     @callback
     def _on_connection_changed(self, event: Mapping[str, Any]) -> None:
@@ -227,16 +254,17 @@ class AssistantSession:
             case ConnectionState.CLOSING:
                 self.history.clear()
             case ConnectionState.OPEN:
-                # The conversation is as it was. What a turn had begun is no turn's now.
-                self.history.leave(self.client.item_ids)
+                # Items survive a reconnect, but unfinished turns do not: their items are
+                # orphans.
+                self.history.mark_orphaned(self.client.item_ids)
 
     @callback
-    def _on_idle(self, _: datetime) -> None:
+    def _on_timer(self, _: datetime) -> None:
         self._idle_timer = None
         if self.is_busy:
-            self.async_used()
+            self.async_touch()
         else:
-            self.assistant.async_end_session(self)
+            self._on_idle(self)
 
     def _stop_idle_timer(self) -> None:
         if self._idle_timer is not None:

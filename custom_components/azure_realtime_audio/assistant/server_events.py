@@ -1,7 +1,37 @@
 """Server events on the event bus, for automations."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from homeassistant.core import HomeAssistant, callback
+
+from ..const import EVENT_SERVER_EVENT
+from ..realtime import RealtimeClient
+
+
+@callback
+def async_fire_server_events(
+    hass: HomeAssistant, client: RealtimeClient, agent_id: Callable[[], str | None]
+) -> None:
+    """Fire every event that the service sends to a client, without its audio.
+
+    ``agent_id`` returns the entity id of the assistant, which the user may change.
+    """
+
+    @callback
+    def on_event(event: Mapping[str, Any]) -> None:
+        if event["type"] == "response.output_audio.delta":
+            return
+        hass.bus.async_fire(
+            EVENT_SERVER_EVENT,
+            {
+                "entity_id": agent_id(),
+                "type": event["type"],
+                "event": _without_audio(event),
+            },
+        )
+
+    client.on("*", on_event)
 
 
 def _without_audio(value: Any) -> Any:

@@ -3,11 +3,12 @@
 from enum import Enum
 
 
-class Shared(Enum):
-    """The sessions that are no conversation's own."""
+class SessionPurpose(Enum):
+    """The sessions that are not one conversation's own."""
 
     ACTIONS = "actions"
-    READING = "reading"
+    READ_ALOUD = "reading"
 
 
-type SessionKey = str | Shared
+# A conversation's own session goes by the conversation's id.
+type SessionKey = str | SessionPurpose

@@ -1,15 +1,19 @@
 """What a config entry and an assistant's settings mean to the client."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
-from homeassistant.const import CONF_API_KEY
+from homeassistant.config_entries import ConfigSubentry
+from homeassistant.const import CONF_API_KEY, CONF_LLM_HASS_API
 
 from ..const import (
     CONF_API_VERSION,
     CONF_DEPLOYMENT,
     CONF_EAGERNESS,
+    CONF_FIRE_EVENTS,
     CONF_HOST_NAME,
+    CONF_INSTRUCTIONS,
     CONF_MAX_OUTPUT_TOKENS,
     CONF_NOISE_REDUCTION,
     CONF_PREFIX_PADDING_MS,
@@ -21,11 +25,22 @@ from ..const import (
     CONF_TRANSCRIPTION_LANGUAGE,
     CONF_TURN_DETECTION_TYPE,
     CONF_VOICE,
+    DEFAULT_ASSISTANT,
     NOISE_REDUCTION_NONE,
     TURN_DETECTION_SEMANTIC_VAD,
     TURN_DETECTION_SERVER_VAD,
 )
 from ..realtime import RealtimeOptions, SessionConfig
+
+# The settings of turn detection, by its type; the service takes no others.
+_TURN_DETECTION_KEYS: Mapping[str, tuple[str, ...]] = {
+    TURN_DETECTION_SERVER_VAD: (
+        CONF_THRESHOLD,
+        CONF_PREFIX_PADDING_MS,
+        CONF_SILENCE_DURATION_MS,
+    ),
+    TURN_DETECTION_SEMANTIC_VAD: (CONF_EAGERNESS,),
+}
 
 
 def build_options(
@@ -41,48 +56,98 @@ def build_options(
     )
 
 
-def session_config(
-    data: Mapping[str, Any], *, detects_turns: bool = True
-) -> SessionConfig:
-    """Return the session that a subentry's data describe, in GA's form.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssistantSettings:
+    """The settings of one assistant, read once from its subentry.
 
-    What is off or as the service has it anyway is left out: preview versions differ in the
-    keys they know. Without ``detects_turns`` a turn ends by hand. Raises
-    InvalidConfigError.
+    ``max_output_tokens`` and ``temperature`` are None where the service decides.
     """
-    audio_input: dict[str, Any] = {
-        "turn_detection": turn_detection(data) if detects_turns else None
-    }
-    audio_output: dict[str, Any] = {}
-    config: dict[str, Any] = {"audio": {"input": audio_input, "output": audio_output}}
-    if deployment := data.get(CONF_TRANSCRIPTION_DEPLOYMENT):
-        audio_input["transcription"] = {"model": deployment}
-        if language := data.get(CONF_TRANSCRIPTION_LANGUAGE):
-            audio_input["transcription"]["language"] = language
-    reduction = data.get(CONF_NOISE_REDUCTION, NOISE_REDUCTION_NONE)
-    if reduction != NOISE_REDUCTION_NONE:
-        audio_input["noise_reduction"] = {"type": reduction}
-    if voice := data.get(CONF_VOICE):
-        audio_output["voice"] = voice
-    if (speed := data.get(CONF_SPEED, 1.0)) != 1.0:
-        audio_output["speed"] = speed
-    if max_output_tokens := data.get(CONF_MAX_OUTPUT_TOKENS):
-        config["max_output_tokens"] = int(max_output_tokens)
-    if (temperature := data.get(CONF_TEMPERATURE)) is not None:
-        config["temperature"] = temperature
-    return SessionConfig(config)
 
+    instructions: str
+    llm_api_ids: tuple[str, ...]
+    turn_detection_type: str
+    turn_detection: Mapping[str, Any]
+    transcription_deployment: str
+    transcription_language: str
+    noise_reduction: str
+    voice: str
+    speed: float
+    max_output_tokens: int | None
+    temperature: float | None
+    fires_events: bool
 
-def turn_detection(data: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return how the service finds the end of what a person says; None if it does not."""
-    keys: tuple[str, ...]
-    match kind := data.get(CONF_TURN_DETECTION_TYPE, TURN_DETECTION_SERVER_VAD):
-        case _ if kind == TURN_DETECTION_SERVER_VAD:
-            keys = (CONF_THRESHOLD, CONF_PREFIX_PADDING_MS, CONF_SILENCE_DURATION_MS)
-        case _ if kind == TURN_DETECTION_SEMANTIC_VAD:
-            keys = (CONF_EAGERNESS,)
-        case _:
+    @classmethod
+    def from_subentry(cls, subentry: ConfigSubentry) -> Self:
+        """Read the settings of a subentry; what it lacks has its default."""
+        return cls.from_data(subentry.data)
+
+    @classmethod
+    def from_data(cls, stored: Mapping[str, Any]) -> Self:
+        """Read a subentry's data; what it lacks has its default."""
+        data = {**DEFAULT_ASSISTANT, **stored}
+        kind = data[CONF_TURN_DETECTION_TYPE]
+        max_output_tokens = data.get(CONF_MAX_OUTPUT_TOKENS)
+        return cls(
+            instructions=stored.get(CONF_INSTRUCTIONS) or "",
+            llm_api_ids=tuple(stored.get(CONF_LLM_HASS_API) or ()),
+            turn_detection_type=kind,
+            turn_detection={
+                key: stored[key]
+                for key in _TURN_DETECTION_KEYS.get(kind, ())
+                if key in stored
+            },
+            transcription_deployment=data[CONF_TRANSCRIPTION_DEPLOYMENT],
+            transcription_language=data[CONF_TRANSCRIPTION_LANGUAGE],
+            noise_reduction=data[CONF_NOISE_REDUCTION],
+            voice=stored.get(CONF_VOICE, ""),
+            speed=data[CONF_SPEED],
+            max_output_tokens=int(max_output_tokens) if max_output_tokens else None,
+            temperature=data.get(CONF_TEMPERATURE),
+            fires_events=data[CONF_FIRE_EVENTS],
+        )
+
+    @property
+    def detects_turns(self) -> bool:
+        """Whether the service finds the end of what a person says."""
+        return self.turn_detection_type in _TURN_DETECTION_KEYS
+
+    def session_config(self, *, detects_turns: bool = True) -> SessionConfig:
+        """Return the session that the settings describe, in GA's form.
+
+        What is off or as the service has it anyway is left out: preview versions differ in
+        the keys they know. Without ``detects_turns`` a turn ends by hand. Raises
+        InvalidConfigError.
+        """
+        audio_input: dict[str, Any] = {
+            "turn_detection": self._turn_detection() if detects_turns else None
+        }
+        audio_output: dict[str, Any] = {}
+        config: dict[str, Any] = {
+            "audio": {"input": audio_input, "output": audio_output}
+        }
+        if self.transcription_deployment:
+            audio_input["transcription"] = {"model": self.transcription_deployment}
+            if self.transcription_language:
+                audio_input["transcription"]["language"] = self.transcription_language
+        if self.noise_reduction != NOISE_REDUCTION_NONE:
+            audio_input["noise_reduction"] = {"type": self.noise_reduction}
+        if self.voice:
+            audio_output["voice"] = self.voice
+        if self.speed != 1.0:
+            audio_output["speed"] = self.speed
+        if self.max_output_tokens is not None:
+            config["max_output_tokens"] = self.max_output_tokens
+        if self.temperature is not None:
+            config["temperature"] = self.temperature
+        return SessionConfig(config)
+
+    def _turn_detection(self) -> dict[str, Any] | None:
+        if not self.detects_turns:
             return None
-    # What was heard is answered when it is known who has to: see turn.py.
-    own = {"create_response": False, "interrupt_response": False}
-    return {"type": kind, **own} | {key: data[key] for key in keys if key in data}
+        return {
+            "type": self.turn_detection_type,
+            # The client asks for the response, once it knows that this assistant is to answer.
+            "create_response": False,
+            "interrupt_response": False,
+            **self.turn_detection,
+        }

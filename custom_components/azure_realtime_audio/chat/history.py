@@ -91,7 +91,7 @@ def _current_turn(chat_log: ChatLog) -> Iterator[Content]:
 
 
 @dataclass(slots=True)
-class _Held:
+class SyncedContent:
     """What the service's conversation holds of one content: its items.
 
     Without a content the items stand for nothing in the chat log.
@@ -114,7 +114,7 @@ class History:
         ``placeholders`` are texts that stand for words nobody knows: no item is made of them.
         """
         self._placeholders = placeholders
-        self._held: list[_Held] = []
+        self._held: list[SyncedContent] = []
         # The log as it was when its last turn was aborted, that turn included.
         self._aborted: list[Content] = []
 
@@ -127,11 +127,11 @@ class History:
         """Keep a turn that was aborted: core 2026.10 drops it from the chat log."""
         self._aborted = self._told(contents)
 
-    def hold(self, content: Content, item_ids: Iterable[str]) -> None:
+    def record(self, content: Content, item_ids: Iterable[str]) -> None:
         """Note that the service has this content already, as these items."""
-        self._held.append(_Held(content, list(item_ids)))
+        self._held.append(SyncedContent(content, list(item_ids)))
 
-    def holds(self, contents: Iterable[Content]) -> bool:
+    def matches(self, contents: Iterable[Content]) -> bool:
         """Whether the service's conversation is equal to this much of a chat log."""
         return [held.content for held in self._held] == self._told(contents)
 
@@ -142,7 +142,7 @@ class History:
                 held.content = by
         self._aborted = [by if kept is content else kept for kept in self._aborted]
 
-    def reclaim(self, item_ids: Iterable[str]) -> None:
+    def unmark_orphaned(self, item_ids: Iterable[str]) -> None:
         """Note that items which were left behind stand for something after all."""
         claimed = set(item_ids)
         for held in self._held:
@@ -150,11 +150,11 @@ class History:
                 held.item_ids = [id_ for id_ in held.item_ids if id_ not in claimed]
         self._held = [held for held in self._held if held.content or held.item_ids]
 
-    def leave(self, item_ids: Iterable[str]) -> None:
+    def mark_orphaned(self, item_ids: Iterable[str]) -> None:
         """Note items of which the chat log knows nothing, unless it turned out to."""
         known = {item_id for held in self._held for item_id in held.item_ids}
         if left := [item_id for item_id in item_ids if item_id not in known]:
-            self._held.append(_Held(None, left))
+            self._held.append(SyncedContent(None, left))
 
     async def async_sync(
         self,
@@ -178,7 +178,7 @@ class History:
         previous_id = self._last_item_id if is_before else None
         pairs = _ToolPairs(log)
         for content in log[same:]:
-            held = _Held(None)
+            held = SyncedContent(None)
             self._held.append(held)
             for item in self._items(content, pairs):
                 item_id = f"item_{uuid4().hex[:24]}"

@@ -33,6 +33,16 @@ class TooManyToolCallsError(HomeAssistantError):
     """The model called more in one turn than it may."""
 
 
+class TooManyToolRoundsError(HomeAssistantError):
+    """The model called tools in more responses in a row than it may."""
+
+    def __init__(self) -> None:
+        """There is nothing to add."""
+        super().__init__(
+            f"No more than {MAX_TOOL_ROUNDS} rounds of calls are possible in one turn"
+        )
+
+
 class ToolBudget:
     """What the model may still call in one turn."""
 
@@ -54,6 +64,14 @@ class ToolBudget:
                 f"The same call was made {MAX_IDENTICAL_CALLS} times in this turn"
             )
         self._calls[name, arguments] += 1
+
+    @property
+    def spent(self) -> str:
+        """The tools that were called, with how often, for a person to read."""
+        counts: Counter[str] = Counter()
+        for (name, _), count in self._calls.items():
+            counts[name] += count
+        return ", ".join(f"{name} ({count})" for name, count in counts.items())
 
 
 def function_name(tool_name: str) -> str:

@@ -9,8 +9,8 @@ from homeassistant.const import MATCH_ALL
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 
-from ..assistant.assistant import AzureRealtimeAudioConfigEntry
-from ..const import CONF_CREATE_PIPELINE, DOMAIN, LOGGER
+from ..const import CONF_CREATE_PIPELINE, DOMAIN, KIND_STT, KIND_TTS, LOGGER, unique_id
+from ..data import AzureRealtimeAudioConfigEntry
 
 
 async def async_create_pipelines(
@@ -34,15 +34,17 @@ async def async_create_pipelines(
 async def _async_create_pipeline(hass: HomeAssistant, subentry: ConfigSubentry) -> None:
     """Make the pipeline of one assistant, in the language of the house."""
 
-    def engine(domain: str, unique_id: str) -> str:
-        entity_id = er.async_get(hass).async_get_entity_id(domain, DOMAIN, unique_id)
+    def engine(domain: str, kind: str | None = None) -> str:
+        entity_id = er.async_get(hass).async_get_entity_id(
+            domain, DOMAIN, unique_id(subentry.subentry_id, kind)
+        )
         assert entity_id
         return entity_id
 
     pipeline = await assist_pipeline.async_create_default_pipeline(
         hass,
-        engine(STT_DOMAIN, f"{subentry.subentry_id}_stt"),
-        engine(TTS_DOMAIN, f"{subentry.subentry_id}_tts"),
+        engine(STT_DOMAIN, KIND_STT),
+        engine(TTS_DOMAIN, KIND_TTS),
         subentry.title,
     )
     if pipeline is None:
@@ -51,7 +53,7 @@ async def _async_create_pipeline(hass: HomeAssistant, subentry: ConfigSubentry) 
     await assist_pipeline.async_update_pipeline(
         hass,
         pipeline,
-        conversation_engine=engine(CONVERSATION_DOMAIN, subentry.subentry_id),
+        conversation_engine=engine(CONVERSATION_DOMAIN),
         conversation_language=MATCH_ALL,
         tts_voice=None,  # the assistant's own
     )

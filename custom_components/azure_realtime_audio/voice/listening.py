@@ -8,6 +8,7 @@ from typing import Any, Final
 from homeassistant.core import CALLBACK_TYPE, callback
 import numpy as np
 
+from ..assistant.timing import Timing
 from ..const import TURN_DETECTION_NONE, TURN_DETECTION_SERVER_VAD
 from ..errors import BufferFullError, NothingHeardError
 from ..realtime import (
@@ -24,33 +25,25 @@ SAMPLE_RATE: Final = 16_000  # what Assist pipelines send, PCM16 mono
 _BYTES_PER_SECOND = 2 * SAMPLE_RATE
 # A pipeline sends 10 ms at a time; twice that costs half and delays nobody.
 _APPEND_BYTES = _BYTES_PER_SECOND * 20 // 1000
-# What may be said before the session is open.
-MAX_BUFFERED_BYTES: Final = 30 * _BYTES_PER_SECOND
-# Below this no sample is speech, of 32768: where nobody else can tell whether there was
-# any, Home Assistant's own timeout may have ended the turn.
-_QUIET = 300
-
-# Seconds to wait for the first word, for the last one, and for what follows from it.
-NO_SPEECH_SECONDS: Final = 15.0
-SPEECH_SECONDS: Final = 60.0
-COMMIT_SECONDS: Final = 3.0
-# Where the stream ends: until the service has found the end in what it has got, if it does.
-CATCH_UP_SECONDS: Final = 0.5
+# Below this peak no sample is speech, of 32768. Home Assistant's own time-out may have ended
+# the turn, and only the loudness tells whether there was any speech.
+_SILENCE_PEAK = 300
 
 _TRANSCRIPTION = "conversation.item.input_audio_transcription"
 
 
-class Hearing:
+class SpeechInput:
     """One utterance on its way from a microphone to an item of the conversation.
 
     It survives a connection that breaks and comes back in time: the client keeps what is
-    said, and says it again.
+    said, and sends it again.
     """
 
-    def __init__(self, turn_detection: str) -> None:
+    def __init__(self, turn_detection: str, timing: Timing) -> None:
         """Prepare to listen; ``turn_detection`` is what ends it, as the settings call it."""
         self.ended_at = 0.0  # the event loop's time of the end of speech
         self._turn_detection = turn_detection
+        self._timing = timing
         self._peak = 0
         loop = asyncio.get_running_loop()
         self._started: asyncio.Future[None] = loop.create_future()
@@ -91,7 +84,9 @@ class Hearing:
             upload.cancel()
             await asyncio.gather(opening, upload, return_exceptions=True)
 
-    async def async_words(self, until: asyncio.Future[Any], seconds: float) -> None:
+    async def async_wait_for_transcript(
+        self, until: asyncio.Future[Any], seconds: float
+    ) -> None:
         """Wait for the transcript, until something else happens, or for so long."""
         await asyncio.wait(
             (self._transcribed, until),
@@ -116,14 +111,14 @@ class Hearing:
 
     @callback
     def close(self) -> None:
-        """Hear no more; who still speaks is not listened to."""
+        """Stop listening, even if the person still speaks."""
         for unsubscribe in self._unsubscribe:
             unsubscribe()
         self._unsubscribe.clear()
         self._give_up(NotConnectedError())
         self._stop_patience()
 
-    # --- The microphone
+    # The microphone
 
     async def _async_upload(
         self, stream: AsyncIterable[bytes], opening: asyncio.Future[RealtimeClient]
@@ -137,7 +132,7 @@ class Hearing:
                 if opening.done():
                     if len(buffered) >= _APPEND_BYTES:
                         await self._async_append(opening.result(), buffered)
-                elif len(buffered) > MAX_BUFFERED_BYTES:
+                elif len(buffered) > self._timing.max_buffered * _BYTES_PER_SECOND:
                     raise BufferFullError(
                         "The service takes too long to open a session"
                     )
@@ -155,23 +150,25 @@ class Hearing:
 
     async def _async_append(self, client: RealtimeClient, pcm: bytearray) -> None:
         """Send what there is, a second at a time: resampling takes many times its memory."""
-        # Taken piece by piece: who catches up shares the buffer with who uploads.
+        # `_async_catch_up` and `_async_upload` drain the same buffer, so its length is read
+        # again after every await.
         while len(pcm) > 1:
             piece = bytes(pcm[: min(len(pcm), _BYTES_PER_SECOND) & ~1])
             del pcm[: len(piece)]
-            samples = np.frombuffer(piece, "<i2").astype(np.int32)
-            self._peak = max(self._peak, int(np.abs(samples).max()))
+            if self._turn_detection != TURN_DETECTION_SERVER_VAD:
+                samples = np.frombuffer(piece, "<i2").astype(np.int32)
+                self._peak = max(self._peak, int(np.abs(samples).max()))
             await client.append_pcm(piece, sample_rate=SAMPLE_RATE)
 
-    # --- Its end
+    # Its end
 
     async def _async_end_of_speech(
         self, client: RealtimeClient, upload: asyncio.Future[None]
     ) -> None:
-        """Wait for the service, or who sends the audio, to find the end of the turn."""
-        await self._async_wait(upload, self._started, seconds=self._patience)
+        """Wait until the service, or the sender of the audio, finds the end of the turn."""
+        await self._async_wait(upload, self._started, seconds=self._no_speech_timeout)
         if self._started.done() and not upload.done():
-            await self._async_wait(upload, seconds=SPEECH_SECONDS)
+            await self._async_wait(upload, seconds=self._timing.speech)
         if upload.done():
             upload.result()
         if not self._committed.done():
@@ -189,11 +186,11 @@ class Hearing:
         )
 
     @property
-    def _patience(self) -> float:
+    def _no_speech_timeout(self) -> float:
         """Seconds until the first word. By hand, the end of the stream is all there is."""
         if self._turn_detection == TURN_DETECTION_NONE:
-            return NO_SPEECH_SECONDS + SPEECH_SECONDS
-        return NO_SPEECH_SECONDS
+            return self._timing.no_speech + self._timing.speech
+        return self._timing.no_speech
 
     async def _async_end_by_hand(self, client: RealtimeClient, *, is_cut: bool) -> None:
         """End the turn where the service does not, if there was any speech.
@@ -202,17 +199,17 @@ class Hearing:
         Azure (August 2026).
         """
         if self._turn_detection != TURN_DETECTION_SERVER_VAD:
-            if self._peak < _QUIET:
+            if self._peak < _SILENCE_PEAK:
                 return
         else:
             if not self._started.done():
                 if not is_cut:
                     return
-                await self._async_wait(self._started, seconds=COMMIT_SECONDS)
+                await self._async_wait(self._started, seconds=self._timing.commit)
                 if not self._started.done():
                     return
             if is_cut:
-                await self._async_wait(seconds=CATCH_UP_SECONDS)
+                await self._async_wait(seconds=self._timing.catch_up)
                 if self._committed.done():
                     return
         with suppress(CommandError):  # there is too little of it, or it has just ended
@@ -222,7 +219,7 @@ class Hearing:
                 await client.connect()  # there it has been said again
                 await client.commit_audio()
 
-    # --- What the service tells
+    # What the service tells
 
     @callback
     def _on_speech_started(self, _: Mapping[str, Any]) -> None:

@@ -1,23 +1,21 @@
 """One spoken turn, shared by speech-to-text, conversation and text-to-speech."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable
 from contextlib import suppress
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from enum import Enum
+from typing import Any, Final
 
 from homeassistant.components.assist_pipeline import PipelineInput
-from homeassistant.components.conversation import ChatLog, UserContent
+from homeassistant.components.conversation import ChatLog
 from homeassistant.core import CALLBACK_TYPE, Event, EventStateChangedData, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_track_state_change_event
 
-from ..chat.history import system_prompt
-from ..chat.tools import function_tools
+from ..assistant.assistant import Assistant
 from ..const import LOGGER
-from ..core_internals import SATELLITE_RESPONDING, chat_log_as_it_is
+from ..core_internals import SATELLITE_RESPONDING
 from ..realtime import (
-    CommandError,
     CommandTimeoutError,
     ConnectionLostError,
     NotConnectedError,
@@ -25,20 +23,31 @@ from ..realtime import (
     RealtimeError,
     Response,
 )
-from .listening import Hearing
+from .listening import SpeechInput
 from .playback import Playback
 from .speech import Speech
+from .spoken_turn import SpokenTurn
 
-if TYPE_CHECKING:
-    from ..assistant.assistant import Assistant
-    from ..assistant.conversation_session import AssistantSession
 
-TRANSCRIPT_SECONDS: Final = 10.0
+class TurnPhase(Enum):
+    """How far a turn has come."""
 
-_TRANSCRIBE = (
-    "Write down exactly what the user says in the last message, in its language, "
-    "and nothing else. Do not answer it."
-)
+    LISTENING = "listening"  # the person speaks
+    OFFERED = "offered"  # the rest of the run may claim it
+    CLAIMED = "claimed"  # the agent answers it
+    PLAYING = "playing"  # the voice plays the answer
+    ENDED = "ended"  # nobody hears any more of the answer
+    DISCARDED = "discarded"  # nobody has claimed it, and it is taken back
+
+
+_NEXT: Final = {
+    TurnPhase.LISTENING: {TurnPhase.OFFERED, TurnPhase.DISCARDED},
+    TurnPhase.OFFERED: {TurnPhase.CLAIMED, TurnPhase.DISCARDED},
+    TurnPhase.CLAIMED: {TurnPhase.PLAYING, TurnPhase.ENDED},
+    TurnPhase.PLAYING: {TurnPhase.ENDED},
+    TurnPhase.ENDED: set(),
+    TurnPhase.DISCARDED: set(),
+}
 
 
 class Turn:
@@ -56,60 +65,44 @@ class Turn:
         pipeline_input: PipelineInput | None,
         *,
         is_expected: bool,
+        previous: Turn | None,
     ) -> None:
         """Prepare to listen; ``is_expected`` says whether the assistant is to answer.
 
         ``pipeline_input`` tells who speaks. Without it, the model begins to answer only
-        when the conversation entity claims the turn.
+        when the conversation entity claims the turn. ``previous`` is the turn before this
+        one in the conversation.
         """
         self.conversation_id = conversation_id
-        self.pipeline_input = pipeline_input
         self.is_expected = is_expected
-        self.is_claimed = False
-        self.is_voiced = False
-        self.is_stopped = False
+        self.phase = TurnPhase.LISTENING
+        self.run: asyncio.Task[Any] | None = None
         # Why nothing was heard, where the conversation entity is to tell that.
         self.failure: RealtimeError | None = None
-        self.run: asyncio.Task[Any] | None = None
-        self.previous: Turn | None = None
-        self.response: Response | None = None
         self.speech = Speech()
         self.latency_ms: int | None = None
-        self.unsaid = ""
+        self.unspoken_text = ""
+        self.has_begun_to_speak = False
+        self.was_played = False
         self._assistant = assistant
-        self._hearing = Hearing(assistant.turn_detection)
-        self._session: AssistantSession | None = None
-        self._is_prepared = False
-        self._stopping: asyncio.Future[None] | None = None
-        self._said: UserContent | None = None
-        self._has_begun_to_speak = False
+        self._pipeline_input = pipeline_input
+        self._previous = previous
+        self._input = SpeechInput(
+            assistant.settings.turn_detection_type, assistant.timing
+        )
+        self._spoken: SpokenTurn | None = None
         self._playback = Playback()
-        self._unsubscribe: list[CALLBACK_TYPE] = [self._hearing.close]
+        self._stopping: asyncio.Task[None] | None = None
+        self._cleanups: list[CALLBACK_TYPE] = [self._input.close]
 
-    # --- Listening
-
-    async def async_listen(self, stream: AsyncIterable[bytes]) -> None:
-        """Send the microphone up until the person has finished. Raises RealtimeError.
-
-        Then the model begins to answer, if it is to, and if all is known that its answer
-        depends on. Whatever keeps it from that shows again when the turn is claimed.
-        """
-        opening = asyncio.ensure_future(self._async_open())
-        try:
-            await self._hearing.async_listen(stream, opening)
-        finally:
-            if self._session is not None:
-                self._session.is_listening = False
-        assert self._session is not None
-        if not self._may_begin:
-            return
-        try:
-            await self._async_prepare(self._session)
-            self.response = await self._session.async_create_response(
-                {"output_modalities": ["audio"]}
+    def advance(self, phase: TurnPhase) -> None:
+        """Go on to another phase. Only ``Turns`` calls this."""
+        if phase not in _NEXT[self.phase]:
+            raise RuntimeError(
+                f"A turn that is {self.phase.value} is not {phase.value}"
             )
-        except (HomeAssistantError, RealtimeError) as err:
-            LOGGER.debug("The answer could not begin before the claim: %s", err)
+        self.phase = phase
+        self.was_played |= phase is TurnPhase.PLAYING
 
     @property
     def is_for_agent(self) -> bool:
@@ -117,106 +110,68 @@ class Turn:
 
         Core prepares the agent beside speech-to-text: a turn may fail before.
         """
-        if self.is_expected or self.pipeline_input is None:
+        if self.is_expected or self._pipeline_input is None:
             return self.is_expected
-        engine = self.pipeline_input.run.pipeline.conversation_engine
+        engine = self._pipeline_input.run.pipeline.conversation_engine
         return engine == self._assistant.agent_id
 
     @property
-    def _may_begin(self) -> bool:
-        """Whether the model may begin to answer before the turn is claimed."""
-        return self.is_expected and self.pipeline_input is not None
+    def is_claimed(self) -> bool:
+        """Whether the agent answers the turn, or has."""
+        return self.phase in (TurnPhase.CLAIMED, TurnPhase.PLAYING, TurnPhase.ENDED)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether nobody hears any more of the answer."""
+        return self.phase is TurnPhase.ENDED
+
+    # Listening
+
+    async def async_listen(self, stream: AsyncIterable[bytes]) -> SpokenTurn:
+        """Send the microphone up until the person has finished. Raises RealtimeError.
+
+        Then the model begins to answer, if it is to, and if all is known that its answer
+        depends on.
+        """
+        opening = asyncio.ensure_future(self._async_open())
+        try:
+            await self._input.async_listen(stream, opening)
+        finally:
+            if self._spoken is not None:
+                self._spoken.session.is_listening = False
+        spoken = self._spoken
+        if spoken is None:  # the input would have raised
+            raise NotConnectedError
+        if self.is_expected and self._pipeline_input is not None:
+            await spoken.async_begin()
+        return spoken
 
     async def _async_open(self) -> RealtimeClient:
         """Have a session that knows the conversation up to here. Raises RealtimeError."""
-        if self.previous is not None:
-            await self.previous.async_end()
-        session = await self._assistant.async_conversation_session(self.conversation_id)
-        self._session = session
+        if self._previous is not None:
+            await self._previous.async_end()
+        sessions = self._assistant.sessions
+        session = await sessions.async_conversation(self.conversation_id)
+        self._spoken = SpokenTurn(
+            self._assistant, session, self._input, self._pipeline_input
+        )
         session.is_listening = True
         async with session.turn():
             try:
-                await self._async_make_ready(session)
+                await self._async_make_ready(self._spoken)
             except CommandTimeoutError, ConnectionLostError, NotConnectedError:
                 await session.async_connect()
-                await self._async_make_ready(session)
-            self._hearing.listen_to(session.client)
+                await self._async_make_ready(self._spoken)
+            self._input.listen_to(session.client)
         return session.client
 
-    async def _async_make_ready(self, session: AssistantSession) -> None:
-        await session.client.clear_audio_buffer()
-        if self._may_begin:
+    async def _async_make_ready(self, spoken: SpokenTurn) -> None:
+        await spoken.session.client.clear_audio_buffer()
+        if self.is_expected:
             with suppress(HomeAssistantError):  # the claim meets it again, and tells
-                await self._async_prepare(session)
+                await spoken.async_prepare()
 
-    async def _async_prepare(self, session: AssistantSession) -> None:
-        """Tell the session what a chat log would. Raises HomeAssistantError, RealtimeError."""
-        if self._is_prepared or self.pipeline_input is None:
-            return
-        assistant = self._assistant
-        log = chat_log_as_it_is(assistant.hass, self.conversation_id)
-        await assistant.async_provide_llm_data(
-            log,
-            assistant.llm_context(self.pipeline_input),
-            self.pipeline_input.conversation_extra_system_prompt,
-        )
-        await session.async_tell(system_prompt(log), function_tools(log.llm_api))
-        await session.history.async_sync(session.client, log.content)
-        self._is_prepared = True
-
-    # --- The words
-
-    async def async_words(self) -> str | None:
-        """Return what was said, as soon as the model begins to answer at the latest.
-
-        None when it is not known by then.
-        """
-        assert self._session is not None
-        if self._session.transcribes:
-            begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            if self.response is not None:
-                begun = asyncio.ensure_future(_async_begun(self.response))
-            try:
-                await self._hearing.async_words(begun, TRANSCRIPT_SECONDS)
-            finally:
-                begun.cancel()
-        return self._hearing.transcript
-
-    async def async_transcribe(self) -> str | None:
-        """Return what was said, where nobody answers: if need be, the model listens again.
-
-        Raises RealtimeError.
-        """
-        if words := await self.async_words():
-            return words
-        assert self._session is not None
-        item_id = self._hearing.item_id
-        async with self._session.response(
-            {
-                "conversation": "none",
-                "output_modalities": ["text"],
-                "instructions": _TRANSCRIBE,
-                "tools": [],
-                "input": [{"type": "item_reference", "id": item_id}],
-            }
-        ) as response:
-            with suppress(TimeoutError):
-                await response.done(TRANSCRIPT_SECONDS)
-            return response.text.strip() or None
-
-    def correct(self, chat_log: ChatLog) -> None:
-        """Put the words into the chat log that were not known when it was written."""
-        if self._said is None or not (words := self._hearing.transcript):
-            return
-        assert self._session is not None
-        for position, content in enumerate(chat_log.content):
-            if content is self._said:
-                corrected = replace(self._said, content=words)
-                chat_log.content[position] = corrected
-                self._session.history.replace(content, corrected)
-        self._said = None
-
-    # --- The answer
+    # The answer
 
     def raise_failure(self) -> None:
         """Raise why nothing was heard, if that is so: a RealtimeError."""
@@ -226,48 +181,27 @@ class Turn:
     async def async_take_over(self, chat_log: ChatLog) -> Response | None:
         """Return the answer that the model has begun, if it knew all that it should.
 
-        From now on what was said is part of the chat log, and in the service's
-        conversation as the audio it was. Raises RealtimeError.
+        Raises RealtimeError.
         """
-        assert self._session is not None
-        _, *earlier, said = chat_log.content
-        assert isinstance(said, UserContent)
-        history, client = self._session.history, self._session.client
-        item_id, begun = self._hearing.item_id, self.response
-        if item_id is None or item_id not in client.item_ids:
-            if self._hearing.transcript is None:
-                raise ConnectionLostError
-            return None  # the words are not lost: they are in the chat log
-        history.reclaim([item_id])
-        knows_history = history.holds(earlier)
-        knows_all = knows_history and self._session.was_told(
-            system_prompt(chat_log), function_tools(chat_log.llm_api)
-        )
-        if begun is not None and not knows_all:
-            await self._async_take_back(begun)
-            begun = None
-        if not knows_history:
-            await history.async_sync(client, earlier, is_before=True)
-        history.hold(said, [item_id])
-        self._said = said
-        return begun
+        if self._spoken is None:
+            raise ConnectionLostError
+        return await self._spoken.async_take_over(chat_log)
 
-    @property
-    def has_begun_to_speak(self) -> bool:
-        """Whether there has been something to play."""
-        return self._has_begun_to_speak
+    def correct(self, chat_log: ChatLog) -> None:
+        """Put the words into the chat log that were not known when it was written."""
+        if self._spoken is not None:
+            self._spoken.correct(chat_log)
 
-    def begins_to_speak(self) -> bool:
+    def mark_speaking(self) -> bool:
         """Note that there is something to play; True the first time."""
-        if self._has_begun_to_speak:
-            return False
-        self._has_begun_to_speak = True
-        return True
+        is_first = not self.has_begun_to_speak
+        self.has_begun_to_speak = True
+        return is_first
 
-    def first_audio(self) -> None:
-        """Note the time from the last word to the first sound."""
+    def note_first_audio(self) -> None:
+        """Note the time from the last word to the first sound, once."""
         if self.latency_ms is None:
-            seconds = asyncio.get_running_loop().time() - self._hearing.ended_at
+            seconds = asyncio.get_running_loop().time() - self._input.ended_at
             self.latency_ms = round(seconds * 1000)
             self._assistant.async_set_latency(self.latency_ms)
 
@@ -275,24 +209,21 @@ class Turn:
     def finish(self, chat_log: ChatLog, apology: str = "") -> None:
         """Let no response follow: the speech ends with the last one.
 
-        ``unsaid`` is then what the model wrote instead of saying it, and the apology.
+        ``unspoken_text`` is then what the model wrote instead of saying it, and the apology.
         """
         written = [response.text for response in self.speech.responses]
-        self.unsaid = " ".join(filter(None, [*written, apology]))
+        self.unspoken_text = " ".join(filter(None, [*written, apology]))
         self.speech.finish()
         self.correct(chat_log)
 
-    # --- The voice
+    # The voice
 
     @property
-    def can_be_voiced(self) -> bool:
-        """Whether its speech is what the run is about to play; once."""
+    def can_be_played(self) -> bool:
+        """Whether its speech is what the run is about to play."""
         is_running = self.run is not None and not self.run.done()
         return (
-            is_running
-            and self._has_begun_to_speak
-            and not self.is_stopped
-            and not self.is_voiced
+            is_running and self.has_begun_to_speak and self.phase is TurnPhase.CLAIMED
         )
 
     async def async_pcm(self) -> AsyncGenerator[bytes]:
@@ -302,43 +233,41 @@ class Turn:
             yield pcm
 
     @callback
-    def follow_satellite(self, satellite_id: str) -> None:
-        """Stop the reply where the satellite's entity says that it plays no more."""
+    def follow_satellite(self, satellite_id: str, on_silent: CALLBACK_TYPE) -> None:
+        """Call ``on_silent`` when the satellite's entity says that it plays no more."""
 
         @callback
         def on_change(event: Event[EventStateChangedData]) -> None:
             old, new = event.data["old_state"], event.data["new_state"]
             was_responding = old and old.state == SATELLITE_RESPONDING
             is_responding = new and new.state == SATELLITE_RESPONDING
-            if was_responding and not is_responding and self.is_voiced:
-                self.stop()
+            if was_responding and not is_responding and self.was_played:
+                on_silent()
 
-        self.close_with(
+        self.add_cleanup(
             async_track_state_change_event(
                 self._assistant.hass, satellite_id, on_change
             )
         )
 
     @callback
-    def stop(self) -> None:
-        """End the reply: nobody hears any more of it than has been heard by now."""
-        if self.is_stopped or not self.is_claimed:
-            return
-        self.is_stopped = True
+    def interrupt(self) -> None:
+        """Let the model say no more, and know how much of the reply was heard by now."""
         self._playback.stop()
         self.speech.finish()
-        self._stopping = self._assistant.async_create_task(
-            self._async_interrupt(), "stop a reply"
-        )
+        if self._stopping is None:
+            self._stopping = self._assistant.async_create_task(
+                self._async_interrupt(), "stop a reply"
+            )
 
     async def _async_interrupt(self) -> None:
-        """Let the model say no more, and know how much of the reply was heard."""
         for response in self.speech.responses:
             with suppress(RealtimeError):
                 await response.cancel()
-        if self._session is not None:
-            self._session.client.set_model_speak_done()
-        if not self.is_voiced:
+        if (spoken := self._spoken) is None:
+            return
+        spoken.session.client.set_model_speak_done()
+        if not self.was_played:
             return  # others may have spoken the text
         heard = self._playback.heard_ms()
         for response in self.speech.responses:
@@ -346,32 +275,32 @@ class Turn:
                 heard_ms = min(heard.get(item_id, 0), said_ms)
                 if heard_ms < said_ms:
                     with suppress(RealtimeError):
-                        await self._async_cut(item_id, heard_ms)
+                        await spoken.async_truncate(item_id, heard_ms)
 
-    async def _async_cut(self, item_id: str, heard_ms: int) -> None:
-        assert self._session is not None
-        if heard_ms:
-            await self._session.client.truncate_item(item_id, 0, heard_ms)
-        else:  # a truncation to nothing is refused
-            await self._session.client.delete_item(item_id)
-
-    # --- The end
+    # The end
 
     @callback
-    def close_with(self, unsubscribe: CALLBACK_TYPE) -> None:
-        """End something together with the turn."""
-        self._unsubscribe.append(unsubscribe)
+    def add_cleanup(self, cleanup: CALLBACK_TYPE) -> None:
+        """Call something when the turn is closed."""
+        self._cleanups.append(cleanup)
 
     @callback
     def close(self) -> None:
-        """Be of no more use."""
+        """Release everything. The turn cannot be used afterwards."""
         self.speech.finish()
-        for unsubscribe in self._unsubscribe:
-            unsubscribe()
-        self._unsubscribe.clear()
-        if self.previous is not None:
-            self.previous.close()
-            self.previous = None
+        for cleanup in self._cleanups:
+            cleanup()
+        self._cleanups.clear()
+        self.forget_previous()
+
+    @callback
+    def forget_previous(self, chat_log: ChatLog | None = None) -> None:
+        """Close the turn before this one, once its words are in the chat log."""
+        if self._previous is not None:
+            if chat_log is not None:
+                self._previous.correct(chat_log)
+            self._previous.close()
+            self._previous = None
 
     async def async_end(self) -> None:
         """Make way for the next turn of the conversation."""
@@ -379,37 +308,16 @@ class Turn:
         if not self.is_claimed:
             await self.async_discard()
             return
-        self.stop()
+        self.interrupt()
         if self._stopping is not None:
             await asyncio.wait((self._stopping,))
 
     async def async_discard(self) -> None:
         """Take back a turn that nobody claimed: never answer unasked."""
         self.close()
-        if self._session is None:
+        if self._spoken is None:
             return
         try:
-            async with self._session.turn():
-                if self.response is not None:
-                    await self._async_take_back(self.response)
-                if item_id := self._hearing.item_id:
-                    await self._async_delete([item_id])
-                await self._session.client.clear_audio_buffer()
+            await self._spoken.async_discard()
         except RealtimeError as err:
             LOGGER.debug("A turn could not be taken back: %s", err)
-
-    async def _async_take_back(self, response: Response) -> None:
-        await response.cancel()
-        await self._async_delete(response.item_ids)
-
-    async def _async_delete(self, item_ids: Iterable[str]) -> None:
-        assert self._session is not None
-        for item_id in item_ids:
-            with suppress(CommandError):  # it is not there any more
-                await self._session.client.delete_item(item_id)
-
-
-async def _async_begun(response: Response) -> None:
-    """Wait until a response has anything to say or do, or ends."""
-    while not (response.deltas or response.is_done):
-        await response.changed()

@@ -1,7 +1,6 @@
 """The turns of an assistant's conversations: who may answer them, and until when."""
 
 import asyncio
-from typing import TYPE_CHECKING, Final
 
 from homeassistant.components.assist_pipeline import PipelineInput
 from homeassistant.components.conversation import ChatLog
@@ -9,19 +8,14 @@ from homeassistant.core import callback
 from homeassistant.helpers.chat_session import ChatSession
 from homeassistant.helpers.event import async_call_later
 
+from ..assistant.assistant import Assistant
 from ..core_internals import is_chat_kept
 from ..realtime import RealtimeError
-from .turn import Turn
-
-if TYPE_CHECKING:
-    from ..assistant.assistant import Assistant
-
-# Seconds after the last word in which somebody has to take the turn.
-CLAIM_SECONDS: Final = 10.0
+from .turn import Turn, TurnPhase
 
 
 class Turns:
-    """The turns of an assistant's conversations, the last one of each."""
+    """The last turn of each conversation. Nobody else moves a turn from phase to phase."""
 
     def __init__(self, assistant: Assistant) -> None:
         """Begin with none."""
@@ -38,7 +32,8 @@ class Turns:
         """
         conversation_id = chat.conversation_id
         turn = self._turns.get(conversation_id)
-        if turn is not None and turn.run is None and not turn.is_expected:
+        is_listening = turn is not None and turn.phase is TurnPhase.LISTENING
+        if turn is not None and is_listening and not turn.is_expected:
             turn.is_expected = True
         elif conversation_id not in self._expected:
             self._expected.add(conversation_id)
@@ -52,33 +47,42 @@ class Turns:
         conversation_id = chat.conversation_id
         is_expected = conversation_id in self._expected
         self._expected.discard(conversation_id)
-        turn = Turn(
-            self._assistant, conversation_id, pipeline_input, is_expected=is_expected
-        )
         if (previous := self._turns.get(conversation_id)) is None:
             chat.async_on_cleanup(lambda: self._forget(conversation_id))
-        turn.previous = previous
-        self._turns[conversation_id] = turn
+        elif previous.is_claimed:
+            self.async_stop(previous)
+        else:
+            previous.advance(TurnPhase.DISCARDED)
+        turn = self._turns[conversation_id] = Turn(
+            self._assistant,
+            conversation_id,
+            pipeline_input,
+            is_expected=is_expected,
+            previous=previous,
+        )
         return turn
 
     @callback
-    def async_offer(self, turn: Turn) -> None:
-        """Leave the turn to the rest of its run, which may claim it until it ends."""
+    def async_offer(self, turn: Turn) -> bool:
+        """Leave the turn to the rest of its run, which may claim it until it ends.
+
+        False where the person has begun another turn meanwhile.
+        """
+        if turn.phase is TurnPhase.DISCARDED:
+            return False
+        turn.advance(TurnPhase.OFFERED)
         turn.run = run = asyncio.current_task()
         assert run is not None
+        hass = self._assistant.hass
 
         @callback
         def expire(_: object) -> None:
-            if not turn.is_claimed:
-                turn.run = None
-                self.async_release(turn)
-
-        hass = self._assistant.hass
+            if turn.phase is TurnPhase.OFFERED:
+                self._discard(turn)
 
         @callback
         def run_ended(_: object) -> None:
             expire(None)
-            # A chat whose first run was cancelled is one that core never ends.
             if not is_chat_kept(hass, turn.conversation_id):
                 self._forget(turn.conversation_id)
 
@@ -87,25 +91,25 @@ class Turns:
             run.remove_done_callback(run_ended)
 
         run.add_done_callback(run_ended)
-        turn.close_with(forget_run)
-        turn.close_with(async_call_later(hass, CLAIM_SECONDS, expire))
+        turn.add_cleanup(forget_run)
+        turn.add_cleanup(async_call_later(hass, self._assistant.timing.claim, expire))
+        return True
 
     @callback
     def async_fail(self, turn: Turn, error: RealtimeError) -> bool:
         """Leave it to the agent to tell why nothing was heard; False if it cannot."""
-        is_latest = self._turns.get(turn.conversation_id) is turn
-        if not is_latest or not turn.is_for_agent:
+        if turn.phase is not TurnPhase.LISTENING or not self._is_latest(turn):
+            return False
+        if not turn.is_for_agent:
             return False
         turn.failure = error
-        self.async_offer(turn)
-        return True
+        return self.async_offer(turn)
 
     @callback
     def async_release(self, turn: Turn) -> None:
         """Take the turn back, unless its run may still claim it."""
-        if turn.run is None and self._turns.get(turn.conversation_id) is turn:
-            del self._turns[turn.conversation_id]
-            self._assistant.async_create_task(turn.async_discard(), "discard a turn")
+        if turn.phase is TurnPhase.LISTENING and self._is_latest(turn):
+            self._discard(turn)
 
     @callback
     def async_claim(self, chat_log: ChatLog) -> Turn | None:
@@ -114,24 +118,29 @@ class Turns:
         turn = self._turns.get(chat_log.conversation_id)
         if turn is None:
             return None
-        if turn.is_claimed or turn.run is not asyncio.current_task():
+        is_of_run = turn.run is asyncio.current_task()
+        if turn.phase is not TurnPhase.OFFERED or not is_of_run:
             turn.correct(chat_log)
             return None
-        if turn.previous is not None:
-            turn.previous.correct(chat_log)
-            turn.previous.close()
-            turn.previous = None
-        turn.is_claimed = True
+        turn.forget_previous(chat_log)
+        turn.advance(TurnPhase.CLAIMED)
         return turn
 
     @callback
-    def async_voice(self, conversation_id: str) -> Turn | None:
+    def async_take_for_playback(self, conversation_id: str) -> Turn | None:
         """Return the turn whose reply is to be heard now; each only once."""
         turn = self._turns.get(conversation_id)
-        if turn is None or not turn.can_be_voiced:
+        if turn is None or not turn.can_be_played:
             return None
-        turn.is_voiced = True
+        turn.advance(TurnPhase.PLAYING)
         return turn
+
+    @callback
+    def async_stop(self, turn: Turn) -> None:
+        """End a reply where it has been heard to."""
+        if turn.phase in (TurnPhase.CLAIMED, TurnPhase.PLAYING):
+            turn.advance(TurnPhase.ENDED)
+            turn.interrupt()
 
     @callback
     def async_session_ended(self, conversation_id: str) -> None:
@@ -145,6 +154,16 @@ class Turns:
         """Drop every turn."""
         for conversation_id in list(self._turns):
             self._forget(conversation_id)
+
+    def _is_latest(self, turn: Turn) -> bool:
+        return self._turns.get(turn.conversation_id) is turn
+
+    def _discard(self, turn: Turn) -> None:
+        """Take back a turn that nobody has claimed."""
+        turn.advance(TurnPhase.DISCARDED)
+        if self._is_latest(turn):
+            del self._turns[turn.conversation_id]
+        self._assistant.async_create_task(turn.async_discard(), "discard a turn")
 
     def _forget(self, conversation_id: str) -> None:
         """Drop what a conversation that has ended left."""

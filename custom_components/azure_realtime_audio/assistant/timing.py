@@ -1,0 +1,39 @@
+"""How long an assistant waits for others, and how much it keeps meanwhile."""
+
+from dataclasses import dataclass
+
+from ..const import MAX_SESSIONS, SESSION_IDLE
+
+
+@dataclass(slots=True, kw_only=True)
+class Timing:
+    """The patience of one assistant. In seconds, where nothing else is said.
+
+    All parts of the assistant read it when they need it: a test may change it at any time.
+    """
+
+    # Sessions
+    connect_wait: float = 20.0  # that a turn waits for its connection
+    turn_wait: float = 10.0  # that a second turn of a conversation waits for the first
+    session_idle: float = SESSION_IDLE  # until an unused session is closed
+    max_sessions: int = MAX_SESSIONS
+
+    # A service that is away
+    probe_delay: float = 5.0  # between two tries to reach the service, at first
+    max_probe_delay: float = 300.0
+    max_retry_after: float = 3600.0  # however long the service asks to be left alone
+    try_delay: float = 2.0  # between the tries of two turns
+    try_patience: float = 3.0  # that the try of a turn may take
+
+    # A person who speaks
+    no_speech: float = 15.0  # until the first word
+    speech: float = 60.0  # until the last word
+    commit: float = 3.0  # until the service has found speech in a stream that has ended
+    catch_up: float = 0.5  # until the service has found the end of it
+    transcript: float = 10.0  # until the words are known
+    claim: float = 10.0  # after the last word, until an agent has taken the turn
+    max_buffered: float = 30.0  # of speech that is kept until the session is open
+
+    # An answer
+    response_stall: float = 30.0  # without a word, until a response is taken for dead
+    turn: float = 300.0  # that a whole turn may take, its tools included
