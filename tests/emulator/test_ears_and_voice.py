@@ -17,10 +17,10 @@ from .house import HOUSE, TOOLS
 SESSION: dict[str, Any] = {"tools": TOOLS, "instructions": HOUSE}
 
 
-async def heard(pcm: bytes) -> str:
+async def heard(pcm: bytes, **session: Any) -> str:
     """Return what the ears make of audio."""
     item = Item("item", "message", role="user", audio=bytearray(pcm))
-    return await SphinxEars().hear(item, SESSION)
+    return await SphinxEars().hear(item, {**SESSION, **session})
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,16 @@ async def test_commands_are_heard(words: str) -> None:
     """The session's tools and names make commands reliable."""
     pcm = await EspeakVoice().say(words, voice="alloy", speed=1.0)
     assert await heard(silence(200) + pcm) == words
+
+
+@pytest.mark.parametrize(
+    "words", ["turn on the hall lamp", "is the garage door closed"]
+)
+async def test_names_of_a_sentence_are_heard(words: str) -> None:
+    """It need not be Assist that describes the house."""
+    pcm = await EspeakVoice().say(words, voice="alloy", speed=1.0)
+    house = "The house has: a kitchen light, a hall lamp and the garage door."
+    assert await heard(silence(200) + pcm, instructions=house) == words
 
 
 async def test_other_words_are_heard_somehow() -> None:
