@@ -13,7 +13,10 @@ from .usage import Tokens, audio_tokens, text_tokens
 
 @dataclass(eq=False)
 class Item:
-    """One item in GA's shape; audio is kept beside it as PCM16 24 kHz."""
+    """One item in GA's shape; audio is kept beside it as PCM16 24 kHz.
+
+    Once `is_cut`, an item of the model's takes up nothing more of what its response still says.
+    """
 
     id: str
     type: str
@@ -22,6 +25,7 @@ class Item:
     content: list[dict[str, Any]] | None = None
     fields: dict[str, Any] = field(default_factory=dict)
     audio: bytearray = field(default_factory=bytearray)
+    is_cut: bool = False
 
     @classmethod
     def created(cls, wire: dict[str, Any]) -> Item:
@@ -139,7 +143,13 @@ class Conversation:
         self._items.remove(self._require(item_id, "deleting", "delete"))
 
     def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> None:
-        """Cut what the model said to what was played; its transcript goes as well."""
+        """Cut what the model said to what was played; its transcript goes as well.
+
+        The item of a response in progress may be cut as well, to no more than has been generated:
+        a client that is interrupted often truncates before it cancels. The response itself goes on
+        to its end on the wire, but the item stays cut: it is what the user heard, and what the
+        next response is to know.
+        """
         item = self._require(item_id, "truncating", "truncate")
         if (
             item.role != "assistant"
@@ -158,6 +168,7 @@ class Conversation:
                 "invalid_value",
                 "audio_end_ms",
             )
+        item.is_cut = True
         del item.audio[audio_end_ms * PCM_BYTES_PER_MS :]
         for part in item.content or ():
             part["transcript"] = None

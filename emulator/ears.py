@@ -122,7 +122,12 @@ class _Sphinx:
         return self._grammars[jsgf]
 
     def _learn_channel(self, speech: bytes) -> None:
-        """Hear the whole at once, for one word, so that the decoder knows how it sounds."""
+        """Hear the whole at once, for one word, so that the decoder knows how it sounds.
+
+        Before that the decoder forgets how earlier utterances sounded, which it would else mix
+        in: what is heard would depend on what was heard before.
+        """
+        self._decoder.reinit_feat()
         self._decoder.activate_search(_CHANNEL)
         self._decoder.start_utt()
         self._decoder.process_raw(speech, full_utt=True)

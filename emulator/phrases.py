@@ -99,20 +99,12 @@ class House:
 
     @classmethod
     def described_in(cls, instructions: str) -> House:
-        """Read `names: Kitchen Light, Spots` and `areas: Kitchen` lines, as Assist writes them."""
-        found = {
-            key: re.findall(rf"^[\s-]*{key}: *(.+)$", instructions, re.MULTILINE)
-            for key in ("names", "areas")
-        }
-        listed = {
-            key: dict.fromkeys(
-                name.strip().strip("'\"") for line in lines for name in line.split(",")
-            )
-            for key, lines in found.items()
-        }
-        return cls(
-            tuple(filter(None, listed["names"])), tuple(filter(None, listed["areas"]))
-        )
+        """Read the lists of devices and areas, which have one of the forms that `_listed` knows."""
+        found: dict[str, list[str]] = {"name": [], "area": []}
+        for kind, name in _listed(instructions):
+            found[kind].append(name)
+        names, areas = (tuple(dict.fromkeys(listed)) for listed in found.values())
+        return cls(names, areas)
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -121,6 +113,59 @@ class House:
             f"{area} {word}" for area in self.areas for word in ("light", "lights")
         )
         return (*self.names, *lights, *self.areas)
+
+
+# Names as Assist's lines and JSON have them: as they are, between commas.
+_NAMED = re.compile(r"[\s-]*[\"']?(name|area)s?[\"']?: *(\S.*)")
+# How a list begins that somebody wrote for a model to read.
+_HEADINGS = {
+    "name": re.compile(
+        r"^\W*(?:names?|device|entity|lights|switches)\W*$|\b(?:devices|entities)\b"
+        r"|\b(?:house|home) has$|\bcontrol$",
+        re.IGNORECASE,
+    ),
+    "area": re.compile(r"^\W*(?:area|room)\W*$|\b(?:areas|rooms)\b", re.IGNORECASE),
+}
+_BULLET = re.compile(r"\s*(?:[-*•]|\d+[.)]|[\"'](?!.*:))\s*")
+_NAME = re.compile(r"(?:(?:and|the|an?|my|our) )*([\w'-]+(?: [\w'-]+){0,4})")
+
+
+def _listed(instructions: str) -> Iterator[tuple[str, str]]:
+    """Yield "name" or "area", and one that the instructions list.
+
+    Lists are Assist's lines (`names: Kitchen Light, Spots`), sentences (`The house has a lamp and
+    a fan.`, `Devices: lamp, fan`), bullets below such a heading or Markdown's, and JSON.
+    """
+    heading = ""
+    for line in _lines(instructions):
+        if named := _NAMED.fullmatch(line):
+            names = (name.strip(" '\"") for name in named[2].split(","))
+            yield from ((named[1], name) for name in names if name)
+            continue
+        label, colon, listed = line.partition(":")
+        kinds = (kind for kind, how in _HEADINGS.items() if how.search(label))
+        if colon and (kind := next(kinds, None)):
+            heading = kind
+        elif heading and (bullet := _BULLET.match(line)):
+            listed = re.split(r"[:(]| [-–—] ", line[bullet.end() :])[0]
+        elif line.strip():
+            heading = ""
+        for piece in re.split(r"[,;]|\band\b", listed) if heading else ():
+            if name := _NAME.fullmatch(piece.strip(" '\".")):
+                yield heading, name[1]
+
+
+def _lines(instructions: str) -> Iterator[str]:
+    """Yield lines, but a sentence by itself, and a key of JSON with its value by itself."""
+    for line in instructions.splitlines():
+        if re.match(r"[\s-]*(?:name|area)s?:", line):
+            yield line
+            continue
+        line = re.sub(r"^#+ *(.+?):?$", r"\1:", line)
+        line = re.sub(r"\b(house|home) has:?", r"\1 has:", line, flags=re.IGNORECASE)
+        yield from re.split(
+            r"(?<=[^\W\d][.!?]) +|[{}\[\]]|,\s*(?=[\"'][\w ]+[\"']\s*:)", line
+        )
 
 
 @dataclass(frozen=True)

@@ -45,11 +45,12 @@ class _OutOfTokens(Exception):
 
 @dataclass
 class _OpenItem:
-    """The item being generated, and its part if it has one."""
+    """The item being generated, its part if it has one, and all that was said in that."""
 
     item: Item
     index: int
     part: dict[str, Any] | None = None
+    said: str = ""
 
     @property
     def ids(self) -> dict[str, Any]:
@@ -195,7 +196,8 @@ class Response:
             said = due
             self._spend(Tokens(audio=audio_tokens(chunk, spoken_by_model=True)))
             await self._pace()
-            opened.item.audio += chunk
+            if not opened.item.is_cut:
+                opened.item.audio += chunk
             encoded = audio.encode(
                 chunk, self.config["audio"]["output"]["format"]["type"]
             )
@@ -219,7 +221,9 @@ class Response:
 
     def _delta(self, opened: _OpenItem, event_type: str, word: str, key: str) -> None:
         assert opened.part is not None
-        opened.part[key] += word
+        opened.said += word
+        if not opened.item.is_cut:
+            opened.part[key] = opened.said
         self._emit(event_type, **opened.ids, content_index=0, delta=word)
 
     async def _function_call(self, name: str, arguments: dict[str, Any] | str) -> None:
@@ -265,7 +269,7 @@ class Response:
         item = opened.item
         item.status = status
         if opened.part is not None:
-            self._close_part(opened, opened.part)
+            self._close_part(opened, opened.part["type"])
         elif item.type == "function_call" and status == "completed":
             self._emit(
                 "response.function_call_arguments.done",
@@ -284,19 +288,18 @@ class Response:
             "response.output_item.done", output_index=opened.index, item=item.wire()
         )
 
-    def _close_part(self, opened: _OpenItem, part: dict[str, Any]) -> None:
+    def _close_part(self, opened: _OpenItem, kind: str) -> None:
+        """Emit the `.done` events of a part: all that was said, also where the item is cut."""
         ids = {**opened.ids, "content_index": 0}
-        if part["type"] == "output_audio":
-            wire = {"type": "audio", "transcript": part["transcript"]}
+        if kind == "output_audio":
+            wire = {"type": "audio", "transcript": opened.said}
             self._emit("response.output_audio.done", **ids)
             self._emit(
-                "response.output_audio_transcript.done",
-                **ids,
-                transcript=part["transcript"],
+                "response.output_audio_transcript.done", **ids, transcript=opened.said
             )
         else:
-            wire = {"type": "text", "text": part["text"]}
-            self._emit("response.output_text.done", **ids, text=part["text"])
+            wire = {"type": "text", "text": opened.said}
+            self._emit("response.output_text.done", **ids, text=opened.said)
         self._emit("response.content_part.done", **ids, part=wire)
 
     def _end_incomplete(self, reason: str) -> None:

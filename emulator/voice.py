@@ -1,8 +1,9 @@
 """The model's voice: PCM16 24 kHz for a text."""
 
+from _ctypes import dlclose
 import asyncio
 import ctypes
-from functools import cache, lru_cache
+from functools import lru_cache
 import threading
 from typing import Protocol
 
@@ -17,7 +18,7 @@ _WORDS_PER_MINUTE = 160
 _PAUSE = bytes(RATE * 2 // 5)  # 200 ms between words
 
 # Constants of espeak-ng's speak_lib.h.
-_AUDIO_OUTPUT_RETRIEVAL = 1
+_AUDIO_OUTPUT_SYNCHRONOUS = 2
 _INITIALIZE_DONT_EXIT = 0x8000
 _CHARS_UTF8 = 1
 _POS_CHARACTER = 1
@@ -85,55 +86,56 @@ def _tone(milliseconds: int) -> bytes:
 
 @lru_cache(maxsize=256)
 def _spoken(text: str, variant: str, speed: float) -> bytes:
-    spoken = _espeak().say(text, variant, speed)
-    wanted = len(spoken) * RATE // _espeak().rate
-    positions = np.arange(wanted) * (_espeak().rate / RATE)
+    with _one_at_a_time:
+        rate, spoken = synthesized(text, variant, round(_WORDS_PER_MINUTE * speed))
+    wanted = len(spoken) * RATE // rate
+    positions = np.arange(wanted) * (rate / RATE)
     resampled = np.interp(positions, np.arange(len(spoken)), spoken)
     return bytes(resampled.astype("<i2").tobytes())
 
 
-@cache
-def _espeak() -> _Espeak:
-    return _Espeak()
+_one_at_a_time = threading.Lock()  # the library has one global state
 
 
-class _Espeak:
-    """The library, which has one global state: one text at a time in a process."""
+def synthesized(
+    text: str, variant: str, words_per_minute: int
+) -> tuple[int, list[int]]:
+    """Return the sample rate and the samples of a text.
 
-    def __init__(self) -> None:
-        self._library = ctypes.CDLL(espeakng_loader.get_library_path())
-        self._lock = threading.Lock()
-        self._samples: list[int] = []
-        # ctypes does not keep the callback alive.
-        self._callback = ctypes.CFUNCTYPE(
-            ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
-        )(self._take)
-        data_path = espeakng_loader.get_data_path().encode()
-        self.rate: int = self._library.espeak_Initialize(
-            _AUDIO_OUTPUT_RETRIEVAL, 0, data_path, _INITIALIZE_DONT_EXIT
-        )
-        if self.rate <= 0:
-            raise RuntimeError("espeak-ng cannot find its data")
-        self._library.espeak_SetSynthCallback(self._callback)
+    The library is loaded anew for each text, which takes a millisecond. It never resets where in
+    its table of pitch flutter it is: the same text would sound a little different each time, and
+    be heard otherwise in the end.
+    """
+    samples: list[int] = []
 
-    def say(self, text: str, variant: str, speed: float) -> list[int]:
-        """Return the samples of a text, at `rate`."""
-        encoded = text.encode() + b"\0"
-        with self._lock:
-            self._samples = []
-            self._library.espeak_ng_SetRandSeed(1)  # breath is made of random numbers
-            self._library.espeak_SetVoiceByName(f"en-us+{variant}".encode())
-            wpm = round(_WORDS_PER_MINUTE * speed)
-            self._library.espeak_SetParameter(_PARAMETER_RATE, wpm, 0)
-            self._library.espeak_Synth(
-                encoded, len(encoded), 0, _POS_CHARACTER, 0, _CHARS_UTF8, None, None
-            )
-            self._library.espeak_Synchronize()
-            return self._samples
-
-    def _take(
-        self, samples: ctypes.Array[ctypes.c_short], count: int, _events: int
-    ) -> int:
-        if samples:
-            self._samples += samples[:count]
+    def take(some: ctypes.Array[ctypes.c_short], count: int, _events: int) -> int:
+        if some:
+            samples.extend(some[:count])
         return 0
+
+    # ctypes does not keep the callback alive.
+    callback = ctypes.CFUNCTYPE(
+        ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
+    )(take)
+    encoded = text.encode() + b"\0"
+    library = ctypes.CDLL(espeakng_loader.get_library_path())
+    try:
+        rate: int = library.espeak_Initialize(
+            _AUDIO_OUTPUT_SYNCHRONOUS,
+            0,
+            espeakng_loader.get_data_path().encode(),
+            _INITIALIZE_DONT_EXIT,
+        )
+        if rate <= 0:
+            raise RuntimeError("espeak-ng cannot find its data")
+        library.espeak_SetSynthCallback(callback)
+        library.espeak_ng_SetRandSeed(1)  # breath is made of random numbers
+        library.espeak_SetVoiceByName(f"en-us+{variant}".encode())
+        library.espeak_SetParameter(_PARAMETER_RATE, words_per_minute, 0)
+        library.espeak_Synth(
+            encoded, len(encoded), 0, _POS_CHARACTER, 0, _CHARS_UTF8, None, None
+        )
+        library.espeak_Terminate()
+    finally:
+        dlclose(library._handle)  # noqa: SLF001  # ctypes has no other way
+    return rate, samples

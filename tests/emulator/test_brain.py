@@ -203,6 +203,59 @@ def test_own_instructions(own: str, reply: str) -> None:
     assert think(lines, config(own_instructions=own)).text == reply
 
 
+@pytest.mark.parametrize(
+    "instructions",
+    [
+        "Devices: kitchen light, hall lamp, garage door",
+        "Be kind. The house has: a kitchen light, a hall lamp and the garage door.",
+        "My house has a kitchen light, a hall lamp, and the garage door. Be brief: it is late.",
+        "Devices in the house:\n- kitchen light (on)\n- hall lamp: off\n\n* garage door - open",
+        "# Devices\n1. kitchen light\n2. hall lamp\n3. garage door\nRules:\n- Be brief.",
+        "You can control:\n- name: kitchen light\n  state: on\n- name: hall lamp, garage door",
+        '{"names": ["kitchen light", "hall lamp", "garage door"], "mood": "kind"}',
+        '[{"name": "kitchen light", "domain": "light"}, {"name": "hall lamp"},\n'
+        '{\n"id": 3,\n"name": "garage door"}]',
+        "{'devices': ['kitchen light', 'hall lamp', 'garage door'], 'rules': ['be kind']}",
+    ],
+)
+def test_names_in_instructions(instructions: str) -> None:
+    """However they are written down, and nothing else with them."""
+    house = House.described_in(instructions)
+    assert house == House(("kitchen light", "hall lamp", "garage door"), ())
+
+
+def test_areas_in_instructions() -> None:
+    """They have headings and keys of their own."""
+    for_a_model = "Rooms: the kitchen and the hall\nDevices:\n- lamp"
+    assert House.described_in(for_a_model) == House(("lamp",), ("kitchen", "hall"))
+    in_json = '{"devices": [{"name": "Lamp", "area": "Hall"}], "areas": ["Hall"]}'
+    assert House.described_in(in_json) == House(("Lamp",), ("Hall",))
+
+
+def test_names_as_assist_has_them() -> None:
+    """They are kept whole, whatever is in them."""
+    line = "- names: Salt and Pepper, Dr. Light [new], 'The House has: Fun'"
+    assert House.described_in(line).names == (
+        "Salt and Pepper",
+        "Dr. Light [new]",
+        "The House has: Fun",
+    )
+
+
+@pytest.mark.parametrize(
+    "instructions",
+    [
+        "You are kind. Your task: be brief, be quick and be polite.",
+        "Two rules:\n- be brief\n- be kind",
+        "When asked for a device: call the tool and tell what came of it.",
+        '{"mood": "kind", "tools": ["lamp"]}',
+    ],
+)
+def test_no_names_in_instructions(instructions: str) -> None:
+    """Other lists are not lists of devices."""
+    assert House.described_in(instructions) == House((), ())
+
+
 def test_grammar() -> None:
     """The ears get what the mind understands, without names that have no sound."""
     house = House.described_in(HOUSE)

@@ -134,6 +134,35 @@ async def test_truncate(emulator: Emulator, connect: Connect) -> None:
     assert part["transcript"] is None
 
 
+async def test_truncate_what_is_still_spoken(
+    emulator: Emulator, connect: Connect
+) -> None:
+    """The response goes on to its end, its item stays cut, the session lives on."""
+    client = await connect()
+    hold = asyncio.Event()
+    emulator.replies.append(Reply(text="one two three", pcm=tone(500), hold=hold))
+    await client.send("response.create")
+    item_id = (await client.until("response.output_audio.delta"))["item_id"]
+    place = {"item_id": item_id, "content_index": 0}
+    await client.send("conversation.item.truncate", **place, audio_end_ms=101)
+    error = await client.error()
+    assert error["message"] == "Audio content of 100ms is already shorter than 101ms"
+    await client.send("conversation.item.truncate", **place, audio_end_ms=60)
+    await client.until("conversation.item.truncated")
+    hold.set()
+    part = (await client.until("response.content_part.done"))["part"]
+    assert part["transcript"] == "one two three"
+    done = (await client.until("response.done"))["response"]
+    assert done["status"] == "completed"
+    assert done["output"][0]["content"][0]["transcript"] is None
+    deltas = [e for e in client.seen if e["type"] == "response.output_audio.delta"]
+    assert len(deltas) == 5
+    await client.send("conversation.item.retrieve", item_id=item_id)
+    part = (await client.until("conversation.item.retrieved"))["item"]["content"][0]
+    assert len(base64.b64decode(part["audio"])) == 60 * 48
+    assert part["transcript"] is None
+
+
 async def test_what_cannot_be_truncated(emulator: Emulator, connect: Connect) -> None:
     """Not the user's items, not silence, not at zero."""
     client = await connect()

@@ -9,7 +9,7 @@ import pytest
 from emulator import Emulator, audio, touch_tones
 from emulator.conversation import Item
 from emulator.ears import SphinxEars, TouchToneEars
-from emulator.voice import EspeakVoice, TouchToneVoice
+from emulator.voice import EspeakVoice, TouchToneVoice, synthesized
 
 from .conftest import GA, KEY, Client, silence
 from .house import HOUSE, TOOLS
@@ -17,10 +17,10 @@ from .house import HOUSE, TOOLS
 SESSION: dict[str, Any] = {"tools": TOOLS, "instructions": HOUSE}
 
 
-async def heard(pcm: bytes) -> str:
+async def heard(pcm: bytes, **session: Any) -> str:
     """Return what the ears make of audio."""
     item = Item("item", "message", role="user", audio=bytearray(pcm))
-    return await SphinxEars().hear(item, SESSION)
+    return await SphinxEars().hear(item, {**SESSION, **session})
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,16 @@ async def test_commands_are_heard(words: str) -> None:
     """The session's tools and names make commands reliable."""
     pcm = await EspeakVoice().say(words, voice="alloy", speed=1.0)
     assert await heard(silence(200) + pcm) == words
+
+
+@pytest.mark.parametrize(
+    "words", ["turn on the hall lamp", "is the garage door closed"]
+)
+async def test_names_of_a_sentence_are_heard(words: str) -> None:
+    """It need not be Assist that describes the house."""
+    pcm = await EspeakVoice().say(words, voice="alloy", speed=1.0)
+    house = "The house has: a kitchen light, a hall lamp and the garage door."
+    assert await heard(silence(200) + pcm, instructions=house) == words
 
 
 async def test_other_words_are_heard_somehow() -> None:
@@ -48,6 +58,27 @@ async def test_voices_and_speed() -> None:
     assert alloy != await voice.say("good morning", voice="ash", speed=1.0)
     fast = await voice.say("good morning", voice="alloy", speed=1.5)
     assert len(fast) < len(alloy) * 0.8
+
+
+def test_voice_keeps_nothing() -> None:
+    """The same text sounds the same, whatever was said before it."""
+    first = synthesized("good morning", "f2", 160)
+    synthesized("tell me a long story", "m1", 160)
+    assert synthesized("good morning", "f2", 160) == first
+
+
+async def test_ears_keep_nothing() -> None:
+    """The same words are heard the same, whoever has spoken before."""
+    voice = EspeakVoice()
+    words = await voice.say("my name is john", voice="alloy", speed=1.0)
+    texts = ["is the bedroom lamp on", "turn off the bedroom lamp", "good morning"]
+    told = set()
+    for at, text in enumerate(texts):
+        # A little more silence each time: the ears remember what they have heard already.
+        told.add(await heard(words + silence(at)))
+        for speed in (0.8, 0.9, 1.0):
+            await heard(await voice.say(text, voice="ash", speed=speed))
+    assert told == {"my name is john"}
 
 
 async def test_a_spoken_command_end_to_end(socket_enabled: None) -> None:

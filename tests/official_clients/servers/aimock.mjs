@@ -1,4 +1,5 @@
-// CopilotKit's aimock with something to say. Prints its URL and serves until it is ended.
+// CopilotKit's aimock with something to say. Prints its URL and serves until its input ends:
+// what starts it is a wrapper of Node.js's, and a signal would reach no further.
 import { LLMock } from "@copilotkit/aimock";
 
 const mock = new LLMock({ host: "127.0.0.1", port: 0, logLevel: "silent", chunkSize: 4 });
@@ -18,3 +19,4 @@ mock.onMessage("quota", {
 });
 await mock.start();
 console.log(mock.url);
+process.stdin.on("end", () => process.exit()).resume();

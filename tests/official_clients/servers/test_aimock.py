@@ -29,14 +29,15 @@ async def host_name(socket_enabled: None) -> AsyncIterator[str]:
     process = await asyncio.create_subprocess_exec(
         _NODE,
         Path(__file__).with_name("aimock.mjs"),
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
-    assert process.stdout
+    assert process.stdin and process.stdout
     try:
         async with asyncio.timeout(20):
             yield (await process.stdout.readline()).decode().strip()
     finally:
-        process.terminate()
+        process.stdin.close()
         await process.wait()
 
 
