@@ -19,14 +19,9 @@ from .assistant.issues import (
 )
 from .const import DOMAIN
 from .data import AssistantRuntime, AzureRealtimeAudioConfigEntry
-from .errors import translated_error
+from .errors import SetupFailure, presentation, translated_error
 from .flows.assist_pipeline import async_create_pipelines
-from .realtime import (
-    InvalidAuthError,
-    InvalidConfigError,
-    InvalidHostError,
-    RealtimeError,
-)
+from .realtime import RealtimeError
 from .services import async_setup_services
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -96,12 +91,12 @@ def _setup_error(
     What has to be mended in Azure is tried again: Home Assistant is not told of it.
     """
     failure: type[ConfigEntryAuthFailed | ConfigEntryError | ConfigEntryNotReady]
-    match err:
-        case InvalidAuthError():
+    match presentation(err).set_up:
+        case SetupFailure.NEW_KEY:
             failure = ConfigEntryAuthFailed
-        case InvalidConfigError() | InvalidHostError():
+        case SetupFailure.NEW_DATA:
             failure = ConfigEntryError
-        case _:
+        case SetupFailure.TIME:
             failure = ConfigEntryNotReady
     translated = translated_error(err)
     return failure(

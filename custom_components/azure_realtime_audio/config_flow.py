@@ -34,9 +34,9 @@ from .flows.connection_form import (
     RECONFIGURE_SCHEMA,
     SECTION_ADVANCED,
     USER_SCHEMA,
-    _default_title,
-    _entry_data,
-    _form_error,
+    default_title,
+    entry_data,
+    form_error,
 )
 from .flows.fields import without_sections
 from .realtime import RealtimeError
@@ -71,7 +71,7 @@ class AzureRealtimeAudioConfigFlow(ConfigFlow, domain=DOMAIN):
             if data := await self._async_connected(form):
                 name = form[CONF_NAME].strip()
                 return self.async_create_entry(
-                    title=name or _default_title(data),
+                    title=name or default_title(data),
                     data=data,
                     subentries=[
                         {
@@ -133,13 +133,13 @@ class AzureRealtimeAudioConfigFlow(ConfigFlow, domain=DOMAIN):
         """Return a filled form's entry data once it has connected, else keep the error."""
         self._errors, self._placeholders = {}, {}
         try:
-            data = _entry_data(form)
+            data = entry_data(form)
             await self._async_claim(data)
             await async_test_connection(self.hass, data)
         except AbortFlow:
             raise
         except RealtimeError as err:
-            field, error = _form_error(err)
+            field, error = form_error(err)
             self._errors[field] = error
             self._placeholders["error"] = str(err)
         except Exception:  # noqa: BLE001  # a bug must not cost the user the form
@@ -165,8 +165,8 @@ class AzureRealtimeAudioConfigFlow(ConfigFlow, domain=DOMAIN):
     ) -> ConfigFlowResult:
         """Store the data and reload; a title that nobody chose follows it."""
         title = entry.title
-        if title == _default_title(entry.data):
-            title = _default_title(data)
+        if title == default_title(entry.data):
+            title = default_title(data)
         # An entry that failed to set up has no listener that would reload it.
         if not entry.update_listeners:
             return self.async_update_reload_and_abort(

@@ -3,9 +3,10 @@
 Each function names the versions that need it. When core changes, this is the file to look at.
 """
 
+import asyncio
 from dataclasses import replace
 import inspect
-from typing import Final
+from typing import Any, Final
 
 from homeassistant.components import tts
 from homeassistant.components.assist_pipeline import PipelineInput
@@ -48,6 +49,16 @@ def calling_pipeline_input() -> PipelineInput | None:
             return pipeline_input
         frame = frame.f_back
     return None
+
+
+def current_run() -> asyncio.Task[Any]:
+    """Return what tells one pipeline run from another: the task of its stages.
+
+    Speech-to-text and the agent are called in the same task (2026.10 and 2026.11).
+    """
+    run = asyncio.current_task()
+    assert run is not None
+    return run
 
 
 def chat_log_as_it_is(hass: HomeAssistant, conversation_id: str) -> ChatLog:

@@ -1,8 +1,14 @@
 """What goes wrong, in the words of the user interface."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+from homeassistant.const import CONF_API_KEY
 from homeassistant.exceptions import HomeAssistantError
 
-from .const import DOMAIN
+from .const import CONF_API_VERSION, CONF_DEPLOYMENT, CONF_HOST_NAME, DOMAIN
 from .realtime import (
     QUOTA_CODES,
     CannotConnectError,
@@ -28,44 +34,115 @@ from .realtime import (
 _RATE_LIMIT_CODES = frozenset({"inference_rate_limit_exceeded", "rate_limit_exceeded"})
 
 
-class NothingHeardError(RealtimeError):
-    """Nobody spoke."""
+class AssistantError(HomeAssistantError):
+    """The root of what an assistant itself cannot do, whatever the service says."""
+
+    key: str
+
+    def __init__(self) -> None:
+        """Take the sentence from the translations."""
+        super().__init__(translation_domain=DOMAIN, translation_key=self.key)
+
+    def again(self) -> AssistantError:
+        """Return an equal error without a traceback: keeping it keeps nothing else alive."""
+        return type(self)()
 
 
-class BufferFullError(RealtimeError):
+class NothingHeardError(AssistantError):
+    """The person has not spoken."""
+
+    key = "nothing_heard"
+
+
+class BufferFullError(AssistantError):
     """The service took so long to open a session that words would have been lost."""
 
+    key = "cannot_connect"
 
-class TooManySessionsError(RealtimeError):
+
+class TooManySessionsError(AssistantError):
     """Every session that an assistant may have is in the middle of a turn."""
 
+    key = "too_many_sessions"
 
-class ConversationBusyError(RealtimeError):
+
+class ConversationBusyError(AssistantError):
     """Another turn of the same conversation does not end."""
 
+    key = "conversation_busy"
 
-_TRANSLATION_KEYS: dict[type[RealtimeError], str] = {
-    BufferFullError: "cannot_connect",
-    NothingHeardError: "nothing_heard",
-    CannotConnectError: "cannot_connect",
-    CommandError: "command_refused",
-    CommandTimeoutError: "command_timeout",
-    ConnectionLostError: "connection_lost",
-    ConversationBusyError: "conversation_busy",
-    DeploymentNotFoundError: "deployment_not_found",
-    ForbiddenError: "forbidden",
-    InvalidAudioError: "invalid_audio",
-    InvalidAuthError: "invalid_auth",
-    InvalidConfigError: "invalid_config",
-    InvalidHostError: "invalid_host",
-    NotConnectedError: "not_connected",
-    NotRealtimeModelError: "not_realtime_model",
-    QuotaExceededError: "quota_exceeded",
-    RateLimitedError: "rate_limited",
-    ResponseActiveError: "response_active",
-    TooManySessionsError: "too_many_sessions",
-    UnsupportedApiVersionError: "unsupported_api_version",
+
+class SetupFailure(Enum):
+    """What another try to set an entry up needs."""
+
+    NEW_KEY = "new key"
+    NEW_DATA = "new data"
+    TIME = "time"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presentation:
+    """How an error of the client library is shown.
+
+    ``form_field`` is the field of the connection's form to blame; a form shows
+    ``form_key``, a sentence of its own. ``issue`` says whether a repair is offered: None is
+    for no issue at all, True for one that other settings can mend.
+    """
+
+    sentence: str
+    form_field: str = "base"
+    form_key: str = "connection_refused"
+    issue: bool | None = None
+    set_up: SetupFailure = SetupFailure.TIME
+
+
+def _same(key: str, field: str = "base", **others: Any) -> Presentation:
+    """Return the presentation of an error whose form shows the sentence of the same key."""
+    return Presentation(sentence=key, form_field=field, form_key=key, **others)
+
+
+_PRESENTATIONS: Final[Mapping[type[RealtimeError], Presentation]] = {
+    RealtimeError: Presentation(sentence="unexpected"),
+    CannotConnectError: _same("cannot_connect", CONF_HOST_NAME),
+    CommandError: Presentation(sentence="command_refused"),
+    CommandTimeoutError: Presentation(sentence="command_timeout", form_key="timeout"),
+    ConnectionLostError: Presentation(sentence="connection_lost"),
+    DeploymentNotFoundError: _same("deployment_not_found", CONF_DEPLOYMENT, issue=True),
+    ForbiddenError: _same("forbidden", issue=False),
+    InvalidAudioError: Presentation(sentence="invalid_audio"),
+    InvalidAuthError: _same("invalid_auth", CONF_API_KEY, set_up=SetupFailure.NEW_KEY),
+    InvalidConfigError: Presentation(
+        sentence="invalid_config",
+        form_field=CONF_API_VERSION,
+        form_key="invalid_api_version",
+        set_up=SetupFailure.NEW_DATA,
+    ),
+    InvalidHostError: _same(
+        "invalid_host", CONF_HOST_NAME, set_up=SetupFailure.NEW_DATA
+    ),
+    NotConnectedError: Presentation(sentence="not_connected"),
+    NotRealtimeModelError: _same("not_realtime_model", CONF_DEPLOYMENT, issue=True),
+    QuotaExceededError: _same("quota_exceeded", issue=False),
+    RateLimitedError: _same("rate_limited"),
+    ResponseActiveError: Presentation(sentence="response_active"),
+    UnsupportedApiVersionError: _same(
+        "unsupported_api_version", CONF_API_VERSION, issue=True
+    ),
 }
+ISSUE_QUOTA: Final = "quota_exceeded"
+# The issues that an entry may have, and whether other settings can mend each.
+ISSUES: Final[Mapping[str, bool]] = {
+    shown.sentence: shown.issue
+    for shown in _PRESENTATIONS.values()
+    if shown.issue is not None
+}
+
+
+def presentation(err: RealtimeError) -> Presentation:
+    """Return how an error is shown: its own way, or that of the nearest kind it is of."""
+    return next(
+        _PRESENTATIONS[kind] for kind in type(err).__mro__ if kind in _PRESENTATIONS
+    )
 
 
 def translated_error(err: RealtimeError) -> HomeAssistantError:
@@ -73,14 +150,7 @@ def translated_error(err: RealtimeError) -> HomeAssistantError:
     placeholders = {"error": str(err).rstrip(".")}
     if isinstance(err, InvalidConfigError):
         placeholders |= {"key": err.key, "error": err.reason}
-    return translated(translation_key(err), **placeholders)
-
-
-def translation_key(err: RealtimeError) -> str:
-    """Return what the translations call the error."""
-    kinds = type(err).__mro__
-    known = (_TRANSLATION_KEYS[kind] for kind in kinds if kind in _TRANSLATION_KEYS)
-    return next(known, "unexpected")
+    return translated(presentation(err).sentence, **placeholders)
 
 
 def translated(key: str, /, **placeholders: str) -> HomeAssistantError:

@@ -27,7 +27,7 @@ from .const import DOMAIN, KIND_STT, LOGGER
 from .core_internals import calling_pipeline_input
 from .data import AzureRealtimeAudioConfigEntry
 from .entity import AssistantEntity
-from .errors import NothingHeardError
+from .errors import AssistantError, NothingHeardError
 from .realtime import RealtimeError
 from .voice.turn import Turn
 
@@ -127,7 +127,7 @@ class AssistantSttEntity(AssistantEntity, SpeechToTextEntity):
             return await self._async_hear(turn, metadata.language, stream)
         except NothingHeardError:
             return SpeechResult("", SpeechResultState.SUCCESS)
-        except RealtimeError as err:
+        except (AssistantError, RealtimeError) as err:
             LOGGER.warning("%s could not listen: %s", self.assistant.name, err)
             # The conversation entity tells why, if it is the agent of the run.
             is_offered = self.turns.async_fail(turn, err.again())

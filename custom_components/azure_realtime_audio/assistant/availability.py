@@ -10,6 +10,7 @@ from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 
 from ..const import DOMAIN, LOGGER
+from ..errors import ISSUE_QUOTA, ISSUES
 from ..realtime import (
     QUOTA_CODES,
     CannotConnectError,
@@ -19,7 +20,7 @@ from ..realtime import (
     RealtimeClient,
     RealtimeError,
 )
-from .issues import ISSUE_QUOTA, ISSUES, async_create_issue, async_delete_issues
+from .issues import async_create_issue, async_delete_issues
 from .session_key import SessionKey
 from .timing import Timing
 

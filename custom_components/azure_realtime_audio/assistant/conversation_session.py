@@ -129,7 +129,7 @@ class ConversationSession:
             async with asyncio.timeout(self._timing.turn_wait):
                 await self._turn.acquire()
         except TimeoutError:
-            raise ConversationBusyError("Another turn is in progress") from None
+            raise ConversationBusyError from None
         with self.busy():
             try:
                 yield

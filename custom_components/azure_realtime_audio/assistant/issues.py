@@ -14,21 +14,8 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 
 from ..const import CONF_DEPLOYMENT, CONF_HOST_NAME, DOMAIN
-from ..errors import translation_key
+from ..errors import ISSUES, presentation
 from ..realtime import ConnectError, RealtimeError
-
-ISSUE_QUOTA: Final = "quota_exceeded"
-
-
-# The errors that have an issue, and whether other settings can mend it.
-ISSUES: Final = {
-    "deployment_not_found": True,
-    "forbidden": False,
-    "not_realtime_model": True,
-    ISSUE_QUOTA: False,
-    "unsupported_api_version": True,
-}
-
 
 _LEARN_MORE: Final = (
     "https://github.com/azure-realtime-audio/azure-realtime-audio"
@@ -62,7 +49,7 @@ def async_create_issue(
     """
     if isinstance(err, ConnectError) and err.transient:
         return
-    issue = translation_key(err)
+    issue = presentation(err).sentence
     async_delete_issues(hass, entry, ISSUES.keys() - {issue})
     if issue not in ISSUES:
         return

@@ -139,7 +139,7 @@ class SessionPool:
         for session in self._sessions.values():
             if session.conversation_id is not None and not session.is_busy:
                 return session
-        raise TooManySessionsError("Every session is in the middle of a turn")
+        raise TooManySessionsError
 
     async def _async_connected(
         self, session: ConversationSession

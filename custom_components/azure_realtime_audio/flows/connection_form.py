@@ -7,21 +7,8 @@ from homeassistant.const import CONF_API_KEY, CONF_NAME
 import voluptuous as vol
 
 from ..const import CONF_API_VERSION, CONF_DEPLOYMENT, CONF_HOST_NAME
-from ..realtime import (
-    CannotConnectError,
-    CommandTimeoutError,
-    DeploymentNotFoundError,
-    Endpoint,
-    ForbiddenError,
-    InvalidAuthError,
-    InvalidConfigError,
-    InvalidHostError,
-    NotRealtimeModelError,
-    QuotaExceededError,
-    RateLimitedError,
-    RealtimeError,
-    UnsupportedApiVersionError,
-)
+from ..errors import presentation
+from ..realtime import Endpoint, InvalidConfigError, RealtimeError
 from .fields import PIPELINE_FIELD, choice_field, collapsed, key_field, text_field
 
 SECTION_ADVANCED = "advanced"
@@ -66,22 +53,7 @@ RECONFIGURE_SCHEMA = vol.Schema(
 REAUTH_SCHEMA = vol.Schema({vol.Required(CONF_API_KEY): key_field()})
 
 
-# The field to blame, and the translated sentence that says what to do.
-FORM_ERRORS: dict[type[RealtimeError], tuple[str, str]] = {
-    InvalidHostError: (CONF_HOST_NAME, "invalid_host"),
-    CannotConnectError: (CONF_HOST_NAME, "cannot_connect"),
-    InvalidAuthError: (CONF_API_KEY, "invalid_auth"),
-    ForbiddenError: ("base", "forbidden"),
-    DeploymentNotFoundError: (CONF_DEPLOYMENT, "deployment_not_found"),
-    NotRealtimeModelError: (CONF_DEPLOYMENT, "not_realtime_model"),
-    QuotaExceededError: ("base", "quota_exceeded"),
-    RateLimitedError: ("base", "rate_limited"),
-    UnsupportedApiVersionError: (SECTION_ADVANCED, "unsupported_api_version"),
-    CommandTimeoutError: ("base", "timeout"),
-}
-
-
-def _entry_data(form: Mapping[str, Any]) -> dict[str, str]:
+def entry_data(form: Mapping[str, Any]) -> dict[str, str]:
     """Return the config entry data that a filled form describes.
 
     Raises InvalidHostError or InvalidConfigError.
@@ -97,15 +69,16 @@ def _entry_data(form: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _default_title(data: Mapping[str, str]) -> str:
+def default_title(data: Mapping[str, str]) -> str:
     """Return the title of an entry that nobody named."""
     return f"{data[CONF_DEPLOYMENT]} ({data[CONF_HOST_NAME]})"
 
 
-def _form_error(err: RealtimeError) -> tuple[str, str]:
+def form_error(err: RealtimeError) -> tuple[str, str]:
     """Return the field to blame and the translation key of what to do about it."""
-    if isinstance(err, InvalidConfigError):
-        if err.key == CONF_DEPLOYMENT:
-            return CONF_DEPLOYMENT, "invalid_deployment"
-        return SECTION_ADVANCED, "invalid_api_version"
-    return FORM_ERRORS.get(type(err), ("base", "connection_refused"))
+    if isinstance(err, InvalidConfigError) and err.key == CONF_DEPLOYMENT:
+        return CONF_DEPLOYMENT, "invalid_deployment"
+    shown = presentation(err)
+    # An error of a field in a section is shown above the section.
+    is_advanced = shown.form_field == CONF_API_VERSION
+    return SECTION_ADVANCED if is_advanced else shown.form_field, shown.form_key

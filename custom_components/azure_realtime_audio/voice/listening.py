@@ -133,9 +133,7 @@ class SpeechInput:
                     if len(buffered) >= _APPEND_BYTES:
                         await self._async_append(opening.result(), buffered)
                 elif len(buffered) > self._timing.max_buffered * _BYTES_PER_SECOND:
-                    raise BufferFullError(
-                        "The service takes too long to open a session"
-                    )
+                    raise BufferFullError
             await catching_up
             await self._async_append(opening.result(), buffered)
         finally:
@@ -174,7 +172,7 @@ class SpeechInput:
         if not self._committed.done():
             await self._async_end_by_hand(client, is_cut=upload.done())
         if not self._committed.done():
-            raise NothingHeardError("Nobody spoke")
+            raise NothingHeardError
         await self._committed
         self.ended_at = self.ended_at or asyncio.get_running_loop().time()
 

@@ -15,6 +15,7 @@ from homeassistant.helpers.event import async_track_state_change_event
 from ..assistant.assistant import Assistant
 from ..const import LOGGER
 from ..core_internals import SATELLITE_RESPONDING
+from ..errors import AssistantError
 from ..realtime import (
     CommandTimeoutError,
     ConnectionLostError,
@@ -78,7 +79,7 @@ class Turn:
         self.phase = TurnPhase.LISTENING
         self.run: asyncio.Task[Any] | None = None
         # Why nothing was heard, where the conversation entity is to tell that.
-        self.failure: RealtimeError | None = None
+        self.failure: AssistantError | RealtimeError | None = None
         self.speech = Speech()
         self.latency_ms: int | None = None
         self.unspoken_text = ""
@@ -174,7 +175,7 @@ class Turn:
     # The answer
 
     def raise_failure(self) -> None:
-        """Raise why nothing was heard, if that is so: a RealtimeError."""
+        """Raise why nothing was heard, if that is so: AssistantError, RealtimeError."""
         if self.failure is not None:
             raise self.failure.again()
 
@@ -319,5 +320,5 @@ class Turn:
             return
         try:
             await self._spoken.async_discard()
-        except RealtimeError as err:
+        except (AssistantError, RealtimeError) as err:
             LOGGER.debug("A turn could not be taken back: %s", err)

@@ -1,7 +1,5 @@
 """The turns of an assistant's conversations: who may answer them, and until when."""
 
-import asyncio
-
 from homeassistant.components.assist_pipeline import PipelineInput
 from homeassistant.components.conversation import ChatLog
 from homeassistant.core import callback
@@ -9,7 +7,8 @@ from homeassistant.helpers.chat_session import ChatSession
 from homeassistant.helpers.event import async_call_later
 
 from ..assistant.assistant import Assistant
-from ..core_internals import is_chat_kept
+from ..core_internals import current_run, is_chat_kept
+from ..errors import AssistantError
 from ..realtime import RealtimeError
 from .turn import Turn, TurnPhase
 
@@ -71,8 +70,7 @@ class Turns:
         if turn.phase is TurnPhase.DISCARDED:
             return False
         turn.advance(TurnPhase.OFFERED)
-        turn.run = run = asyncio.current_task()
-        assert run is not None
+        turn.run = run = current_run()
         hass = self._assistant.hass
 
         @callback
@@ -96,7 +94,7 @@ class Turns:
         return True
 
     @callback
-    def async_fail(self, turn: Turn, error: RealtimeError) -> bool:
+    def async_fail(self, turn: Turn, error: AssistantError | RealtimeError) -> bool:
         """Leave it to the agent to tell why nothing was heard; False if it cannot."""
         if turn.phase is not TurnPhase.LISTENING or not self._is_latest(turn):
             return False
@@ -118,7 +116,7 @@ class Turns:
         turn = self._turns.get(chat_log.conversation_id)
         if turn is None:
             return None
-        is_of_run = turn.run is asyncio.current_task()
+        is_of_run = turn.run is current_run()
         if turn.phase is not TurnPhase.OFFERED or not is_of_run:
             turn.correct(chat_log)
             return None
