@@ -1,5 +1,6 @@
 """What an action may read, and who may call it."""
 
+import asyncio
 from base64 import b64decode, b64encode
 from pathlib import Path
 from typing import Any
@@ -97,17 +98,54 @@ async def test_more_base64_than_a_file_may_have(
     assert len(emulator.sessions[-1].received.of("input_audio_buffer.append")) == sent
 
 
-async def test_long_base64_goes_up_in_pieces(
-    hass: HomeAssistant, init_integration: MockConfigEntry, emulator: Emulator
+@pytest.mark.parametrize(
+    ("audio_format", "bytes_per_second"), [("pcm16", 48_000), ("g711_ulaw", 8_000)]
+)
+async def test_ten_minutes_of_base64(
+    hass: HomeAssistant,
+    init_integration: MockConfigEntry,
+    emulator: Emulator,
+    audio_format: str,
+    bytes_per_second: int,
 ) -> None:
-    """Almost the 15 MiB that there may be are sent as by a microphone, 100 ms at a time."""
-    pcm = bytes(11 * 1024 * 1024)
-    await act(hass, "append_audio", Context(), audio=b64encode(pcm).decode())
+    """They go up as from a microphone, 100 ms at a time, and others are served meanwhile."""
+    turns_of_the_loop = 0
+
+    async def count_turns_of_the_loop() -> None:
+        nonlocal turns_of_the_loop
+        while True:
+            await asyncio.sleep(0)
+            turns_of_the_loop += 1
+
+    counting = asyncio.create_task(count_turns_of_the_loop())
+    await act(
+        hass,
+        "append_audio",
+        Context(),
+        audio=b64encode(bytes(600 * bytes_per_second)).decode(),
+        audio_format=audio_format,
+    )
+    counting.cancel()
     await act(hass, "commit_audio", Context())
     sent = emulator.sessions[-1].received.of("input_audio_buffer.append")
     sizes = [len(b64decode(event["audio"])) for event in sent]
-    assert sum(sizes) == len(pcm)
-    assert max(sizes) == 4800
+    assert sum(sizes) == pytest.approx(600 * 48_000, abs=4_800)
+    assert max(sizes) <= 2 * 4_800
+    assert turns_of_the_loop > 6_000
+
+
+async def test_more_than_ten_minutes_of_base64(
+    hass: HomeAssistant, init_integration: MockConfigEntry
+) -> None:
+    """More than that is refused before any of it is decoded."""
+    with pytest.raises(HomeAssistantError, match="longer than 600 seconds"):
+        await act(
+            hass,
+            "append_audio",
+            Context(),
+            audio=b64encode(bytes(601 * 8_000)).decode(),
+            audio_format="g711_ulaw",
+        )
 
 
 @pytest.mark.parametrize(
