@@ -16,7 +16,7 @@ from custom_components.azure_realtime_audio.voice.encoder import (
     async_encode,
 )
 
-from .satellite import Wav, said_at
+from ..satellite import Wav, said_at
 
 DELTA = said_at(440, 0.1)
 

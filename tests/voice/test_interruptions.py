@@ -12,9 +12,9 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from emulator import Emulator, Reply, Session
 
-from .bell import RING, give_bell
-from .satellite import Run, Satellite, microphone, new_conversation, said_at, speak_to
-from .talk import AGENT, STATUS, becomes, said, say
+from ..bell import RING, give_bell
+from ..satellite import Run, Satellite, microphone, new_conversation, said_at, speak_to
+from ..talk import AGENT, STATUS, becomes, said, say
 
 STORY = "Once upon a time there was a lamp that nobody had ever switched off."
 STORY_SECONDS = 6.0

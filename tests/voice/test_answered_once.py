@@ -11,22 +11,13 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUs
 from custom_components.azure_realtime_audio.const import CONF_INSTRUCTIONS
 from emulator import Emulator, Reply
 
-from .satellite import Satellite, new_conversation, speak_to
-from .talk import AGENT, change_assistant
+from ..satellite import Satellite
+from ..talk import change_assistant
 
 NOT_ALLOWED = (
     "You are not allowed to use what I may control here. "
     "Ask an administrator of this home."
 )
-
-
-@pytest.fixture
-async def satellite(
-    hass: HomeAssistant, init_integration: MockConfigEntry
-) -> Satellite:
-    """Have a satellite whose pipeline is the assistant's three entities."""
-    await speak_to(hass, AGENT)
-    return Satellite(hass, new_conversation())
 
 
 def instructions(emulator: Emulator) -> str:

@@ -15,7 +15,7 @@ from custom_components.azure_realtime_audio.realtime.audio import (
 from custom_components.azure_realtime_audio.voice.playback import Playback
 from custom_components.azure_realtime_audio.voice.speech import Speech
 
-from .satellite import said_at
+from ..satellite import said_at
 
 
 async def _cancel(_: Response) -> bool:
