@@ -1,0 +1,33 @@
+"""What the documents point to is there."""
+
+from collections import defaultdict
+from pathlib import Path
+import re
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def files_by_test() -> dict[str, list[str]]:
+    """Return the files in which a test of each name is."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        for name in re.findall(
+            r"^(?:async )?def (test_\w+)", path.read_text(), re.MULTILINE
+        ):
+            found[name].append(path.relative_to(ROOT).as_posix())
+    return found
+
+
+@pytest.mark.parametrize(
+    "document", sorted(path.name for path in (ROOT / "docs").glob("*.md"))
+)
+def test_tests_that_are_named(document: str) -> None:
+    """A test that is named as the proof of a promise is where the document says."""
+    text = (ROOT / "docs" / document).read_text()
+    tests = files_by_test()
+    for file, name in re.findall(r"([\w/]*test_\w+\.py)::(test_\w+)", text):
+        assert any(found.endswith(file) for found in tests[name]), f"{file}::{name}"
+    for name in re.findall(r"`(test_\w+)`", text):
+        assert tests[name], name
