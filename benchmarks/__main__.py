@@ -1,6 +1,6 @@
 """Print what the client costs per message, as a ratio of the bare socket in the same round.
 
-The speed of a shared machine drifts. So the arms take turns, in the opposite order every other
+The speed of a shared machine drifts. So the variants take turns, in the opposite order every other
 round, and only the ratios mean something.
 """
 
@@ -13,8 +13,8 @@ from statistics import median, quantiles
 import sys
 import time
 
-from .arms import Arm, bare_socket, by_hand, client, openai_sdk
 from .server import DELTA_BYTES
+from .variants import Variant, bare_socket, by_hand, client, openai_sdk
 
 APPEND = bytes(1536)  # 32 ms of PCM16 at 24 kHz
 APPENDS = 1000  # per round
@@ -34,7 +34,7 @@ class Measure:
     name: str
     count: int
     target: float
-    run: Callable[[Arm], Awaitable[object]]
+    run: Callable[[Variant], Awaitable[object]]
 
 
 MEASURES = [
@@ -42,13 +42,13 @@ MEASURES = [
         "append_pcm of 32 ms, 24 kHz",
         APPENDS,
         1.20,
-        lambda arm: arm.append(APPEND, APPENDS),
+        lambda variant: variant.append(APPEND, APPENDS),
     ),
     Measure(
         f"audio delta of {DELTA_BYTES} bytes, paced",
         DELTAS,
         1.40,
-        lambda arm: arm.receive(
+        lambda variant: variant.receive(
             {"deltas": str(DELTAS), "interval_us": str(INTERVAL_US)}
         ),
     ),
@@ -69,10 +69,10 @@ async def server() -> AsyncGenerator[int]:
         await process.wait()
 
 
-async def cost(measure: Measure, arm: Arm) -> float:
+async def cost(measure: Measure, variant: Variant) -> float:
     """Return the CPU time of this process per message, in microseconds."""
     start = time.process_time()
-    await measure.run(arm)
+    await measure.run(variant)
     return (time.process_time() - start) / measure.count * 1e6
 
 
@@ -80,17 +80,17 @@ async def bench(rounds: int) -> None:
     """Run all rounds and print the table."""
     async with AsyncExitStack() as stack:
         port = await stack.enter_async_context(server())
-        arms: dict[str, Arm] = {
+        variants: dict[str, Variant] = {
             BARE: await stack.enter_async_context(bare_socket(port)),
             BY_HAND: await stack.enter_async_context(by_hand(port)),
             CLIENT: await stack.enter_async_context(client(port)),
             SDK: await stack.enter_async_context(openai_sdk(port)),
         }
         for measure in MEASURES:
-            costs: dict[str, list[float]] = {name: [] for name in arms}
+            costs: dict[str, list[float]] = {name: [] for name in variants}
             for number in range(rounds + 1):
-                for name in list(arms)[:: -1 if number % 2 else 1]:
-                    costs[name].append(await cost(measure, arms[name]))
+                for name in list(variants)[:: -1 if number % 2 else 1]:
+                    costs[name].append(await cost(measure, variants[name]))
             # The first round warms up.
             show(measure, {name: values[1:] for name, values in costs.items()})
 

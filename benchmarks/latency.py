@@ -24,9 +24,9 @@ from homeassistant.const import __version__ as home_assistant_version
 import numpy as np
 
 from emulator import Emulator, Reply
-from script.house import (
+from script.home_assistant import (
     HomeAssistant,
-    HouseError,
+    SetupError,
     free_port,
     home_assistant,
     run_home_assistant,
@@ -162,7 +162,7 @@ async def take_turn(house: HomeAssistant, cell: Cell, reply: str) -> Times:
                     times.streamed = times.now()
                     playing = asyncio.create_task(play(house, url, times))
             case "error":
-                raise HouseError(f"The pipeline failed: {data['message']}")
+                raise SetupError(f"The pipeline failed: {data['message']}")
             case "run-end":
                 break
     assert playing
@@ -178,7 +178,7 @@ async def play(house: HomeAssistant, url: str, times: Times) -> None:
         if not times.sounded and holds_sound(sound):
             times.sounded = times.now()
     if not times.sounded:
-        raise HouseError("The reply is silent.")
+        raise SetupError("The reply is silent.")
 
 
 async def bench(rounds: int) -> None:

@@ -26,13 +26,13 @@ import numpy as np
 from custom_components.azure_realtime_audio.realtime.audio import Resampler
 from emulator.voice import EspeakVoice
 
-from .house import (
+from .home_assistant import (
     MICROPHONE_RATE,
     PASSWORD,
     ROOT,
     USER_NAME,
     HomeAssistant,
-    HouseError,
+    SetupError,
     emulator_url,
     free_port,
     home_assistant,
@@ -188,7 +188,7 @@ async def find_pipeline(house: HomeAssistant, assistant: Assistant) -> str:
         and pipeline["tts_engine"] == assistant.voice
     ]
     if len(ids) != 1:
-        raise HouseError(f"The config flow made {len(ids)} pipelines, not one.")
+        raise SetupError(f"The config flow made {len(ids)} pipelines, not one.")
     [pipeline_id] = ids
     await house.command(
         "assist_pipeline/pipeline/set_preferred", pipeline_id=pipeline_id
@@ -220,13 +220,13 @@ async def typed_turn(house: HomeAssistant, pipeline: str) -> None:
                 response = data["intent_output"]["response"]
                 if response["response_type"] == "error":
                     answer = response["speech"]["plain"]["speech"]
-                    raise HouseError(f"The typed question failed: {answer}")
+                    raise SetupError(f"The typed question failed: {answer}")
             case "error":
-                raise HouseError(f"The typed question failed: {data['message']}")
+                raise SetupError(f"The typed question failed: {data['message']}")
             case "run-end":
                 break
     if pieces < 2:
-        raise HouseError("The answer to the typed question was not streamed.")
+        raise SetupError("The answer to the typed question was not streamed.")
     print(flush=True)
     say(f"  complete, in {pieces} pieces")
 
@@ -284,11 +284,11 @@ async def talk_to_pipeline(
                 case "intent-progress" if data.get("tts_start_streaming"):
                     playing = asyncio.create_task(play(house, url, turn))
                 case "error":
-                    raise HouseError(f"The pipeline failed: {data['message']}")
+                    raise SetupError(f"The pipeline failed: {data['message']}")
                 case "run-end":
                     break
         if playing is None:
-            raise HouseError("The pipeline did not stream the reply.")
+            raise SetupError("The pipeline did not stream the reply.")
         return await decoded(await playing)
     finally:
         for task in (microphone, playing):
@@ -349,7 +349,7 @@ async def take_reply(house: HomeAssistant, url: str) -> bytes:
         wav += data
     say("  the reply has been fetched")
     if wav[:4] != b"RIFF":
-        raise HouseError("The reply is not a WAV file.")
+        raise SetupError("The reply is not a WAV file.")
     return wav[WAV_HEADER:]
 
 
@@ -497,7 +497,7 @@ async def within(seconds: float, what: str) -> AsyncGenerator[None]:
         async with asyncio.timeout(seconds):
             yield
     except TimeoutError:
-        raise HouseError(f"{what} took longer than {seconds:.0f} s.") from None
+        raise SetupError(f"{what} took longer than {seconds:.0f} s.") from None
 
 
 async def stoppable(*, serve: bool) -> bool:
@@ -520,7 +520,7 @@ def main() -> int:
         if asyncio.run(stoppable(serve=serve)):
             return 0
         print(f"\nThe demo failed. The logs are in {OUTPUT}.", file=sys.stderr)
-    except HouseError as err:
+    except SetupError as err:
         print(f"\nThe demo failed. {err}\nThe logs are in {OUTPUT}.", file=sys.stderr)
     except asyncio.CancelledError:
         print("\nStopped.", file=sys.stderr)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.soak.tally import Outcome, Spoken, Tally, name_of, new_number
+from benchmarks.soak.results import Outcome, Results, Spoken, name_of, new_number
 
 MINE = new_number(7, 42)
 OTHERS = new_number(8, 42)
@@ -44,17 +44,17 @@ def test_outcome(came_back: dict[str, Any], outcome: Outcome) -> None:
 def test_sentences() -> None:
     """Ours are known by their keys; what is nobody's is unclear."""
     assert name_of("The Azure service refused the request: no.") == "command_refused"
-    tally = Tally()
-    tally.add(spoken(apology="Hm."))
-    assert [error for _, error in tally.unclear] == ["unexpected: Hm."]
+    results = Results()
+    results.add(spoken(apology="Hm."))
+    assert [error for _, error in results.unclear] == ["unexpected: Hm."]
 
 
 def test_calls_of_the_tool() -> None:
     """Twice, unasked, and answered without are faults."""
-    tally = Tally()
+    results = Results()
     number = int(MINE)
-    tally.add(Spoken(MINE, 1, is_star=True, answer=f"It is {MINE}.", heard=MINE))
-    assert tally.tool_faults([(number, 1)]) == []
-    assert tally.tool_faults([(number, 2)]) == [f"{number} twice"]
-    assert tally.tool_faults([]) == [f"{number} answered without"]
-    assert tally.tool_faults([(number, 1), (1, 1)]) == ["1 unasked"]
+    results.add(Spoken(MINE, 1, is_star=True, answer=f"It is {MINE}.", heard=MINE))
+    assert results.tool_faults([(number, 1)]) == []
+    assert results.tool_faults([(number, 2)]) == [f"{number} twice"]
+    assert results.tool_faults([]) == [f"{number} answered without"]
+    assert results.tool_faults([(number, 1), (1, 1)]) == ["1 unasked"]

@@ -27,7 +27,7 @@ import time
 from homeassistant.const import __version__ as home_assistant_version
 
 from emulator import Emulator
-from script.house import (
+from script.home_assistant import (
     ROOT,
     HomeAssistant,
     free_port,
@@ -36,15 +36,15 @@ from script.house import (
     seed,
 )
 
+from .disturbances import Disturbances
 from .gauges import Gauges, Sample, drift, slope
+from .results import Outcome, Results
 from .satellite import Satellite
 from .slow import slow_consumers
-from .tally import Outcome, Tally
-from .weather import Weather
 
 DOMAIN = "azure_realtime_audio"
 API_KEY = "soak"
-WATCH = Path(__file__).parent.parent / "watch"
+OBSERVER = Path(__file__).parent.parent / "observer"
 OUTPUT = ROOT / "soak-output"
 ASSISTANTS = 2  # each has at most 32 sessions
 WARM_UP_KEEP_SECONDS = 2.0
@@ -111,9 +111,9 @@ async def running_house() -> AsyncGenerator[House]:
         )
         config, port = folder / "config", free_port()
         seed(config, port)
-        (config / "custom_components" / WATCH.name).symlink_to(WATCH)
+        (config / "custom_components" / OBSERVER.name).symlink_to(OBSERVER)
         with (config / "configuration.yaml").open("a") as configuration:
-            configuration.write("watch:\n")
+            configuration.write("observer:\n")
         emulator = await stack.enter_async_context(
             Emulator(
                 api_key=API_KEY,
@@ -145,16 +145,18 @@ class Soak:
     def __post_init__(self) -> None:
         """Prepare everybody."""
         options, house = self.options, self.house
-        self.tally = Tally()
+        self.results = Results()
         self.gauges = Gauges(house.pid, house.home, house.emulator)
-        self.weather = Weather(house.emulator, house.home, house.entry_id, options.seed)
+        self.disturbances = Disturbances(
+            house.emulator, house.home, house.entry_id, options.seed
+        )
         self.failures: list[str] = []
         self.satellites = [
             Satellite(
                 number,
                 house.home,
                 house.pipelines[number % ASSISTANTS],
-                self.tally,
+                self.results,
                 options.seed,
             )
             for number in range(options.conversations)
@@ -164,15 +166,15 @@ class Soak:
         """Go through the phases."""
         options = self.options
         home = self.house.home
-        self.weather.clear_up()
-        await home.command("watch/shorten", seconds=WARM_UP_KEEP_SECONDS)
+        self.disturbances.end_all()
+        await home.command("observer/shorten", seconds=WARM_UP_KEEP_SECONDS)
         await self._all_answered()
         say("Warm")
         say("Locked out: the service refuses the key until a person enters it again")
         await self._locked_out()
         await self._all_answered()
         before = await self._quiet(None, WARM_UP_KEEP_SECONDS)
-        await home.command("watch/shorten", seconds=options.keep)
+        await home.command("observer/shorten", seconds=options.keep)
         say(f"Before   {before.row()}")
 
         began = time.monotonic()
@@ -182,7 +184,7 @@ class Soak:
         cpu_before = os.times()
         try:
             await asyncio.gather(
-                self.weather.rage(ends),
+                self.disturbances.run(ends),
                 *(satellite.live(ends) for satellite in self.satellites),
             )
             ended = time.monotonic()
@@ -203,26 +205,26 @@ class Soak:
         while True:
             await asyncio.sleep(30)
             say(
-                f"{self.tally.begun} turns; {self.gauges.samples[-1].row()}"
-                f"{self.weather.log[-1][1] if self.weather.log else ''}"
+                f"{self.results.begun} turns; {self.gauges.samples[-1].row()}"
+                f"{self.disturbances.log[-1][1] if self.disturbances.log else ''}"
             )
 
     async def _all_answered(self) -> None:
         """Let everybody be answered, as soon as the service has been found again."""
 
         async def ask(satellite: Satellite) -> None:
-            satellite.tally = calm
+            satellite.results = calm
             until = time.monotonic() + CALM_SECONDS
             while (
                 await satellite.one_turn()
             ).outcome() is not Outcome.ANSWERED and time.monotonic() < until:
                 await asyncio.sleep(1)
 
-        calm = Tally()
+        calm = Results()
         await asyncio.gather(*(ask(satellite) for satellite in self.satellites))
         for satellite in self.satellites:
-            satellite.tally = self.tally
-        self.tally.stars |= calm.stars
+            satellite.results = self.results
+        self.results.stars |= calm.stars
         missing = len(self.satellites) - calm.outcomes[Outcome.ANSWERED]
         if missing:
             self.failures.append(f"{missing} satellites got no answer in the calm")
@@ -232,9 +234,9 @@ class Soak:
         home, faults = self.house.home, self.house.emulator.faults
         faults.add("http_401")
         satellite = self.satellites[0]
-        satellite.tally = Tally()
+        satellite.results = Results()
         await satellite.one_turn()
-        satellite.tally = self.tally
+        satellite.results = self.results
         async with asyncio.timeout(CALM_SECONDS):
             while not (
                 asked := [
@@ -257,7 +259,7 @@ class Soak:
             await asyncio.sleep(2)
             sample = await self.gauges.read(objects=True)
             if time.monotonic() > until or self._is_quiet(sample, wanted):
-                await self.house.home.command("watch/trim")
+                await self.house.home.command("observer/trim")
                 return await self.gauges.read(objects=True)
 
     def _is_quiet(self, sample: Sample, wanted: Sample | None) -> bool:
@@ -286,15 +288,15 @@ class Soak:
     async def _judge(
         self, began: float, ended: float, before: Sample, after: Sample, driver: float
     ) -> None:
-        tally, options = self.tally, self.options
+        results, options = self.results, self.options
         samples = self.gauges.between(began, ended)
         half = self.gauges.between((began + ended) / 2, ended)
         first, middle, last = samples[0], samples[len(samples) // 2], samples[-1]
         rises = self._rises(half, min(30.0, (ended - began) / 12))
         cpu = (last.cpu_seconds - first.cpu_seconds) / (last.at - first.at)
-        p50, p95 = tally.latency_ms()
-        calls = await self.house.home.command("watch/calls")
-        tool_faults = tally.tool_faults(calls)
+        p50, p95 = results.latency_ms()
+        calls = await self.house.home.command("observer/calls")
+        tool_faults = results.tool_faults(calls)
 
         print(
             f"\nHome Assistant {home_assistant_version}, {options.conversations} conversations, "
@@ -302,20 +304,20 @@ class Soak:
             f"CPU: Home Assistant {cpu:.0%} of a core, satellites and emulator "
             f"{driver / (ended - began):.0%}. Load: {os.getloadavg()[1]:.1f}"
         )
-        print(f"\nTurns {tally.begun}")
+        print(f"\nTurns {results.begun}")
         for outcome in Outcome:
-            print(f"  {tally.outcomes[outcome]:6} {outcome}")
-        print(f"Errors by what they say ({tally.errors.total()})")
-        for sentence, count in tally.errors.most_common():
+            print(f"  {results.outcomes[outcome]:6} {outcome}")
+        print(f"Errors by what they say ({results.errors.total()})")
+        for sentence, count in results.errors.most_common():
             print(f"  {count:6} {sentence}")
-        print(f"Faults ({self.weather.happened.total()})")
-        for name, count in sorted(self.weather.happened.items()):
+        print(f"Faults ({self.disturbances.happened.total()})")
+        for name, count in sorted(self.disturbances.happened.items()):
             print(f"  {count:6} {name}")
         print(
             f"Latency from the last word to the first sound: p50 {p50:.0f} ms, p95 {p95:.0f} ms"
         )
         print(
-            f"Tool calls {sum(times for _, times in calls)}, of {len(tally.stars)} turns with a "
+            f"Tool calls {sum(times for _, times in calls)}, of {len(results.stars)} turns with a "
             f"star; faults: {', '.join(tool_faults) or 'none'}"
         )
         for name, (rise, error, _) in rises.items():
@@ -334,14 +336,14 @@ class Soak:
             print(f"  {count:6} {line}")
 
         self.failures += [
-            f"{tally.outcomes[outcome]} turns: {outcome}"
+            f"{results.outcomes[outcome]} turns: {outcome}"
             for outcome in (Outcome.WRONG, Outcome.GARBLED, Outcome.NEITHER)
-            if tally.outcomes[outcome]
+            if results.outcomes[outcome]
         ]
         self.failures += [
             f"An unclear error: {error}"
-            for at, error in tally.unclear
-            if not any(start < at < end for start, end in self.weather.reloads)
+            for at, error in results.unclear
+            if not any(start < at < end for start, end in self.disturbances.reloads)
         ]
         self.failures += [f"Tool: {fault}" for fault in tool_faults]
         self.failures += [
@@ -357,12 +359,12 @@ class Soak:
             if rise > noise and rise > 2 * error
         ]
         with (OUTPUT / "suspects.txt").open("w") as file:
-            file.writelines(f"{spoken}\n" for spoken in tally.suspects)
+            file.writelines(f"{spoken}\n" for spoken in results.suspects)
             file.writelines(
-                f"{at - began:8.1f} {error}\n" for at, error in tally.unclear
+                f"{at - began:8.1f} {error}\n" for at, error in results.unclear
             )
             file.writelines(
-                f"{at - began:8.1f} {name}\n" for at, name in self.weather.log
+                f"{at - began:8.1f} {name}\n" for at, name in self.disturbances.log
             )
 
     def _rises(

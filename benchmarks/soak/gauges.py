@@ -1,4 +1,4 @@
-"""Home Assistant's process, measured from outside and, by the watch, from inside."""
+"""Home Assistant's process, measured from outside and, by the observer, from inside."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator import Emulator
-from script.house import HomeAssistant
+from script.home_assistant import HomeAssistant
 
 EVERY_SECONDS = 2.0
 _OBJECTS_EVERY = 15  # samples
@@ -66,7 +66,7 @@ class Gauges:
     async def read(self, *, objects: bool = False) -> Sample:
         """Take a sample."""
         census: dict[str, int] = await self._house.command(
-            "watch/census", objects=objects
+            "observer/census", objects=objects
         )
         # The service keeps the sessions that have ended; here they would pile up.
         live = [session for session in self._emulator.sessions if not session.closed]

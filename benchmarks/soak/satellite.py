@@ -14,9 +14,9 @@ import numpy as np
 
 from emulator import touch_tones
 from emulator.audio import RATE
-from script.house import MICROPHONE_RATE, HomeAssistant, HouseError, connected
+from script.home_assistant import MICROPHONE_RATE, HomeAssistant, SetupError, connected
 
-from .tally import Spoken, Tally, new_number
+from .results import Results, Spoken, new_number
 
 SILENCE_SECONDS = 0.5  # of turn detection, as an assistant has it
 PATIENCE_SECONDS = 120.0  # until a turn has neither reply nor error
@@ -56,13 +56,18 @@ class Satellite:
     """One of many. Every tenth is a browser: core's own command, and MP3."""
 
     def __init__(
-        self, number: int, house: HomeAssistant, pipeline: str, tally: Tally, seed: int
+        self,
+        number: int,
+        house: HomeAssistant,
+        pipeline: str,
+        results: Results,
+        seed: int,
     ) -> None:
         """Begin without a conversation; ``house`` is only asked where it is."""
         self.number = number
         self._url, self._token = house.url, house.token
         self._pipeline = pipeline
-        self.tally = tally
+        self.results = results
         self._rng = random.Random(f"{seed} {number}")
         self._turns = 0
         self._conversation: str | None = None
@@ -98,7 +103,7 @@ class Satellite:
             repeats=self._rng.choice((1, 1, 2, 3)),
             is_star=self._rng.random() < 0.25,
         )
-        self.tally.begun += 1
+        self.results.begun += 1
         talk = asyncio.create_task(self._talk(house, spoken, manners))
         enough = asyncio.create_task(spoken.is_enough.wait())
         try:
@@ -113,12 +118,12 @@ class Satellite:
             for task in (talk, enough):
                 task.cancel()
             (error, _) = await asyncio.gather(talk, enough, return_exceptions=True)
-        if isinstance(error, HouseError):
+        if isinstance(error, SetupError):
             spoken.error = str(error)
         elif isinstance(error, Exception):
             raise error
         await self._hear(spoken)
-        self.tally.add(spoken)
+        self.results.add(spoken)
         return spoken
 
     async def _talk(
@@ -191,7 +196,7 @@ class Satellite:
             )
         else:
             events = await house.events(
-                "watch/run",
+                "observer/run",
                 pipeline=self._pipeline,
                 conversation_id=self._conversation,
                 output={"preferred_format": "wav"},
@@ -232,7 +237,7 @@ class Satellite:
                     ):
                         spoken.is_enough.set()
                         return
-        except (aiohttp.ClientError, HouseError) as err:
+        except (aiohttp.ClientError, SetupError) as err:
             spoken.sound_error = repr(err)
 
     async def _hear(self, spoken: Spoken) -> None:

@@ -12,11 +12,11 @@ from contextlib import asynccontextmanager, suppress
 from custom_components.azure_realtime_audio.realtime.audio import BYTES_PER_SECOND
 from custom_components.azure_realtime_audio.realtime.response import MAX_SIZE
 from emulator import Emulator, Reply
-from script.house import HomeAssistant
+from script.home_assistant import HomeAssistant
 
 from .gauges import Gauges, Sample
+from .results import Results
 from .satellite import Manners, Satellite
-from .tally import Tally
 
 READERS = 4
 KEEP_SECONDS = 10.0
@@ -35,7 +35,7 @@ async def slow_consumers(
     home: HomeAssistant, emulator: Emulator, pipeline: str, gauges: Gauges
 ) -> list[str]:
     """Let them stop reading; print what it costs and return what failed."""
-    await home.command("watch/shorten", seconds=KEEP_SECONDS)
+    await home.command("observer/shorten", seconds=KEEP_SECONDS)
     emulator.speed, emulator.first_audio_ms = 0, 0
     failures = []
     print(f"\n{READERS} players that stop reading, replies at once")
@@ -51,7 +51,7 @@ async def slow_consumers(
             peaks.append(max(sample.rss_mb for sample in samples) - before.rss_mb)
             await asyncio.sleep(2 * KEEP_SECONDS + 5)
             # What the C library keeps of it is in pieces, and would count for the next round.
-            await home.command("watch/trim")
+            await home.command("observer/trim")
         after = await gauges.read()
         print(
             f"  {minutes:3} min, {size_mb:.0f} MB each: RSS {before.rss_mb:.0f} MB before, "
@@ -75,7 +75,7 @@ async def _round(
     emulator.replies.extend(Reply(text="Listen", pcm=pcm) for _ in range(READERS))
     manners = Manners(stops_reading_for=_STOP_SECONDS, talks_over_after=1)
     readers = [
-        Satellite(number, home, pipeline, Tally(), 0) for number in range(READERS)
+        Satellite(number, home, pipeline, Results(), 0) for number in range(READERS)
     ]
     await asyncio.gather(*(reader.one_turn(manners) for reader in readers))
     emulator.replies.clear()

@@ -39,7 +39,7 @@ from script.demo import (
     prepare_kitchen,
     set_up,
 )
-from script.house import (
+from script.home_assistant import (
     ROOT,
     HomeAssistant,
     free_port,

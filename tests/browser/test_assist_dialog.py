@@ -9,7 +9,7 @@ import pytest
 
 from emulator import Emulator, Reply
 from script.demo import LIGHT, Assistant
-from script.house import PACKAGE, HomeAssistant
+from script.home_assistant import PACKAGE, HomeAssistant
 
 from .conftest import ask
 from .dialog import STREAMING, AssistDialog, Bubble

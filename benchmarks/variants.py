@@ -1,6 +1,6 @@
 """The ways to speak with the server that are compared.
 
-Each arm moves the same frames over the same wire: it appends audio and commits it, and it takes
+Each variant moves the same frames over the same wire: it appends audio and commits it, and it takes
 one spoken response as PCM. Only how it does so differs.
 """
 
@@ -27,7 +27,7 @@ DEPLOYMENT = "bench"
 _APPEND = b'{"type":"input_audio_buffer.append","audio":"'
 
 
-class Arm(Protocol):
+class Variant(Protocol):
     """One open session."""
 
     async def append(self, pcm: bytes, count: int) -> None:
@@ -37,7 +37,7 @@ class Arm(Protocol):
         """Ask for a spoken response and return the number of bytes that arrived."""
 
 
-class BareSocket(Arm):
+class BareSocket(Variant):
     """aiohttp alone: a prepared frame out, text frames in, nothing parsed."""
 
     def __init__(self, websocket: aiohttp.ClientWebSocketResponse[bool]) -> None:
@@ -66,7 +66,7 @@ class BareSocket(Arm):
         return received
 
 
-class ByHand(Arm):
+class ByHand(Variant):
     """The least that whoever wants PCM has to do: base64, and one JSON parse a frame."""
 
     def __init__(self, websocket: aiohttp.ClientWebSocketResponse[bool]) -> None:
@@ -99,7 +99,7 @@ class ByHand(Arm):
         await self._websocket.send_frame(frame, aiohttp.WSMsgType.TEXT)
 
 
-class Client(Arm):
+class Client(Variant):
     """The client library, with its status and listeners in place."""
 
     def __init__(self, client: RealtimeClient) -> None:
@@ -123,7 +123,7 @@ class Client(Arm):
         return received
 
 
-class OpenAISdk(Arm):
+class OpenAISdk(Variant):
     """The openai package."""
 
     def __init__(self, connection: AsyncRealtimeConnection) -> None:
@@ -155,14 +155,14 @@ class OpenAISdk(Arm):
 
 @asynccontextmanager
 async def bare_socket(port: int) -> AsyncGenerator[BareSocket]:
-    """Open the arm that everything is compared with."""
+    """Open the variant that everything is compared with."""
     async with _websocket(port, decode_text=True) as websocket:
         yield BareSocket(websocket)
 
 
 @asynccontextmanager
 async def by_hand(port: int) -> AsyncGenerator[ByHand]:
-    """Open the arm that tells how little is possible."""
+    """Open the variant that tells how little is possible."""
     async with _websocket(port, decode_text=False) as websocket:
         yield ByHand(websocket)
 

@@ -7,7 +7,7 @@ import random
 import time
 
 from emulator import Emulator, Session
-from script.house import HomeAssistant
+from script.home_assistant import HomeAssistant
 
 # How long after a reload somebody may still hear that there is no such entity: in core's words.
 RELOAD_SECONDS = 30.0
@@ -45,7 +45,7 @@ _STROKES = (
 )
 
 
-class Weather:
+class Disturbances:
     """Chooses faults at random, the same with the same seed."""
 
     def __init__(
@@ -58,7 +58,7 @@ class Weather:
         self._emulator = emulator
         self._house = house
         self._entry_id = entry_id
-        self._rng = random.Random(f"{seed} weather")
+        self._rng = random.Random(f"{seed} disturbances")
         self._kinds: dict[Callable[[], Awaitable[str]], int] = {
             self._spell: 30,
             self._stroke: 30,
@@ -70,7 +70,7 @@ class Weather:
             self._reload: 2,
         }
 
-    async def rage(self, until: float) -> None:
+    async def run(self, until: float) -> None:
         """Let things go wrong until a time of ``time.monotonic``; then clear up."""
         while time.monotonic() < until:
             await asyncio.sleep(self._rng.uniform(*PAUSE_SECONDS))
@@ -79,9 +79,9 @@ class Weather:
             name = await kind()
             self.happened[name] += 1
             self.log.append((began, name))
-        self.clear_up()
+        self.end_all()
 
-    def clear_up(self) -> None:
+    def end_all(self) -> None:
         """Be a good service again."""
         self._emulator.faults.clear()
         self._usual_pace()
@@ -117,7 +117,7 @@ class Weather:
         return "the service stands still"
 
     async def _stall_house(self) -> str:
-        await self._house.command("watch/stall", seconds=1.0)
+        await self._house.command("observer/stall", seconds=1.0)
         return "Home Assistant's loop is held for 1 s"
 
     async def _change_pace(self) -> str:

@@ -38,7 +38,7 @@ from custom_components.azure_realtime_audio.realtime.transport.websocket import 
 from custom_components.azure_realtime_audio.voice.listening import SpeechInput
 from custom_components.azure_realtime_audio.voice.turn import Turn
 
-DOMAIN = "watch"
+DOMAIN = "observer"
 REPLY_SECONDS = 15.0
 CALLS = HassKey[Counter[int]](DOMAIN)
 
@@ -83,7 +83,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 
 @websocket_api.websocket_command(
     {
-        vol.Required("type"): "watch/run",
+        vol.Required("type"): "observer/run",
         vol.Required("pipeline"): str,
         vol.Required("output"): dict,
         vol.Optional("conversation_id"): vol.Any(str, None),
@@ -137,7 +137,7 @@ async def _run(
 
 
 @websocket_api.websocket_command(
-    {vol.Required("type"): "watch/census", vol.Required("objects"): bool}
+    {vol.Required("type"): "observer/census", vol.Required("objects"): bool}
 )
 @callback
 def _census(
@@ -164,7 +164,7 @@ def _census(
     connection.send_result(msg["id"], found)
 
 
-@websocket_api.websocket_command({vol.Required("type"): "watch/trim"})
+@websocket_api.websocket_command({vol.Required("type"): "observer/trim"})
 @callback
 def _trim(
     hass: HomeAssistant, connection: websocket_api.ActiveConnection, msg: dict[str, Any]
@@ -175,7 +175,7 @@ def _trim(
     connection.send_result(msg["id"])
 
 
-@websocket_api.websocket_command({vol.Required("type"): "watch/calls"})
+@websocket_api.websocket_command({vol.Required("type"): "observer/calls"})
 @callback
 def _calls(
     hass: HomeAssistant, connection: websocket_api.ActiveConnection, msg: dict[str, Any]
@@ -185,7 +185,7 @@ def _calls(
 
 
 @websocket_api.websocket_command(
-    {vol.Required("type"): "watch/stall", vol.Required("seconds"): vol.Coerce(float)}
+    {vol.Required("type"): "observer/stall", vol.Required("seconds"): vol.Coerce(float)}
 )
 @callback
 def _stall(
@@ -199,7 +199,10 @@ def _stall(
 
 
 @websocket_api.websocket_command(
-    {vol.Required("type"): "watch/shorten", vol.Required("seconds"): vol.Coerce(float)}
+    {
+        vol.Required("type"): "observer/shorten",
+        vol.Required("seconds"): vol.Coerce(float),
+    }
 )
 @callback
 def _shorten(

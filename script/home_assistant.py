@@ -53,7 +53,7 @@ template:
 """
 
 
-class HouseError(Exception):
+class SetupError(Exception):
     """Something did not start, or Home Assistant refused a request; str() is one sentence."""
 
 
@@ -99,10 +99,10 @@ class Running:
     log: Path
 
     def expect_alive(self) -> None:
-        """Raise HouseError with the end of the log if the process has ended."""
+        """Raise SetupError with the end of the log if the process has ended."""
         if self.process.returncode is not None:
             lines = self.log.read_text(errors="replace").splitlines()
-            raise HouseError(
+            raise SetupError(
                 "\n".join([f"{self.log.stem} did not start:", *lines[-20:]])
             )
 
@@ -183,7 +183,7 @@ async def connected(url: str, token: str) -> AsyncGenerator[HomeAssistant]:
         await websocket.receive_json()
         await websocket.send_json({"type": "auth", "access_token": token})
         if (await websocket.receive_json())["type"] != "auth_ok":
-            raise HouseError("Home Assistant refused the login")
+            raise SetupError("Home Assistant refused the login")
         house = HomeAssistant(url, token, http, websocket)
         reader = asyncio.create_task(house.read())
         try:
@@ -251,7 +251,7 @@ class HomeAssistant:
             method, f"{self.url}/api/{path}", json=payload
         ) as reply:
             if not reply.ok:
-                raise HouseError(
+                raise SetupError(
                     f"{method} {path}: {reply.status} {await reply.text()}"
                 )
             return await reply.json()
@@ -271,7 +271,7 @@ class HomeAssistant:
             _filled(form["data_schema"], answers),
         )
         if result["type"] == "form":
-            raise HouseError(f"The form {form['step_id']!r} says {result['errors']}")
+            raise SetupError(f"The form {form['step_id']!r} says {result['errors']}")
         return result
 
     async def entry_loaded(self, entry_id: str) -> None:
@@ -282,14 +282,14 @@ class HomeAssistant:
                 case {"state": "loaded"}:
                     return
                 case {"state": "setup_error" | "setup_retry", "reason": reason}:
-                    raise HouseError(f"The config entry does not load: {reason}")
+                    raise SetupError(f"The config entry does not load: {reason}")
             await asyncio.sleep(0.05)
 
     async def fetch(self, path: str) -> AsyncGenerator[bytes]:
         """Yield what a media player would get from ``path``, as it comes."""
         async with self._http.get(f"{self.url}{path}") as reply:
             if not reply.ok:
-                raise HouseError(f"GET {path}: {reply.status}")
+                raise SetupError(f"GET {path}: {reply.status}")
             async for data in reply.content.iter_any():
                 yield data
 
@@ -349,7 +349,7 @@ class HomeAssistant:
         await self._websocket.send_json({"id": number, "type": command, **fields})
         answer = await result
         if not answer["success"]:
-            raise HouseError(f"{command}: {answer['error']['message']}")
+            raise SetupError(f"{command}: {answer['error']['message']}")
         return answer["result"]
 
     async def read(self) -> None:
@@ -362,7 +362,7 @@ class HomeAssistant:
                 elif message["type"] == "event":
                     self._events[message["id"]].put_nowait(message["event"])
         for waiting in self._results.values():
-            waiting.set_exception(HouseError("Home Assistant hung up"))
+            waiting.set_exception(SetupError("Home Assistant hung up"))
 
 
 def _filled(

@@ -9,7 +9,7 @@ import json
 import re
 from statistics import median, quantiles
 
-from script.house import PACKAGE
+from script.home_assistant import PACKAGE
 
 TURN_DIGITS = 4
 _WEIGHTS = (3, 7, 1)
@@ -128,7 +128,7 @@ def name_of(apology: str) -> str:
     return f"{UNCLEAR}: {apology}"
 
 
-class Tally:
+class Results:
     """All turns that have ended, and what they were made of."""
 
     def __init__(self) -> None:
