@@ -1,7 +1,7 @@
 """What an action may read, and who may call it."""
 
 import asyncio
-from base64 import b64decode, b64encode
+from base64 import b64decode, b64encode, encodebytes
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +150,7 @@ async def test_more_than_ten_minutes_of_base64(
 
 @pytest.mark.parametrize(
     "audio",
-    ["AAAA AAAA", "AAAA\n", "AAA", "AA=A", "AAAA====", "-_-_", "é", "\x00", " AAAA"],
+    ["AAA", "AA=A", "AAAA====", "AAA=AAAA", "-_-_", "é", "\x00", "A A A", "AAA=\nAAAA"],
 )
 @pytest.mark.parametrize("audio_format", media.AUDIO_FORMATS)
 async def test_base64_is_strict(
@@ -160,8 +160,43 @@ async def test_base64_is_strict(
     audio: str,
     audio_format: str,
 ) -> None:
-    """What a lenient reader would skip is refused."""
+    """What a lenient reader would skip is refused, but for white space."""
     with pytest.raises(HomeAssistantError, match="base64"):
+        await act(
+            hass, "append_audio", Context(), audio=audio, audio_format=audio_format
+        )
+    assert not emulator.sessions[-1].received.of("input_audio_buffer.append")
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 48_000, 98_304, 98_305])
+async def test_base64_in_lines(
+    hass: HomeAssistant,
+    init_integration: MockConfigEntry,
+    emulator: Emulator,
+    length: int,
+) -> None:
+    """Base64 as the command of that name writes it is the same audio, however long it is."""
+    audio = bytes(number % 251 for number in range(2 * length))
+    lines = encodebytes(audio).decode()
+    await act(hass, "append_audio", Context(), audio=f" {lines}\n")
+    sent = emulator.sessions[-1]
+    await sent.received.wait_for("input_audio_buffer.append", -(-2 * length // 4800))
+    appended = sent.received.of("input_audio_buffer.append")
+    assert b"".join(b64decode(event["audio"]) for event in appended) == audio
+
+
+@pytest.mark.parametrize("start", [b"RIFF", b"OggS", b"ID3\x04", b"fLaC"])
+@pytest.mark.parametrize("audio_format", media.AUDIO_FORMATS)
+async def test_file_in_base64(
+    hass: HomeAssistant,
+    init_integration: MockConfigEntry,
+    emulator: Emulator,
+    start: bytes,
+    audio_format: str,
+) -> None:
+    """A file is not heard as the noise that it would be; the caller is told what to do."""
+    audio = b64encode(start + bytes(4_000)).decode()
+    with pytest.raises(HomeAssistantError, match="Give its path"):
         await act(
             hass, "append_audio", Context(), audio=audio, audio_format=audio_format
         )

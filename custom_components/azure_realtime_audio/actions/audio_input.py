@@ -44,6 +44,17 @@ _URL_FORMATS = f"{_FILE_FORMATS},hls,webvtt"
 _CHUNK_BYTES = BYTES_PER_SECOND // 10
 
 
+# How files begin that people send in place of samples. As samples they would be noise.
+_FILE_KINDS = {
+    "WAV": b"RIFF",
+    "Ogg": b"OggS",
+    "MP3": b"ID3",
+    "FLAC": b"fLaC",
+    "Matroska": b"\x1aE\xdf\xa3",
+    "AIFF": b"FORM",
+}
+
+
 class MediaInput(NamedTuple):
     """What ffmpeg opens, and what the caller called it."""
 
@@ -72,6 +83,8 @@ async def async_append_base64(
     raw = await hass.async_add_executor_job(_decoded, audio)
     if len(raw) > MAX_AUDIO_SECONDS * bytes_per_second:
         raise translated("audio_too_long", seconds=str(MAX_AUDIO_SECONDS))
+    if kind := next((k for k in _FILE_KINDS if raw.startswith(_FILE_KINDS[k])), None):
+        raise translated("audio_is_a_file", kind=kind)
     if decode is None and len(raw) % 2:
         raise InvalidAudioError("PCM16 audio has an even number of bytes")
     size = (bytes_per_second // 10) & ~1
@@ -84,16 +97,25 @@ async def async_append_base64(
 
 
 def _decoded(audio: str) -> bytearray:
-    """Decode base64, strictly, and in pieces: one long call would hold all other threads."""
+    """Decode base64, strictly but for white space. Raises InvalidAudioError.
+
+    It is decoded in pieces, because one long call would hold all other threads.
+    """
     raw = bytearray()
+    rest, is_padded = "", False
     try:
         for start in range(0, len(audio), _BASE64_PIECE):
-            piece = audio[start : start + _BASE64_PIECE]
-            if "=" in piece and start + _BASE64_PIECE < len(audio):
+            piece = rest + "".join(audio[start : start + _BASE64_PIECE].split())
+            whole = len(piece) & ~3
+            piece, rest = piece[:whole], piece[whole:]
+            if is_padded and piece:
                 raise InvalidAudioError("The audio is not base64")
             raw += b64decode(piece, validate=True)
+            is_padded = is_padded or piece.endswith("=")
     except ValueError:
         raise InvalidAudioError("The audio is not base64") from None
+    if rest:
+        raise InvalidAudioError("The audio is not base64")
     return raw
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence, Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from hashlib import sha256
+from typing import Any, Final
 from uuid import uuid4
 
 from homeassistant.components.conversation import (
@@ -16,13 +17,16 @@ from homeassistant.components.conversation import (
 )
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import llm
-from homeassistant.helpers.json import json_dumps
 from homeassistant.util.hass_dict import HassKey
 
 from ..const import DOMAIN
 from ..core_internals import is_core_text
 from ..realtime import CommandError, RealtimeClient, Response
+from .plain_json import as_json
 from .tools import function_name, tool_output
+
+# The service refuses longer ids from clients.
+_MAX_ID_LENGTH: Final = 32
 
 # What the model is told of a call that was given up while it was under way.
 _ABORTED = llm.ToolResult(
@@ -94,11 +98,13 @@ def _current_turn(chat_log: ChatLog) -> Iterator[Content]:
 class SyncedContent:
     """What the service's conversation holds of one content: its items.
 
-    Without a content the items stand for nothing in the chat log.
+    Without a content the items stand for nothing in the chat log. ``is_copy`` says whether
+    the items were made of the content, not the content of the items.
     """
 
     content: Content | None
     item_ids: list[str] = field(default_factory=list)
+    is_copy: bool = False
 
 
 class History:
@@ -114,13 +120,13 @@ class History:
         ``placeholders`` are texts that stand for words nobody knows: no item is made of them.
         """
         self._placeholders = placeholders
-        self._held: list[SyncedContent] = []
+        self._synced: list[SyncedContent] = []
         # The log as it was when its last turn was aborted, that turn included.
         self._aborted: list[Content] = []
 
     def clear(self) -> None:
         """Forget everything: the conversation has ended."""
-        self._held.clear()
+        self._synced.clear()
         self._aborted.clear()
 
     def remember_aborted(self, contents: Iterable[Content]) -> None:
@@ -129,15 +135,15 @@ class History:
 
     def record(self, content: Content, item_ids: Iterable[str]) -> None:
         """Note that the service has this content already, as these items."""
-        self._held.append(SyncedContent(content, list(item_ids)))
+        self._synced.append(SyncedContent(content, list(item_ids)))
 
     def matches(self, contents: Iterable[Content]) -> bool:
         """Whether the service's conversation is equal to this much of a chat log."""
-        return [held.content for held in self._held] == self._told(contents)
+        return [held.content for held in self._synced] == self._told(contents)
 
     def replace(self, content: Content, by: Content) -> None:
         """Note that the chat log says the same in other words now."""
-        for held in self._held:
+        for held in self._synced:
             if held.content is content:
                 held.content = by
         self._aborted = [by if kept is content else kept for kept in self._aborted]
@@ -145,16 +151,16 @@ class History:
     def unmark_orphaned(self, item_ids: Iterable[str]) -> None:
         """Note that items which were left behind stand for something after all."""
         claimed = set(item_ids)
-        for held in self._held:
+        for held in self._synced:
             if held.content is None:
                 held.item_ids = [id_ for id_ in held.item_ids if id_ not in claimed]
-        self._held = [held for held in self._held if held.content or held.item_ids]
+        self._synced = [held for held in self._synced if held.content or held.item_ids]
 
     def mark_orphaned(self, item_ids: Iterable[str]) -> None:
         """Note items of which the chat log knows nothing, unless it turned out to."""
-        known = {item_id for held in self._held for item_id in held.item_ids}
+        known = {item_id for held in self._synced for item_id in held.item_ids}
         if left := [item_id for item_id in item_ids if item_id not in known]:
-            self._held.append(SyncedContent(None, left))
+            self._synced.append(SyncedContent(None, left))
 
     async def async_sync(
         self,
@@ -168,18 +174,18 @@ class History:
         ``is_before`` puts what is missing before what the log does not have yet.
         """
         log = self._told(contents)
-        same = _common_length([held.content for held in self._held], log)
-        while len(self._held) > same:
-            for item_id in self._held[-1].item_ids:
+        same = _common_length([held.content for held in self._synced], log)
+        while len(self._synced) > same:
+            for item_id in self._synced[-1].item_ids:
                 # It may never have arrived.
                 with suppress(CommandError):
                     await client.delete_item(item_id)
-            self._held.pop()
+            self._synced.pop()
         previous_id = self._last_item_id if is_before else None
-        pairs = _ToolPairs(log)
+        pairs = _ToolPairs(log, self._synced)
         for content in log[same:]:
-            held = SyncedContent(None)
-            self._held.append(held)
+            held = SyncedContent(None, is_copy=True)
+            self._synced.append(held)
             for item in self._items(content, pairs):
                 item_id = f"item_{uuid4().hex[:24]}"
                 held.item_ids.append(item_id)
@@ -197,7 +203,7 @@ class History:
 
     def _told(self, contents: Iterable[Content]) -> list[Content]:
         """Return what the model is told of a chat log, turns that core dropped included."""
-        held = {id(held.content) for held in self._held}
+        held = {id(held.content) for held in self._synced}
         log = [
             content
             for content in contents
@@ -208,7 +214,7 @@ class History:
 
     @property
     def _last_item_id(self) -> str:
-        ids = [item_id for held in self._held for item_id in held.item_ids]
+        ids = [item_id for held in self._synced for item_id in held.item_ids]
         return ids[-1] if ids else "root"
 
 
@@ -229,12 +235,14 @@ class _ToolPairs:
     wait for it for ever.
     """
 
-    def __init__(self, log: Sequence[Content]) -> None:
-        called = {
+    def __init__(self, log: Sequence[Content], synced: Iterable[SyncedContent]) -> None:
+        """Compare calls and results; ``synced`` tells which calls the model has made itself."""
+        called = {call.id for content in log for call in _calls(content)}
+        self._made_by_model = {
             call.id
-            for content in log
-            if isinstance(content, AssistantContent)
-            for call in content.tool_calls or ()
+            for held in synced
+            if not held.is_copy
+            for call in _calls(held.content)
         }
         answered = {
             content.tool_call_id
@@ -242,6 +250,20 @@ class _ToolPairs:
             if isinstance(content, ToolResultContent)
         }
         self.ids = called & answered
+
+    def service_id(self, call_id: str) -> str:
+        """Return the id of a call in the service's conversation.
+
+        Other agents' ids may be longer than the service takes from a client (32 characters).
+        """
+        if call_id in self._made_by_model or len(call_id) <= _MAX_ID_LENGTH:
+            return call_id
+        return f"call_{sha256(call_id.encode()).hexdigest()[: _MAX_ID_LENGTH - 5]}"
+
+
+def _calls(content: Content | None) -> Sequence[llm.ToolInput]:
+    calls = content.tool_calls if isinstance(content, AssistantContent) else None
+    return calls or ()
 
 
 def _items(content: Content, pairs: _ToolPairs) -> Iterator[dict[str, Any]]:
@@ -256,14 +278,14 @@ def _items(content: Content, pairs: _ToolPairs) -> Iterator[dict[str, Any]]:
                 if call.id in pairs.ids:
                     yield {
                         "type": "function_call",
-                        "call_id": call.id,
+                        "call_id": pairs.service_id(call.id),
                         "name": function_name(call.tool_name),
-                        "arguments": json_dumps(call.tool_args),
+                        "arguments": as_json(call.tool_args),
                     }
         case ToolResultContent(tool_call_id=call_id) if call_id in pairs.ids:
             yield {
                 "type": "function_call_output",
-                "call_id": call_id,
+                "call_id": pairs.service_id(call_id),
                 "output": tool_output(content.result),
             }
 

@@ -6,13 +6,14 @@ from typing import Any, Final, cast
 
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import llm
-from homeassistant.helpers.json import json_dumps, json_dumps_sorted
+from homeassistant.helpers.json import json_dumps_sorted
 from homeassistant.util.json import json_loads
 from probatio import to_openapi
 import voluptuous as vol
 
 from ..const import LOGGER
 from ..realtime import ToolCall
+from .plain_json import as_json
 
 MAX_NAME_LENGTH: Final = 64
 # What one turn may take of the house. Far more than a person's wish needs, and little enough
@@ -128,7 +129,7 @@ def tool_output(result: llm.ToolResult) -> str:
     data: Any = result.data
     if result.error and "error" not in data:
         data = {"error": data}
-    return json_dumps(data)
+    return as_json(data)
 
 
 async def async_run_tool_call(
@@ -167,4 +168,8 @@ def _parameters(tool: llm.Tool, llm_api: llm.APIInstance) -> dict[str, Any]:
         custom_serializer=llm_api.custom_serializer,
         openapi_version="3.1.0",
     )
-    return {key: value for key, value in schema.items() if key not in _REFUSED_KEYWORDS}
+    parameters = {
+        key: value for key, value in schema.items() if key not in _REFUSED_KEYWORDS
+    }
+    # The service refuses a function whose parameters are an object without properties.
+    return {"type": "object", "properties": {}, **parameters}

@@ -23,8 +23,8 @@ from custom_components.azure_realtime_audio.realtime import (
 )
 from emulator import Emulator, Reply, Session
 
-from .conftest import API_KEY, DEPLOYMENT
-from .talk import said
+from ..conftest import API_KEY, DEPLOYMENT
+from ..talk import said
 
 SYSTEM = SystemContent("Be brief.")
 AGENT = "conversation.somebody"
@@ -207,3 +207,18 @@ async def test_what_a_service_says(client: RealtimeClient, service: Session) -> 
     types = [event["item"]["content"][0]["type"] for event in created]
     assert types[0] == "input_text"
     assert types[1] == ("text" if service.dialect == "preview" else "output_text")
+
+
+@pytest.mark.parametrize("length", [32, 33, 46, 200])
+async def test_ids_of_other_agents(
+    client: RealtimeClient, service: Session, length: int
+) -> None:
+    """Calls with ids that the service does not take are told all the same, as pairs."""
+    ids = [f"{number}{'x' * (length - 1)}" for number in range(2)]
+    log: list[Content] = [SYSTEM, user("hello"), reply(None, *ids)]
+    log += map(result, ids)
+    await History().async_sync(client, log)
+    sent = [item.fields["call_id"] for item in list(service.conversation)[1:]]
+    assert sent[:2] == sent[2:]
+    assert len(set(sent)) == 2
+    assert all(len(call_id) <= 32 for call_id in sent)

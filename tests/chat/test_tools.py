@@ -8,6 +8,7 @@ from typing import Any
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import config_validation as cv, llm, selector
+from probatio import from_openapi
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 import voluptuous as vol
@@ -214,3 +215,18 @@ async def test_run_what_cannot_be(hass: HomeAssistant) -> None:
 def test_output(result: llm.ToolResult, output: dict[str, Any]) -> None:
     """The model reads JSON in which an error is called one."""
     assert json.loads(tool_output(result)) == output
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [{"type": "object"}, {"type": "object", "additionalProperties": True}],
+)
+async def test_parameters_without_properties(
+    hass: HomeAssistant, schema: dict[str, Any]
+) -> None:
+    """A tool that takes nothing has properties: the service refuses an object without."""
+    tool = EchoTool("list_regions")
+    tool.parameters = from_openapi(schema)  # as the MCP integration does
+    [function] = function_tools(await api_of(hass, tool))
+    assert function["parameters"]["type"] == "object"
+    assert function["parameters"]["properties"] == {}
