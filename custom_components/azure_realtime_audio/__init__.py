@@ -88,7 +88,8 @@ def _setup_error(
 ) -> ConfigEntryAuthFailed | ConfigEntryError | ConfigEntryNotReady:
     """Say whether a new key or new data are needed for another try, or just time.
 
-    What has to be mended in Azure is tried again: Home Assistant is not told of it.
+    After an error that has to be mended in Azure, Home Assistant tries again by itself:
+    Azure does not tell when it is mended.
     """
     failure: type[ConfigEntryAuthFailed | ConfigEntryError | ConfigEntryNotReady]
     match presentation(err).set_up:

@@ -163,7 +163,7 @@ class AzureRealtimeAudioConfigFlow(ConfigFlow, domain=DOMAIN):
     def _async_update(
         self, entry: AzureRealtimeAudioConfigEntry, data: dict[str, str]
     ) -> ConfigFlowResult:
-        """Store the data and reload; a title that nobody chose follows it."""
+        """Store the data and reload; a default title follows the data."""
         title = entry.title
         if title == default_title(entry.data):
             title = default_title(data)

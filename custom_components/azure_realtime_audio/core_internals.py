@@ -1,4 +1,4 @@
-"""What this integration uses of Home Assistant's core that core promises to nobody.
+"""What this integration uses of Home Assistant's core without a promise of core.
 
 Each function names the versions that need it. When core changes, this is the file to look at.
 """
@@ -25,8 +25,8 @@ SATELLITE_RESPONDING: Final = "responding"
 START_OF_PLAYBACK: Final = "\n" * 61
 
 # Since 2026.11 core leaves alone what an engine has made as asked, reads the header of a WAV
-# itself and converts from the first byte on. Before, it leaves alone only what nobody asked
-# any details of, and its ffmpeg waits for 64 KB.
+# itself and converts from the first byte on. Before, it leaves alone only
+# audio for which the player named no details, and its ffmpeg waits for 64 KB.
 CORE_STREAMS_WAV: Final = hasattr(tts, "PcmFormat")
 
 # Core 2026.11 writes these into a chat log in the assistant's name: the first begins with an

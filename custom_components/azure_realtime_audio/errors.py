@@ -163,7 +163,7 @@ def translated(key: str, /, **placeholders: str) -> HomeAssistantError:
 
 
 def unraised(err: HomeAssistantError) -> HomeAssistantError:
-    """Return an equal error without a traceback: whoever keeps it keeps nothing else alive."""
+    """Return an equal error without a traceback: keeping it keeps nothing else alive."""
     return HomeAssistantError(
         translation_domain=err.translation_domain,
         translation_key=err.translation_key,

@@ -49,7 +49,7 @@ MAX_AUDIO_END_MS: Final = 3_600_000
 MAX_CONTENT_INDEX: Final = 63
 
 
-# An id, or what the media selector makes of it.
+# A media content id, or the value of a media selector.
 _MEDIA_CONTENT_ID = vol.Any(
     cv.string,
     vol.All(

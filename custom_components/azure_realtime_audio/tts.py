@@ -115,7 +115,7 @@ class AssistantTtsEntity(AssistantEntity, TextToSpeechEntity):
     ) -> AsyncGenerator[bytes]:
         """Yield a text as speech, or a sound that tells that this is not possible.
 
-        Somebody waits for an answer in this run. Raises HomeAssistantError after the sound:
+        A person waits for an answer in this run. Raises HomeAssistantError after the sound:
         core would keep it, and play it in place of the text once the service is back.
         """
         try:

@@ -126,7 +126,7 @@ async def async_append_media(
 
     If that fails half-way, or is cancelled, the buffer is cleared: half a sentence must not
     be taken for the whole. Raises RealtimeError, and HomeAssistantError if there is no
-    ffmpeg, no audio, or more than MAX_AUDIO_SECONDS of it.
+    ffmpeg, no audio, or more audio than MAX_AUDIO_SECONDS.
     """
     byte_count = 0
     try:

@@ -176,7 +176,7 @@ async def _async_finish_unattended(reply: Reply) -> None:
     try:
         await reply.async_finish()
     except (HomeAssistantError, RealtimeError) as err:
-        LOGGER.warning("A reply nobody waited for ended early: %s", err)
+        LOGGER.warning("A reply that no action waits for ended early: %s", err)
 
 
 async def async_cancel_response(request: ActionRequest) -> JsonObjectType:

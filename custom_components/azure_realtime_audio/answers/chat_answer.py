@@ -220,7 +220,7 @@ class ChatAnswer:
         response = intent.IntentResponse(language=self._input.language)
         last = self._log.content[-1]
         said = last.content if isinstance(last, AssistantContent) else None
-        # What nobody has begun to play is not to be played now.
+        # A text whose playback has not begun must not be played now.
         response.async_set_speech((turn.has_begun_to_speak and said) or "")
         return ConversationResult(response, self._log.conversation_id)
 
@@ -302,7 +302,7 @@ class _Responses:
         else:
             try:
                 await self._async_catch_up()
-            except ConnectionLostError, NotConnectedError:  # while nobody looked
+            except ConnectionLostError, NotConnectedError:  # lost while idle
                 await self._async_catch_up()
             modality = "audio" if self._turn else "text"
             made = self.session.response({"output_modalities": [modality]})

@@ -36,7 +36,7 @@ class Reply:
 
     ``llm_api`` runs the tool calls; None leaves them to the caller. An out-of-band response
     leaves them too: its calls are not in the conversation, where their output would go.
-    ``timeout`` bounds the whole reply, ``stall`` the time without a word of it, in seconds.
+    ``timeout`` bounds the whole reply, ``stall`` the time without a word, in seconds.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""One loop of responses and the tools that they call, whoever the answer is for."""
+"""One loop of responses and the tools that they call, for chats and for actions."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -60,7 +60,7 @@ class ConversationSession:
         create_task: CreateTask,
         on_idle: Callable[[ConversationSession], None],
     ) -> None:
-        """Begin unconnected. ``on_idle`` is called when nobody has used it for a while."""
+        """Begin unconnected. ``on_idle`` is called when the session has been unused for a while."""
         self.key = key
         self.client = client
         self.history = history
@@ -87,7 +87,7 @@ class ConversationSession:
 
     @property
     def is_busy(self) -> bool:
-        """Whether somebody speaks, or a turn or a response is in progress."""
+        """Whether a person speaks, or a turn or a response is in progress."""
         return (
             self.is_listening
             or self._work_count > 0

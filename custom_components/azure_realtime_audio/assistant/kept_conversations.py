@@ -43,7 +43,7 @@ class KeptConversations:
     def async_keep(
         self, subentry_id: str, conversation_id: str, kept: KeptConversation
     ) -> None:
-        """Keep an assistant's conversation until somebody takes it, or for a while."""
+        """Keep an assistant's conversation until it is taken, or for as long as an idle session."""
         key = subentry_id, conversation_id
         self.async_take(*key)
         self._kept[key] = kept

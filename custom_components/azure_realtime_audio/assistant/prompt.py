@@ -1,4 +1,4 @@
-"""What the model is told of the house before somebody speaks to it."""
+"""What the model is told about the house before a person speaks to it."""
 
 from homeassistant.components.assist_pipeline import PipelineInput
 from homeassistant.components.conversation import (

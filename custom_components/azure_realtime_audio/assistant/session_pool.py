@@ -28,7 +28,7 @@ type ClientFactory = Callable[[SessionConfig, Ledger | None], RealtimeClient]
 
 
 class SessionPool:
-    """Opens sessions when they are needed, and ends those that nobody uses."""
+    """Opens sessions when they are needed, and ends idle ones."""
 
     def __init__(
         self,

@@ -29,7 +29,7 @@ class Timing:
     no_speech: float = 15.0  # until the first word
     speech: float = 60.0  # until the last word
     commit: float = 3.0  # until the service has found speech in a stream that has ended
-    catch_up: float = 0.5  # until the service has found the end of it
+    catch_up: float = 0.5  # until the service has found the end of that speech
     transcript: float = 10.0  # until the words are known
     claim: float = 10.0  # after the last word, until an agent has taken the turn
     max_buffered: float = 30.0  # of speech that is kept until the session is open

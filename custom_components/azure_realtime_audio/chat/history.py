@@ -117,7 +117,7 @@ class History:
     def __init__(self, placeholders: AbstractSet[str] = frozenset()) -> None:
         """Begin with an empty conversation.
 
-        ``placeholders`` are texts that stand for words nobody knows: no item is made of them.
+        ``placeholders`` are texts that stand for unknown words: no item is made of them.
         """
         self._placeholders = placeholders
         self._synced: list[SyncedContent] = []
@@ -149,7 +149,7 @@ class History:
         self._aborted = [by if kept is content else kept for kept in self._aborted]
 
     def unmark_orphaned(self, item_ids: Iterable[str]) -> None:
-        """Note that items which were left behind stand for something after all."""
+        """Note that orphaned items stand for something in the chat log after all."""
         claimed = set(item_ids)
         for held in self._synced:
             if held.content is None:
@@ -157,7 +157,7 @@ class History:
         self._synced = [held for held in self._synced if held.content or held.item_ids]
 
     def mark_orphaned(self, item_ids: Iterable[str]) -> None:
-        """Note items of which the chat log knows nothing, unless it turned out to."""
+        """Note items that stand for nothing in the chat log, unless they are known to."""
         known = {item_id for held in self._synced for item_id in held.item_ids}
         if left := [item_id for item_id in item_ids if item_id not in known]:
             self._synced.append(SyncedContent(None, left))

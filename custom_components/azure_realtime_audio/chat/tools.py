@@ -27,7 +27,7 @@ _REFUSED_KEYWORDS = frozenset({"allOf", "anyOf", "enum", "not", "oneOf"})
 
 
 class InvalidToolCallError(HomeAssistantError):
-    """The model called a function that is not there, or wrote arguments nobody can read."""
+    """The model called a function that is not there, or wrote arguments that cannot be read."""
 
 
 class TooManyToolCallsError(HomeAssistantError):
@@ -48,7 +48,7 @@ class ToolBudget:
     """What the model may still call in one turn."""
 
     def __init__(self) -> None:
-        """Start with all of it."""
+        """Start with the whole budget."""
         self._calls: Counter[tuple[str, str]] = Counter()
 
     def spend(self, name: str, arguments: str) -> None:

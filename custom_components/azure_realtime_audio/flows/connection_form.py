@@ -70,7 +70,7 @@ def entry_data(form: Mapping[str, Any]) -> dict[str, str]:
 
 
 def default_title(data: Mapping[str, str]) -> str:
-    """Return the title of an entry that nobody named."""
+    """Return the title of an entry without a name."""
     return f"{data[CONF_DEPLOYMENT]} ({data[CONF_HOST_NAME]})"
 
 

@@ -27,7 +27,7 @@ def text_field() -> TextSelector:
 
 
 def key_field() -> TextSelector:
-    """Make a line of text that nobody should read over a shoulder."""
+    """Make a line of text that is masked."""
     return TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD))
 
 
@@ -68,7 +68,7 @@ def whole_number_field(low: int, high: int, unit: str) -> NumberSelector:
 
 
 def collapsed(fields: dict[vol.Marker, Any]) -> section:
-    """Make a section of fields that is closed until somebody wants it."""
+    """Make a section of fields that is closed at first."""
     return section(vol.Schema(fields), {"collapsed": True})
 
 

@@ -23,7 +23,8 @@ from ..realtime import (
 
 SAMPLE_RATE: Final = 16_000  # what Assist pipelines send, PCM16 mono
 _BYTES_PER_SECOND = 2 * SAMPLE_RATE
-# A pipeline sends 10 ms at a time; twice that costs half and delays nobody.
+# A pipeline sends 10 ms at a time. Sending 20 ms at a time halves the cost, and the delay
+# is not noticed.
 _APPEND_BYTES = _BYTES_PER_SECOND * 20 // 1000
 # Below this peak no sample is speech, of 32768. Home Assistant's own time-out may have ended
 # the turn, and only the loudness tells whether there was any speech.
@@ -260,6 +261,6 @@ class SpeechInput:
     def _give_up(self, error: RealtimeError) -> None:
         if not self._committed.done():
             self._committed.set_exception(error)
-            self._committed.exception()  # perhaps nobody else asks
+            self._committed.exception()  # mark the error as seen: a turn may never await it
         if not self._transcribed.done():
             self._transcribed.set_result(None)

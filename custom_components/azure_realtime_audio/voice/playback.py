@@ -9,7 +9,7 @@ from ..realtime.audio import BYTES_PER_SECOND
 class Playback:
     """How much of each item has been heard, as far as anybody here can know.
 
-    Whoever plays does not report back: it is taken to begin with the first byte it got and
+    Players do not report back: playback is taken to begin with the first byte it got and
     to go on without a break.
     """
 

@@ -97,7 +97,7 @@ class SpokenTurn:
         return self._input.transcript
 
     async def async_transcribe(self, seconds: float) -> str | None:
-        """Return what was said, where nobody answers: if need be, the model listens again.
+        """Return what was said to another agent: if need be, the model listens again.
 
         Raises RealtimeError.
         """
@@ -159,7 +159,7 @@ class SpokenTurn:
         return begun
 
     async def async_discard(self) -> None:
-        """Take back what nobody claimed: the answer, and what was said. Raises RealtimeError."""
+        """Take back the answer and what was said. Raises RealtimeError and AssistantError."""
         async with self.session.turn():
             if self.response is not None:
                 await self._async_take_back(self.response)

@@ -37,8 +37,8 @@ class TurnPhase(Enum):
     OFFERED = "offered"  # the rest of the run may claim it
     CLAIMED = "claimed"  # the agent answers it
     PLAYING = "playing"  # the voice plays the answer
-    ENDED = "ended"  # nobody hears any more of the answer
-    DISCARDED = "discarded"  # nobody has claimed it, and it is taken back
+    ENDED = "ended"  # the answer is not heard any further
+    DISCARDED = "discarded"  # no agent has claimed the turn, and it is taken back
 
 
 _NEXT: Final = {
@@ -56,7 +56,7 @@ class Turn:
 
     Speech-to-text listens, and lets the model begin to answer if the run's agent is this
     assistant. The conversation entity claims the turn, whereby its tools may run. Then
-    text-to-speech plays ``speech``. What nobody claims is taken back.
+    text-to-speech plays ``speech``. A turn that is not claimed is taken back.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class Turn:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether nobody hears any more of the answer."""
+        """Whether the answer is not heard any further."""
         return self.phase is TurnPhase.ENDED
 
     # Listening
@@ -314,7 +314,7 @@ class Turn:
             await asyncio.wait((self._stopping,))
 
     async def async_discard(self) -> None:
-        """Take back a turn that nobody claimed: never answer unasked."""
+        """Take back a turn that no agent has claimed: never answer unasked."""
         self.close()
         if self._spoken is None:
             return

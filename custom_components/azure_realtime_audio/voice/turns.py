@@ -14,7 +14,7 @@ from .turn import Turn, TurnPhase
 
 
 class Turns:
-    """The last turn of each conversation. Nobody else moves a turn from phase to phase."""
+    """The last turn of each conversation. Only this class moves a turn from phase to phase."""
 
     def __init__(self, assistant: Assistant) -> None:
         """Begin with none."""
@@ -157,7 +157,7 @@ class Turns:
         return self._turns.get(turn.conversation_id) is turn
 
     def _discard(self, turn: Turn) -> None:
-        """Take back a turn that nobody has claimed."""
+        """Take back a turn that no agent has claimed."""
         turn.advance(TurnPhase.DISCARDED)
         if self._is_latest(turn):
             del self._turns[turn.conversation_id]
