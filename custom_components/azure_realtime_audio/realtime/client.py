@@ -5,8 +5,6 @@ from binascii import b2a_base64
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from enum import StrEnum
 import logging
 import time
 from typing import Any, NoReturn, Self
@@ -15,7 +13,7 @@ from uuid import uuid4
 import aiohttp
 import orjson
 
-from .audio.pcm import (
+from .audio import (
     MAX_BASE64_LENGTH,
     SAMPLE_RATE,
     Resampler,
@@ -39,19 +37,21 @@ from .errors import (
     ResponseActiveError,
 )
 from .listeners import Emitter, Event, Listener
+from .options import ConnectionState, RealtimeOptions, WebSocketOptions
 from .protocol.acknowledgements import PendingCommands
 from .protocol.conversation_record import MAX_SOUND, Ledger
 from .protocol.dialect import Decoder, Dialect, encode
+from .protocol.items import validate_item
 from .protocol.session_config import (
     DEFAULT_SESSION_CONFIG,
     SessionConfig,
-    validate_item,
     validate_response_config,
 )
 from .protocol.status import ModelStatus, StatusTracker
 from .response import Response
-from .transport.endpoint import Endpoint, is_transient_close, refusal_error
-from .transport.websocket import Connection, WebSocketOptions, reconnect_delays
+from .transport.endpoint import Endpoint
+from .transport.refusals import is_transient_close, refusal_error
+from .transport.websocket import Connection, reconnect_delays
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -156,33 +156,7 @@ def _is_transient(error: RealtimeError) -> bool:
             return isinstance(error, CommandTimeoutError)
 
 
-class ConnectionState(StrEnum):
-    """The state of the websocket, as browsers name it."""
-
-    CONNECTING = "connecting"
-    OPEN = "open"
-    CLOSING = "closing"
-    CLOSED = "closed"
-
-
 _OPEN = ConnectionState.OPEN
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RealtimeOptions:
-    """Where the model is and how its sessions begin.
-
-    ``api_version`` None, "" or "v1" is the GA protocol; a date is that preview.
-    ``session_config`` takes the reference client's flat form or GA's nested form.
-    ``token_provider`` returns a Microsoft Entra token and is used instead of the key.
-    """
-
-    host_name: str
-    deployment: str
-    api_key: str = field(default="", repr=False)
-    api_version: str | None = None
-    session_config: SessionConfig | Mapping[str, Any] | None = None
-    token_provider: Callable[[], Awaitable[str]] | None = None
 
 
 class RealtimeClient:

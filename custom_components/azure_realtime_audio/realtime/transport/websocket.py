@@ -1,40 +1,20 @@
 """One websocket to one deployment: open, ping, send, receive, close, retry."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 import random
 from typing import NoReturn
 
 import aiohttp
 
 from ..errors import CannotConnectError, ConnectionLostError
-from .endpoint import Endpoint, handshake_error
+from ..options import WebSocketOptions
+from .endpoint import Endpoint
+from .refusals import handshake_error
 
 # How long the other side may take to answer a close, in seconds.
 _CLOSE_TIMEOUT = 2.0
 
 _FRAMES = (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class WebSocketOptions:
-    """How the socket behaves. Times are seconds.
-
-    ``max_reconnect_attempts`` counts tries in a row after a socket was lost; 0 never
-    reconnects. The delay doubles from ``reconnect_delay`` to ``max_reconnect_delay``.
-
-    ``renew_after`` is the age at which a session is moved to a new socket as soon as
-    nothing goes on, or earlier if the service says that it ends soon. Azure documents 60
-    minutes, and has been seen to end sessions after 30 (sonichi/sutando#1307, May 2026).
-    """
-
-    heartbeat: float = 20.0
-    connect_timeout: float = 10.0
-    command_timeout: float = 10.0
-    max_reconnect_attempts: int = 5
-    reconnect_delay: float = 0.5
-    max_reconnect_delay: float = 8.0
-    renew_after: float = 25 * 60.0
 
 
 def reconnect_delays(options: WebSocketOptions) -> Iterator[float]:
