@@ -12,7 +12,7 @@ from homeassistant.util import dt as dt_util
 from .assistant.assistant import Assistant, AzureRealtimeAudioConfigEntry
 from .assistant.conversation_session import AssistantSession, Shared
 from .const import CONF_HOST_NAME, CONF_INSTRUCTIONS, DOMAIN, MAX_SESSIONS
-from .realtime.transport.endpoint import AZURE_DOMAINS
+from .realtime import AZURE_DOMAINS
 
 
 async def async_get_config_entry_diagnostics(

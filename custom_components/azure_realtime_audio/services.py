@@ -41,8 +41,12 @@ from .chat.tools import function_tools
 from .const import DOMAIN, LOGGER
 from .errors import translated, translated_error
 from .media_source import ReplyView
-from .realtime import RealtimeClient, RealtimeError, SessionConfig
-from .realtime.protocol.session_config import validate_response_config
+from .realtime import (
+    RealtimeClient,
+    RealtimeError,
+    SessionConfig,
+    validate_response_config,
+)
 
 # How long one append may take, in seconds: ffmpeg may wait for a server, or the uplink be slow.
 APPEND_TIMEOUT: Final = 120

@@ -27,8 +27,7 @@ from .assistant.assistant import Assistant, AzureRealtimeAudioConfigEntry
 from .const import LOGGER
 from .entity import AssistantEntity
 from .errors import response_failure, translated_error, unraised
-from .realtime import SAMPLE_RATE, RealtimeError
-from .realtime.protocol.session_config import VOICES
+from .realtime import SAMPLE_RATE, VOICES, RealtimeError
 from .voice.encoder import AudioFormat, async_encode
 from .voice.speech import Speech, failure_sound
 from .voice.turn import Turn

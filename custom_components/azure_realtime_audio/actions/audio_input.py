@@ -16,10 +16,12 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
 from ..const import DOMAIN
 from ..errors import translated
-from ..realtime import InvalidAudioError, RealtimeClient, RealtimeError
-from ..realtime.audio import (
+from ..realtime import (
     BYTES_PER_SECOND,
     SAMPLE_RATE,
+    InvalidAudioError,
+    RealtimeClient,
+    RealtimeError,
     alaw_decode,
     decode_base64,
     pcm_chunks,

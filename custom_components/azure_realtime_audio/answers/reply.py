@@ -16,8 +16,7 @@ from ..assistant.conversation_session import AssistantSession
 from ..chat.tools import MAX_TOOL_ROUNDS, ToolBudget, async_run_tool_call
 from ..const import DOMAIN
 from ..errors import response_failure, translated
-from ..realtime import RealtimeError, Response, ResponseActiveError
-from ..realtime.audio import wav_header
+from ..realtime import RealtimeError, Response, ResponseActiveError, wav_header
 from ..voice.speech import Speech
 
 KEPT_REPLIES: Final = 8

@@ -6,8 +6,14 @@ from typing import Final
 
 import numpy as np
 
-from ..realtime import SAMPLE_RATE, Response
-from ..realtime.audio import BYTES_PER_SECOND, Resampler, alaw_decode, ulaw_decode
+from ..realtime import (
+    BYTES_PER_SECOND,
+    SAMPLE_RATE,
+    Resampler,
+    Response,
+    alaw_decode,
+    ulaw_decode,
+)
 
 # A player that gets nothing for some seconds gives up (home-assistant-voice-pe#612).
 GAP_SECONDS: Final = 0.5
