@@ -995,11 +995,19 @@ async def test_lost_while_listening(
     assert len(said.audio) >= len(SPEECH) * 3 // 2
 
 
+@pytest.fixture
+def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have clients that keep speech for a moment only when the connection is lost."""
+    monkeypatch.setattr(
+        f"{MODULE}.realtime.client.WebSocketOptions",
+        partial(WebSocketOptions, resend_window=0.1),
+    )
+
+
 async def test_lost_for_too_long_while_listening(
-    monkeypatch: pytest.MonkeyPatch, emulator: Emulator, satellite: Satellite
+    forgetful: None, emulator: Emulator, satellite: Satellite
 ) -> None:
     """Who has waited for too long in mid-sentence is told so."""
-    monkeypatch.setattr(f"{MODULE}.voice.listening.KEPT_AFTER_LOSS", 0.1)
     run = satellite.start(waiting_microphone(SPEECH))
     session = await listening(emulator)
     emulator.faults.add("http_503")
@@ -1196,9 +1204,8 @@ async def test_renewed_between_turns(
 ) -> None:
     """A session that is old makes way for a new one, and nobody notices."""
     client_module = f"{MODULE}.realtime.client"
-    options = partial(WebSocketOptions, renew_after=0.5)
+    options = partial(WebSocketOptions, renew_after=0.5, quiet_check=0.05)
     monkeypatch.setattr(f"{client_module}.WebSocketOptions", options)
-    monkeypatch.setattr(f"{client_module}._QUIET_SECONDS", 0.05)
     await hass.config_entries.async_reload(init_integration.entry_id)
     changes = async_capture_events(hass, EVENT_STATE_CHANGED)
     emulator.replies.append(Reply(text="Which room?", pcm=said_at(500, 0.05)))

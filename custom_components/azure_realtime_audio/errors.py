@@ -5,6 +5,7 @@ from homeassistant.exceptions import HomeAssistantError
 from .const import DOMAIN
 from .realtime import (
     QUOTA_CODES,
+    RATE_LIMIT_CODES,
     CannotConnectError,
     CommandError,
     CommandTimeoutError,
@@ -25,8 +26,6 @@ from .realtime import (
     UnsupportedApiVersionError,
 )
 from .voice.listening import BufferFullError, NothingHeardError
-
-_RATE_LIMIT_CODES = frozenset({"inference_rate_limit_exceeded", "rate_limit_exceeded"})
 
 
 class TooManySessionsError(RealtimeError):
@@ -98,7 +97,7 @@ def response_failure(response: Response) -> HomeAssistantError | None:
     """Return why a response is no answer, if it is none."""
     details = response.status_details or {}
     error = response.error or {}
-    if error.get("code") in _RATE_LIMIT_CODES:
+    if error.get("code") in RATE_LIMIT_CODES:
         return translated("rate_limited")
     if error.get("code") in QUOTA_CODES:
         return translated("quota_exceeded")

@@ -236,7 +236,7 @@ async def _async_update_session(
     own = call.hass.data[DATA_OWN_SETTINGS].setdefault(session, {})
     settings = config.as_dict()
     own |= {key: settings[key] for key in _PREPARED_KEYS if key in settings}
-    return {"session": _without_secrets(session.client.session)}
+    return {"session": _without_secrets(session.client.current_session)}
 
 
 def _without_secrets(value: Any) -> Any:

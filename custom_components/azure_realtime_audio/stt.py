@@ -134,7 +134,9 @@ class AssistantEars(AssistantEntity, SpeechToTextEntity):
             text = ""
         except RealtimeError as err:
             LOGGER.warning("%s could not listen: %s", self.assistant.name, err)
-            return await self._async_failed(turn, metadata.language, err.again())
+            return await self._async_failed(
+                turn, metadata.language, err.without_traceback()
+            )
         finally:
             turns.async_release(turn)
         return SpeechResult(text, SpeechResultState.SUCCESS)

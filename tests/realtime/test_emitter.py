@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from custom_components.azure_realtime_audio.realtime.listeners import Emitter
+from custom_components.azure_realtime_audio.realtime.protocol.dialect import aliases
 
 DELTA = {"type": "response.output_audio.delta", "delta": "AAAA"}
 
@@ -13,7 +14,7 @@ DELTA = {"type": "response.output_audio.delta", "delta": "AAAA"}
 @pytest.fixture
 def emitter() -> Emitter:
     """Return an emitter without listeners."""
-    return Emitter()
+    return Emitter(aliases)
 
 
 def emit_delta(emitter: Emitter) -> None:

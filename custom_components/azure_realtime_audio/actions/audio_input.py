@@ -19,21 +19,19 @@ from ..errors import translated
 from ..realtime import (
     BYTES_PER_SECOND,
     SAMPLE_RATE,
+    AudioFormat,
     InvalidAudioError,
     RealtimeClient,
     RealtimeError,
-    alaw_decode,
     decode_base64,
     pcm_chunks,
     pcm_duration_ms,
-    ulaw_decode,
 )
 from .target import async_check_permission
 
 MAX_AUDIO_SECONDS = 600
 AUDIO_FORMATS = ("pcm16", "g711_ulaw", "g711_alaw")
-_G711_DECODERS = {"g711_ulaw": ulaw_decode, "g711_alaw": alaw_decode}
-_G711_RATE = 8000
+_G711_FORMATS = {"g711_ulaw": AudioFormat.PCMU, "g711_alaw": AudioFormat.PCMA}
 # Formats whose audio is all in the file itself: a playlist is none of them.
 _FILE_FORMATS = (
     "aac,ac3,aiff,amr,ape,asf,au,avi,caf,eac3,flac,flv,matroska,mov,mp3,mpeg,mpegts,ogg,"
@@ -61,15 +59,15 @@ async def async_append_base64(
     format's own. Raises RealtimeError, and HomeAssistantError if it is more than
     MAX_AUDIO_SECONDS.
     """
-    if decode := _G711_DECODERS.get(audio_format):
-        pcm = decode(_decoded(audio))
-        sample_rate = sample_rate or _G711_RATE
+    if g711 := _G711_FORMATS.get(audio_format):
+        pcm = g711.to_pcm(_decoded(audio))
+        sample_rate = sample_rate or g711.rate
     else:
         pcm = decode_base64(audio)
         sample_rate = sample_rate or SAMPLE_RATE
     if len(pcm) > MAX_AUDIO_SECONDS * 2 * sample_rate:
         raise translated("audio_too_long", seconds=str(MAX_AUDIO_SECONDS))
-    for chunk in pcm_chunks(pcm):
+    for chunk in pcm_chunks(pcm, sample_rate=sample_rate):
         await client.append_pcm(chunk, sample_rate=sample_rate)
     return len(pcm) * 1000 // (2 * sample_rate)
 

@@ -47,7 +47,7 @@ class Reply:
         self.is_out_of_band = config.get("conversation") == "none"
         self._is_spoken = "audio" in (
             config.get("output_modalities")
-            or session.client.session.get("output_modalities", ())
+            or session.client.current_session.get("output_modalities", ())
         )
         self._config = config
         self._llm_api = None if self.is_out_of_band else llm_api

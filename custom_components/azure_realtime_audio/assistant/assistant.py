@@ -34,7 +34,7 @@ from ..realtime import (
     CommandTimeoutError,
     ConnectError,
     ConnectionState,
-    Ledger,
+    ConversationRecord,
     ModelStatus,
     NotConnectedError,
     RealtimeClient,
@@ -282,7 +282,7 @@ class Assistant:
             raise NotConnectedError
         if len(self._sessions) >= MAX_SESSIONS:
             self.async_end_session(self._least_used_session())
-        client = self.client(config, kept.ledger if kept else None)
+        client = self.client(config, kept.record if kept else None)
         client.on("status_changed", self._on_status_changed)
         client.on("connection_changed", self._on_connection_changed)
         client.on("response.done", self.availability.async_response_done)
@@ -294,16 +294,18 @@ class Assistant:
         return session
 
     def client(
-        self, config: SessionConfig | None = None, ledger: Ledger | None = None
+        self,
+        config: SessionConfig | None = None,
+        record: ConversationRecord | None = None,
     ) -> RealtimeClient:
         """Return a client of the entry's deployment, not connected.
 
-        It goes on with the conversation in ``ledger``.
+        It goes on with the conversation in ``record``.
         """
         return RealtimeClient(
             build_options(self.entry.data, config),
             session=async_get_clientsession(self.hass),
-            ledger=ledger,
+            record=record,
         )
 
     def _least_used_session(self) -> AssistantSession:

@@ -20,7 +20,6 @@ from ..realtime import (
     CommandError,
     ConnectionLostError,
     ConnectionState,
-    ModelStatus,
     NotConnectedError,
     RealtimeClient,
     RealtimeError,
@@ -86,7 +85,9 @@ class AssistantSession:
     @property
     def transcribes(self) -> bool:
         """Whether the service writes down what it hears."""
-        audio_input = (self.client.session.get("audio") or {}).get("input") or {}
+        audio_input = (self.client.current_session.get("audio") or {}).get(
+            "input"
+        ) or {}
         return bool(audio_input.get("transcription"))
 
     @callback
@@ -138,8 +139,8 @@ class AssistantSession:
         finally:
             self._work_count -= 1
             self.async_used()
-            if self.client.status is ModelStatus.THINKING and not self.is_busy:
-                self.client.status = ModelStatus.IDLE
+            if not self.is_busy:
+                self.client.abandon_tool_calls()
 
     async def async_tell(
         self, instructions: str, tools: Sequence[Mapping[str, Any]]
@@ -219,7 +220,7 @@ class AssistantSession:
         """Return the conversation, which is to go on in another session, if there is any."""
         if not self.client.item_ids:
             return None
-        kept = KeptConversation(self.client.take_ledger(), self.history)
+        kept = KeptConversation(self.client.take_record(), self.history)
         self.history = History()
         return kept
 

@@ -5,7 +5,9 @@ It knows nothing of Home Assistant.
 
 from .audio import (
     BYTES_PER_SECOND,
+    G711_SAMPLE_RATE,
     SAMPLE_RATE,
+    AudioFormat,
     Resampler,
     alaw_decode,
     alaw_encode,
@@ -16,9 +18,8 @@ from .audio import (
     ulaw_encode,
     wav_header,
 )
-from .client import KEPT_AFTER_LOSS, RealtimeClient
+from .client import RealtimeClient
 from .errors import (
-    QUOTA_CODES,
     CannotConnectError,
     CommandError,
     CommandTimeoutError,
@@ -39,8 +40,9 @@ from .errors import (
     UnsupportedApiVersionError,
 )
 from .options import ConnectionState, RealtimeOptions, WebSocketOptions
-from .protocol.conversation_record import Ledger
+from .protocol.conversation_record import ConversationRecord
 from .protocol.dialect import PREVIEW_VOICES, Dialect
+from .protocol.error_codes import QUOTA_CODES, RATE_LIMIT_CODES
 from .protocol.session_config import (
     MAX_OUTPUT_TOKENS_RANGE,
     SPEED_RANGE,
@@ -57,21 +59,24 @@ from .transport.endpoint import AZURE_DOMAINS, Endpoint, normalize_host
 __all__ = [
     "AZURE_DOMAINS",
     "BYTES_PER_SECOND",
-    "KEPT_AFTER_LOSS",
+    "G711_SAMPLE_RATE",
     "MAX_OUTPUT_TOKENS_RANGE",
     "PREVIEW_VOICES",
     "QUOTA_CODES",
+    "RATE_LIMIT_CODES",
     "SAMPLE_RATE",
     "SPEED_RANGE",
     "TEMPERATURE_RANGE",
     "THRESHOLD_RANGE",
     "VOICES",
+    "AudioFormat",
     "CannotConnectError",
     "CommandError",
     "CommandTimeoutError",
     "ConnectError",
     "ConnectionLostError",
     "ConnectionState",
+    "ConversationRecord",
     "Delta",
     "DeploymentNotFoundError",
     "Dialect",
@@ -81,7 +86,6 @@ __all__ = [
     "InvalidAuthError",
     "InvalidConfigError",
     "InvalidHostError",
-    "Ledger",
     "ModelStatus",
     "NotConnectedError",
     "NotRealtimeModelError",

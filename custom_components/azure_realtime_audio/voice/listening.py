@@ -10,7 +10,6 @@ import numpy as np
 
 from ..const import TURN_DETECTION_NONE, TURN_DETECTION_SERVER_VAD
 from ..realtime import (
-    KEPT_AFTER_LOSS,
     CommandError,
     ConnectionLostError,
     ConnectionState,
@@ -64,7 +63,6 @@ class Hearing:
         self._committed: asyncio.Future[str] = loop.create_future()
         self._transcribed: asyncio.Future[str | None] = loop.create_future()
         self._unsubscribe: list[CALLBACK_TYPE] = []
-        self._patience_timer: asyncio.TimerHandle | None = None
 
     @property
     def item_id(self) -> str | None:
@@ -118,6 +116,7 @@ class Hearing:
                 (f"{_TRANSCRIPTION}.completed", self._on_transcribed),
                 (f"{_TRANSCRIPTION}.failed", self._on_transcribed),
                 ("connection_changed", self._on_connection_changed),
+                ("speech_dropped", self._on_speech_dropped),
             )
         ]
 
@@ -128,7 +127,6 @@ class Hearing:
             unsubscribe()
         self._unsubscribe.clear()
         self._give_up(NotConnectedError())
-        self._stop_patience()
 
     # --- The microphone
 
@@ -253,21 +251,17 @@ class Hearing:
 
     @callback
     def _on_connection_changed(self, event: Mapping[str, Any]) -> None:
-        self._stop_patience()
         match event["state"]:
             case ConnectionState.OPEN:
                 pass
             case ConnectionState.CONNECTING if not self._committed.done():
-                self._patience_timer = asyncio.get_running_loop().call_later(
-                    KEPT_AFTER_LOSS, self._give_up, ConnectionLostError()
-                )
+                pass  # the client keeps what is said, or tells that it does not
             case _:
                 self._give_up(event["error"] or ConnectionLostError())
 
-    def _stop_patience(self) -> None:
-        if self._patience_timer is not None:
-            self._patience_timer.cancel()
-            self._patience_timer = None
+    @callback
+    def _on_speech_dropped(self, event: Mapping[str, Any]) -> None:
+        self._give_up(event["error"])
 
     def _give_up(self, error: RealtimeError) -> None:
         if not self._committed.done():

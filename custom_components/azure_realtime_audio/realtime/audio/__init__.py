@@ -1,6 +1,13 @@
 """Audio as the service speaks it: PCM16 mono little-endian at 24 kHz, or G.711 at 8 kHz."""
 
-from .g711 import alaw_decode, alaw_encode, ulaw_decode, ulaw_encode
+from .g711 import (
+    G711_SAMPLE_RATE,
+    AudioFormat,
+    alaw_decode,
+    alaw_encode,
+    ulaw_decode,
+    ulaw_encode,
+)
 from .pcm import (
     BYTES_PER_SECOND,
     MAX_BASE64_LENGTH,
@@ -14,8 +21,10 @@ from .resampler import Resampler
 
 __all__ = [
     "BYTES_PER_SECOND",
+    "G711_SAMPLE_RATE",
     "MAX_BASE64_LENGTH",
     "SAMPLE_RATE",
+    "AudioFormat",
     "Resampler",
     "alaw_decode",
     "alaw_encode",

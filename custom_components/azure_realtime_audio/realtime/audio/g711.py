@@ -1,9 +1,53 @@
-"""G.711: mu-law and A-law at 8 kHz."""
+"""The audio formats of a session: PCM16 at 24 kHz, G.711 mu-law and A-law at 8 kHz."""
+
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .pcm import require_whole_samples
+from .pcm import SAMPLE_RATE, require_whole_samples
+
+G711_SAMPLE_RATE = 8_000
+
+
+class AudioFormat(StrEnum):
+    """A format that a session takes or sends, by its name on the wire."""
+
+    PCM = "audio/pcm"
+    PCMU = "audio/pcmu"
+    PCMA = "audio/pcma"
+
+    @property
+    def rate(self) -> int:
+        """The sample rate in Hz."""
+        return SAMPLE_RATE if self is AudioFormat.PCM else G711_SAMPLE_RATE
+
+    @property
+    def sample_bytes(self) -> int:
+        """The size of a sample in bytes."""
+        return 2 if self is AudioFormat.PCM else 1
+
+    def duration_ms(self, byte_count: int) -> int:
+        """Return how many whole ms so many bytes last."""
+        return byte_count * 1000 // (self.rate * self.sample_bytes)
+
+    def from_pcm(self, pcm: bytes) -> bytes:
+        """Encode PCM16 of the format's rate. Raises InvalidAudioError for half a sample."""
+        match self:
+            case AudioFormat.PCMU:
+                return ulaw_encode(pcm)
+            case AudioFormat.PCMA:
+                return alaw_encode(pcm)
+        return pcm
+
+    def to_pcm(self, audio: bytes) -> bytes:
+        """Decode to PCM16 of the format's rate."""
+        match self:
+            case AudioFormat.PCMU:
+                return ulaw_decode(audio)
+            case AudioFormat.PCMA:
+                return alaw_decode(audio)
+        return audio
 
 
 def ulaw_encode(pcm: bytes) -> bytes:

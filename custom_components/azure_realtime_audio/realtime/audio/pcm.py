@@ -11,41 +11,42 @@ SAMPLE_RATE = 24_000
 BYTES_PER_SECOND = 48_000
 MAX_BASE64_LENGTH = 15 * 1024 * 1024
 
-_G711_BYTES_PER_SECOND = 8_000
 _UNKNOWN_SIZE = 0xFFFFFFFF
 
 
-def pcm_duration_ms(byte_count: int, audio_format: str = "audio/pcm") -> int:
-    """Return how many whole ms so many bytes last: PCM16 at 24 kHz, or G.711 at 8 kHz."""
-    rate = BYTES_PER_SECOND if audio_format == "audio/pcm" else _G711_BYTES_PER_SECOND
-    return byte_count * 1000 // rate
+def pcm_duration_ms(byte_count: int) -> int:
+    """Return how many whole ms so many bytes of 24 kHz PCM16 last."""
+    return byte_count * 1000 // BYTES_PER_SECOND
 
 
-def pcm_chunks(pcm: bytes, ms: int = 100) -> Iterator[bytes]:
-    """Cut 24 kHz PCM16 into chunks of so many ms; the last may be shorter.
+def pcm_chunks(
+    pcm: bytes, ms: int = 100, sample_rate: int = SAMPLE_RATE
+) -> Iterator[bytes]:
+    """Cut PCM16 mono of ``sample_rate`` Hz into chunks of ``ms``; the last may be shorter.
 
     Azure recommends about 100 ms per append.
     """
-    size = BYTES_PER_SECOND * ms // 1000
+    size = 2 * (sample_rate * ms // 1000)
     for start in range(0, len(pcm), size):
         yield pcm[start : start + size]
 
 
-def decode_base64(audio: str, audio_format: str = "audio/pcm") -> bytes:
+def decode_base64(audio: str, sample_bytes: int = 2) -> bytes:
     """Decode the base64 audio of one append, strictly.
 
-    Raises InvalidAudioError for anything but base64, for PCM16 that is not whole
-    samples, and for more than the 15 MiB that the service takes in one event.
+    Raises InvalidAudioError for anything but base64, for audio that is not whole samples
+    of ``sample_bytes`` each, and for more than the 15 MiB that the service takes in one
+    event.
     """
     if len(audio) > MAX_BASE64_LENGTH:
         raise InvalidAudioError("The audio is longer than 15 MiB of base64")
     try:
-        pcm = b64decode(audio, validate=True)
+        decoded = b64decode(audio, validate=True)
     except (binascii.Error, ValueError) as err:
         raise InvalidAudioError("The audio is not base64") from err
-    if audio_format == "audio/pcm":
-        require_whole_samples(pcm)
-    return pcm
+    if sample_bytes == 2:
+        require_whole_samples(decoded)
+    return decoded
 
 
 def wav_header(

@@ -33,7 +33,7 @@ def _audio(value: Any, key: str) -> str:
     """Expect base64, as strict and as short as that of an append."""
     try:
         # Whole samples are left to the service: it knows the format of the session.
-        decode_base64(string(value, key), audio_format="")
+        decode_base64(string(value, key), sample_bytes=1)
     except InvalidAudioError as err:
         raise InvalidConfigError(key, "must be base64 of at most 15 MiB") from err
     return str(value)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
+from ..audio import SAMPLE_RATE, AudioFormat
 from ..errors import InvalidConfigError
 from .checks import (
     Check,
@@ -149,8 +150,8 @@ def _audio_format(value: Any, key: str) -> dict[str, Any]:
     if isinstance(value, str):
         return dict(FLAT_FORMATS[choice(*FLAT_FORMATS)(value, key)])
     checked: dict[str, Any] = _FORMAT(value, key)
-    if checked["type"] == "audio/pcm":
-        checked["rate"] = 24_000
+    if checked["type"] == AudioFormat.PCM:
+        checked["rate"] = AudioFormat.PCM.rate
     return checked
 
 
@@ -209,11 +210,11 @@ def _metadata(value: Any, key: str) -> dict[str, str]:
 _FORMAT = by_tag(
     "type",
     {
-        "audio/pcm": closed_object(
-            {"type": anything}, {"rate": integer(24_000, 24_000)}
+        AudioFormat.PCM.value: closed_object(
+            {"type": anything}, {"rate": integer(SAMPLE_RATE, SAMPLE_RATE)}
         ),
-        "audio/pcmu": closed_object({"type": anything}),
-        "audio/pcma": closed_object({"type": anything}),
+        AudioFormat.PCMU.value: closed_object({"type": anything}),
+        AudioFormat.PCMA.value: closed_object({"type": anything}),
     },
 )
 _VAD = by_tag(

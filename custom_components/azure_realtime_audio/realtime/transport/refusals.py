@@ -9,17 +9,16 @@ import re
 from typing import Any
 
 from ..errors import (
-    QUOTA_CODES,
     CannotConnectError,
     ConnectError,
     DeploymentNotFoundError,
     ForbiddenError,
     InvalidAuthError,
     NotRealtimeModelError,
-    QuotaExceededError,
     RateLimitedError,
     UnsupportedApiVersionError,
 )
+from ..protocol.error_codes import connect_error, error_code
 
 # Close codes after which the official SDK connects again (openai-python 3.54); None is a socket
 # that broke without a close frame.
@@ -37,7 +36,7 @@ def handshake_error(status: int, headers: Mapping[str, str], body: str) -> Conne
     if status in {400, 404} and ("api version" in message or "apiversion" in code):
         return UnsupportedApiVersionError()
     retry_after = _retry_after(headers)
-    if known := _error_by_code(code, retry_after):
+    if known := connect_error(code, retry_after):
         return known
     match status:
         case HTTPStatus.UNAUTHORIZED:
@@ -60,7 +59,7 @@ def refusal_error(
 
     Captured 2026-09-18: 3000 for the key, 4000 for the shape of the request (model, beta header).
     """
-    if known := _error_by_code(_code(error or {})):
+    if known := connect_error(error_code(error or {})):
         return known
     match close_code:
         case 3000:
@@ -91,34 +90,7 @@ def _body_error(body: str) -> tuple[str, str]:
         error = error["error"]
     if not isinstance(error, dict):
         return "", ""
-    return _code(error), str(error.get("message")).lower()
-
-
-def _code(error: Mapping[str, Any]) -> str:
-    """Return an error's code in lower case, without the family ("invalid_request_error.")."""
-    return str(error.get("code")).rpartition(".")[2].lower()
-
-
-def _error_by_code(code: str, retry_after: float | None = None) -> ConnectError | None:
-    """Return what an error code means wherever it arrives."""
-    match code:
-        case "invalid_api_key":
-            return InvalidAuthError()
-        case "deploymentnotfound" | "model_not_found" | "missing_model":
-            return DeploymentNotFoundError()
-        case "opperationnotsupported" | "operationnotsupported" | "invalid_model":
-            return NotRealtimeModelError()
-        case "account_deactivated":
-            return ForbiddenError("The account is deactivated")
-        case _ if code in QUOTA_CODES:
-            return QuotaExceededError()
-        case _ if code.endswith(("deprecated", "retired")):
-            return NotRealtimeModelError()
-        case "beta_api_shape_disabled":
-            return UnsupportedApiVersionError()
-        case "rate_limit_exceeded":
-            return RateLimitedError(retry_after)
-    return None
+    return error_code(error), str(error.get("message")).lower()
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
