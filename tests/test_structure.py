@@ -48,8 +48,6 @@ BOUNDED = (
     "tests/realtime",
     "tests/test_structure.py",
 )
-# Still to be split.
-TOO_LONG = {"tests/realtime/test_client.py"}
 
 
 def module_name(path: Path) -> str:
@@ -177,4 +175,4 @@ def test_no_file_is_too_long() -> None:
     too_long = {
         str(path.relative_to(ROOT)) for path in paths if path.stat().st_size > MAX_BYTES
     }
-    assert too_long == TOO_LONG
+    assert too_long == set()
