@@ -218,3 +218,24 @@ async def test_huge_pieces(feed: ResponseFeed, response: Response) -> None:
     assert response.audio == b""
     feed.finish({"status": "completed"})
     assert (await response.done()).status == "completed"
+
+
+async def test_deltas_are_a_view(feed: ResponseFeed, response: Response) -> None:
+    """It grows with the response, and cannot be changed."""
+    deltas = response.deltas
+    feed.feed(transcript_delta("One "))
+    feed.feed(transcript_delta("two."))
+    assert [delta.text for delta in deltas] == ["One ", "two."]
+    assert (len(deltas), deltas[1].text, deltas[-1:][0].text) == (2, "two.", "two.")
+    assert not hasattr(deltas, "append")
+    response.tool_calls.clear()
+    response.output.append({})
+    assert response.output == []
+
+
+async def test_reader_that_gives_up(feed: ResponseFeed, response: Response) -> None:
+    """It leaves nothing behind."""
+    waiting = asyncio.Task(response.changed(), eager_start=True)
+    waiting.cancel()
+    await asyncio.wait((waiting,))
+    assert feed.content.readers == []

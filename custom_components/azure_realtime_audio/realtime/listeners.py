@@ -38,7 +38,7 @@ class Emitter:
     def on(self, event: str, listener: Listener) -> Callable[[], None]:
         """Call ``listener`` for every ``event``; returns what ends that.
 
-        Raises TypeError for a coroutine function, which nobody would await.
+        Raises TypeError for a coroutine function: listeners are not awaited.
         """
         _refuse_coroutine_function(listener)
         return self._add(event, listener)
@@ -46,7 +46,7 @@ class Emitter:
     def once(self, event: str, listener: Listener) -> Callable[[], None]:
         """Call ``listener`` for the next ``event`` only; returns what ends that.
 
-        Raises TypeError for a coroutine function, which nobody would await.
+        Raises TypeError for a coroutine function: listeners are not awaited.
         """
         _refuse_coroutine_function(listener)
         return self._add(event, _Once(listener))

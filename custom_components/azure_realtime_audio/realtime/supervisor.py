@@ -104,7 +104,10 @@ TRANSITIONS: Final[Mapping[State, Mapping[Change, State]]] = {
         Change.CLOSE: State.CLOSING,
         Change.CLOSED: State.CLOSED,
     },
+    # The task learns at its next await that it is to end.
     State.CLOSING: {
+        Change.CONFIGURED: State.CLOSING,
+        Change.TRANSIENT_LOSS: State.CLOSING,
         Change.CLOSE: State.CLOSING,
         Change.CLOSED: State.CLOSED,
     },

@@ -190,7 +190,7 @@ class Decoder:
         session = {
             key: value for key, value in session.items() if key != "client_secret"
         }
-        # The session is copied for whoever asks: it must be what JSON can carry.
+        # Callers get copies of the session, made by way of JSON.
         orjson.dumps(session)
         return [{**_with_canonical_type(event), "session": session}]
 
