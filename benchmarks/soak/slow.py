@@ -10,7 +10,9 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 
 from custom_components.azure_realtime_audio.realtime.audio import BYTES_PER_SECOND
-from custom_components.azure_realtime_audio.realtime.response import MAX_SIZE
+from custom_components.azure_realtime_audio.realtime.protocol.response_feed import (
+    MAX_SIZE,
+)
 from emulator import Emulator, Reply
 from script.home_assistant import HomeAssistant
 

@@ -13,7 +13,7 @@ from .assistant.conversation_session import ConversationSession
 from .assistant.session_key import SessionPurpose
 from .const import CONF_HOST_NAME, CONF_INSTRUCTIONS, DOMAIN
 from .data import AzureRealtimeAudioConfigEntry
-from .realtime.transport.endpoint import AZURE_DOMAINS
+from .realtime import AZURE_DOMAINS
 
 
 async def async_get_config_entry_diagnostics(

@@ -11,6 +11,7 @@ from homeassistant.exceptions import HomeAssistantError
 from .const import CONF_API_VERSION, CONF_DEPLOYMENT, CONF_HOST_NAME, DOMAIN
 from .realtime import (
     QUOTA_CODES,
+    RATE_LIMIT_CODES,
     CannotConnectError,
     CommandError,
     CommandTimeoutError,
@@ -31,8 +32,6 @@ from .realtime import (
     UnsupportedApiVersionError,
 )
 
-_RATE_LIMIT_CODES = frozenset({"inference_rate_limit_exceeded", "rate_limit_exceeded"})
-
 
 class AssistantError(HomeAssistantError):
     """The root of what an assistant itself cannot do, whatever the service says."""
@@ -43,7 +42,7 @@ class AssistantError(HomeAssistantError):
         """Take the sentence from the translations."""
         super().__init__(translation_domain=DOMAIN, translation_key=self.key)
 
-    def again(self) -> AssistantError:
+    def without_traceback(self) -> AssistantError:
         """Return an equal error without a traceback: keeping it keeps nothing else alive."""
         return type(self)()
 
@@ -175,7 +174,7 @@ def response_failure(response: Response) -> HomeAssistantError | None:
     """Return why a response is no answer, if it is none."""
     details = response.status_details or {}
     error = response.error or {}
-    if error.get("code") in _RATE_LIMIT_CODES:
+    if error.get("code") in RATE_LIMIT_CODES:
         return translated("rate_limited")
     if error.get("code") in QUOTA_CODES:
         return translated("quota_exceeded")

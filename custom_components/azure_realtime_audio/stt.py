@@ -130,7 +130,7 @@ class AssistantSttEntity(AssistantEntity, SpeechToTextEntity):
         except (AssistantError, RealtimeError) as err:
             LOGGER.warning("%s could not listen: %s", self.assistant.name, err)
             # The conversation entity tells why, if it is the agent of the run.
-            is_offered = self.turns.async_fail(turn, err.again())
+            is_offered = self.turns.async_fail(turn, err.without_traceback())
             return await self._async_offered(is_offered, None, metadata.language)
         finally:
             self.turns.async_release(turn)

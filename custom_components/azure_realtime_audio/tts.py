@@ -26,8 +26,7 @@ from .core_internals import CORE_STREAMS_WAV
 from .data import AzureRealtimeAudioConfigEntry
 from .entity import AssistantEntity
 from .errors import unraised
-from .realtime import SAMPLE_RATE
-from .realtime.protocol.session_config import VOICES
+from .realtime import SAMPLE_RATE, VOICES
 from .voice.encoder import AudioFormat, async_encode
 from .voice.read_aloud import async_read_aloud
 from .voice.speech import failure_sound

@@ -119,8 +119,8 @@ class Reader:
 
     def _read(self) -> None:
         client = self._client
-        assert isinstance(client.session.get("id"), str | None)
-        audio_input = (client.session.get("audio") or {}).get("input") or {}
+        assert isinstance(client.current_session.get("id"), str | None)
+        audio_input = (client.current_session.get("audio") or {}).get("input") or {}
         assert isinstance(audio_input.get("transcription"), dict | None)
         assert repr(client)
         if (response := client.active_response) is not None:
@@ -227,7 +227,25 @@ async def _seen(client: RealtimeClient, session: Session) -> None:
 
 
 async def _repair(client: RealtimeClient, session: Session) -> None:
-    """Take back what was forged: the session, and responses that never end."""
+    """Take back what was forged: the session, and responses that never end.
+
+    The commands that were given up keep their places until they are acknowledged.
+    """
+    item = {**_MESSAGE, "id": "item_of_the_service"}
+    for acknowledgement in (
+        {"type": "input_audio_buffer.committed", "item_id": "item_said"},
+        {"type": "input_audio_buffer.cleared"},
+        {"type": "conversation.item.added", "item": item},
+        {"type": "conversation.item.deleted", "item_id": "item_1"},
+        {
+            "type": "conversation.item.truncated",
+            "item_id": "item_1",
+            "content_index": 0,
+            "audio_end_ms": 1,
+        },
+        {"type": "response.created", "response": {"id": "resp_of_the_service"}},
+    ):
+        await session.send(acknowledgement)
     for event_type in ("session.created", "session.updated"):
         await session.send(session.sent.of(event_type)[0])
     await _seen(client, session)

@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
-from weakref import WeakSet
 
 import aiohttp
 import pytest
 
 from custom_components.azure_realtime_audio.realtime import (
+    ConversationRecord,
     Dialect,
     RealtimeClient,
     RealtimeOptions,
@@ -37,11 +37,15 @@ async def emulator(socket_enabled: None) -> AsyncIterator[Emulator]:
 @pytest.fixture
 async def make_client(emulator: Emulator) -> AsyncIterator[MakeClient]:
     """Make clients of the emulator, closed at the end."""
-    clients = WeakSet[RealtimeClient]()  # so that a test can see one go
+    clients: list[RealtimeClient] = []
     async with aiohttp.ClientSession() as session:
 
         def make(
-            websocket_options: dict[str, Any] | None = None, **options: Any
+            websocket_options: dict[str, Any] | None = None,
+            *,
+            is_kept: bool = True,
+            record: ConversationRecord | None = None,
+            **options: Any,
         ) -> RealtimeClient:
             settings: dict[str, Any] = {
                 "host_name": emulator.url,
@@ -52,16 +56,18 @@ async def make_client(emulator: Emulator) -> AsyncIterator[MakeClient]:
             client = RealtimeClient(
                 RealtimeOptions(**settings | options),
                 session=session,
+                record=record,
                 websocket_options=WebSocketOptions(
                     **{"command_timeout": 2.0, "reconnect_delay": 0.01}
                     | (websocket_options or {})
                 ),
             )
-            clients.add(client)
+            if is_kept:
+                clients.append(client)
             return client
 
         yield make
-        for client in list(clients):
+        for client in clients:
             await client.close()
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from custom_components.azure_realtime_audio.realtime.audio import (
     MAX_BASE64_LENGTH,
+    AudioFormat,
     Resampler,
     alaw_decode,
     alaw_encode,
@@ -210,15 +211,15 @@ def test_g711_wants_whole_samples(encode: Callable[[bytes], bytes]) -> None:
 @pytest.mark.parametrize(
     ("byte_count", "audio_format", "ms"),
     [
-        (4_800, "audio/pcm", 100),
-        (47, "audio/pcm", 0),
-        (800, "audio/pcmu", 100),
-        (8_000, "audio/pcma", 1000),
+        (4_800, AudioFormat.PCM, 100),
+        (47, AudioFormat.PCM, 0),
+        (800, AudioFormat.PCMU, 100),
+        (8_000, AudioFormat.PCMA, 1000),
     ],
 )
-def test_duration(byte_count: int, audio_format: str, ms: int) -> None:
+def test_duration(byte_count: int, audio_format: AudioFormat, ms: int) -> None:
     """In whole ms, rounded down: nobody heard more."""
-    assert pcm_duration_ms(byte_count, audio_format) == ms
+    assert audio_format.duration_ms(byte_count) == ms
 
 
 def test_chunks_of_pcm() -> None:
@@ -253,7 +254,7 @@ def test_base64_is_decoded() -> None:
     """Whole samples of PCM16, or any bytes of G.711."""
     assert decode_base64("") == b""
     assert decode_base64("AAEC/w==") == b"\x00\x01\x02\xff"
-    assert decode_base64("AA==", "audio/pcmu") == b"\x00"
+    assert decode_base64("AA==", sample_bytes=1) == b"\x00"
 
 
 @pytest.mark.parametrize(

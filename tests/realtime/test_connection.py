@@ -32,10 +32,12 @@ from custom_components.azure_realtime_audio.realtime import (
     UnsupportedApiVersionError,
     WebSocketOptions,
 )
-from custom_components.azure_realtime_audio.realtime.errors import FATAL_CODES
+from custom_components.azure_realtime_audio.realtime.protocol.error_codes import (
+    FATAL_CODES,
+)
+from custom_components.azure_realtime_audio.realtime.supervisor import reconnect_delays
 from custom_components.azure_realtime_audio.realtime.transport.websocket import (
     Connection,
-    reconnect_delays,
 )
 from emulator import Emulator, Handshake, Reply
 from tests.leaks import chain, find_leak
@@ -223,14 +225,11 @@ async def test_cut_off_refusal_is_one(
 
 
 async def test_session_without_created_is_configured_anyway(
-    emulator: Emulator, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+    emulator: Emulator, make_client: MakeClient
 ) -> None:
     """Some gateways begin with silence."""
-    monkeypatch.setattr(
-        "custom_components.azure_realtime_audio.realtime.client._CREATED_TIMEOUT", 0.05
-    )
     emulator.faults.add("no_session_created")
-    client = make_client()
+    client = make_client({"created_timeout": 0.05})
     await client.connect()
     assert client.is_initialized
 
@@ -259,8 +258,8 @@ async def test_lost_connection_comes_back(
         await emulator.sessions[0].close(code)
     await opened
     assert client.session_id not in (None, first)
-    assert client.session["instructions"] == "Be brief"
-    assert client.session["audio"]["input"]["turn_detection"] is None
+    assert client.current_session["instructions"] == "Be brief"
+    assert client.current_session["audio"]["input"]["turn_detection"] is None
     assert [event["state"] for event in states] == ["connecting", "open"]
     assert inits == []
     await client.create_conversation_item(user_text("hello"))
@@ -325,7 +324,7 @@ async def test_fatal_loss_stops(
     assert client.state is ConnectionState.OPEN
 
 
-def while_it_is_lost(
+async def while_it_is_lost(
     client: RealtimeClient, *steps: Callable[[], Coroutine[Any, Any, None]]
 ) -> asyncio.Future[list[BaseException | None]]:
     """Do something in the very moment in which the client drops its connection."""
@@ -338,7 +337,7 @@ def while_it_is_lost(
         )
         results.add_done_callback(lambda each: done.set_result(each.result()))
 
-    client.status = ModelStatus.THINKING
+    await client.append_pcm(b"\0\0")  # the status is LISTENING until the loss
     client.once("status_changed", moment)
     return done
 
@@ -351,7 +350,7 @@ async def test_connect_while_it_is_lost(
     """Only what becomes of another try counts; all who ask just then share that one."""
     client = make_client()
     await client.connect()
-    connected = while_it_is_lost(client, client.connect, client.connect)
+    connected = await while_it_is_lost(client, client.connect, client.connect)
     if fault:
         emulator.faults.add(fault)
     await emulator.sessions[0].close(code)
@@ -371,7 +370,7 @@ async def test_close_while_it_is_lost(
     """Whoever waits for a connection then hears that somebody closed; nothing hangs."""
     client = make_client()
     await client.connect()
-    connected = while_it_is_lost(client, client.connect, client.close)
+    connected = await while_it_is_lost(client, client.connect, client.close)
     await emulator.sessions[0].close(3000)
     error, closed = await connected
     assert isinstance(error, NotConnectedError)
@@ -385,7 +384,7 @@ async def test_lost_again_at_once(emulator: Emulator, make_client: MakeClient) -
     """One connect is one try."""
     client = make_client({"max_reconnect_attempts": 0})
     await client.connect()
-    connected = while_it_is_lost(client, client.connect)
+    connected = await while_it_is_lost(client, client.connect)
     emulator.faults.add("ends_at:created/1006")
     await emulator.sessions[0].close(1011)
     (error,) = await connected
@@ -677,7 +676,7 @@ async def _fatal_loss(client: RealtimeClient, emulator: Emulator) -> None:
 
 
 async def _loss_while_connecting(client: RealtimeClient, emulator: Emulator) -> None:
-    connected = while_it_is_lost(client, client.connect)
+    connected = await while_it_is_lost(client, client.connect)
     emulator.faults.add("http_401")
     await emulator.sessions[-1].close(3000)
     (error,) = await connected
@@ -712,15 +711,18 @@ async def test_closed_client_is_gone(
     gc.collect()
     gc.disable()
     try:
-        client = make_client()
+        client = make_client(is_kept=False)
         await client.connect()
         await experience(client, emulator)
         await client.close()
-        gone = asyncio.Event()
-        weakref.finalize(client, gone.set)
-        del client
+        gone: list[asyncio.Event] = []
+        for part in (client, client._supervisor):  # noqa: SLF001  # it owns the task
+            gone.append(asyncio.Event())
+            weakref.finalize(part, gone[-1].set)
+        del client, part
         async with asyncio.timeout(5):
-            await gone.wait()
+            for each in gone:
+                await each.wait()
     finally:
         gc.enable()
 

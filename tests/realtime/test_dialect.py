@@ -94,7 +94,13 @@ def test_session_shows_the_dialect(
 )
 def test_preview_names_of_streams(canonical: str, preview_name: str) -> None:
     """They are renamed when they arrive, and listeners may use either name."""
-    event = {"type": preview_name, "response_id": "resp_1", "delta": "x", "pad": 1}
+    event = {
+        "type": preview_name,
+        "response_id": "resp_1",
+        "item_id": "item_1",
+        "delta": "x",
+        "pad": 1,
+    }
     assert decode_one(preview(), event) == {**event, "type": canonical}
     assert aliases(canonical) == preview_name
     assert aliases(preview_name) is None
@@ -125,7 +131,13 @@ def test_canonical_frames_are_passed_on_as_they_are(
     event_type: str, dialect: Dialect
 ) -> None:
     """Not even copied: these are the frames that come a hundred times a second."""
-    event = {"type": event_type, "delta": "AAAA", "unknown": [1]}
+    event = {
+        "type": event_type,
+        "response_id": "resp_1",
+        "item_id": "item_1",
+        "delta": "AAAA",
+        "unknown": [1],
+    }
     (decoded,) = Decoder(dialect).decode(event)
     assert decoded is event
 
@@ -260,7 +272,7 @@ def part_types(item: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize("dialect", list(Dialect))
 def test_assistant_parts_have_one_name(event_type: str, dialect: Dialect) -> None:
     """GA services send the old part types in places too."""
-    event = {"type": event_type, "item": item()}
+    event = {"type": event_type, "response_id": "resp_1", "item": item()}
     assert part_types(decode_one(Decoder(dialect), event)["item"]) == CANONICAL_TYPES
 
 
@@ -340,7 +352,8 @@ def test_function_name_comes_from_the_item() -> None:
     """Later preview versions leave it out of the arguments."""
     decoder = preview()
     call = {"id": "item_1", "type": "function_call", "name": "turn_on"}
-    decode_one(decoder, {"type": "response.output_item.added", "item": call})
+    of_response = {"response_id": "resp_1", "item": call}
+    decode_one(decoder, {"type": "response.output_item.added", **of_response})
     arguments = {
         "type": "response.function_call_arguments.done",
         "item_id": "item_1",
@@ -349,28 +362,30 @@ def test_function_name_comes_from_the_item() -> None:
     assert decode_one(decoder, arguments) == {**arguments, "name": "turn_on"}
     named = {**arguments, "name": "other"}
     assert decode_one(decoder, named) == named
-    decode_one(decoder, {"type": "response.output_item.done", "item": call})
+    decode_one(decoder, {"type": "response.output_item.done", **of_response})
     assert decode_one(decoder, arguments) == arguments
 
 
 def test_early_names_of_fields() -> None:
     """Services of 2024-10 have `value` and `index`."""
     decoder = preview()
-    text = {"type": "response.text.done", "item_id": "item_1", "value": "Hi"}
+    part = {"response_id": "resp_1", "item_id": "item_1"}
+    text = {"type": "response.text.done", **part, "value": "Hi"}
     assert decode_one(decoder, text) == {
         "type": "response.output_text.done",
-        "item_id": "item_1",
+        **part,
         "text": "Hi",
     }
-    both = {"type": "response.output_text.done", "text": "Hi", "value": "Ho"}
+    both = {**text, "type": "response.output_text.done", "text": "Hi"}
     assert decode_one(decoder, both) == both
-    truncated = {"type": "conversation.item.truncated", "item_id": "i", "index": 2}
+    heard = {"item_id": "i", "audio_end_ms": 1}
+    truncated = {"type": "conversation.item.truncated", **heard, "index": 2}
     assert decode_one(decoder, truncated) == {
         "type": "conversation.item.truncated",
-        "item_id": "i",
+        **heard,
         "content_index": 2,
     }
-    today = {"type": "conversation.item.truncated", "content_index": 1, "index": 7}
+    today = {**truncated, "content_index": 1}
     assert decode_one(decoder, today) == today
 
 

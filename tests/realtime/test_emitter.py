@@ -1,11 +1,13 @@
 """Listeners hear events under either name, once each."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import pytest
 
 from custom_components.azure_realtime_audio.realtime.listeners import Emitter
+from custom_components.azure_realtime_audio.realtime.protocol.dialect import aliases
 
 DELTA = {"type": "response.output_audio.delta", "delta": "AAAA"}
 
@@ -13,7 +15,7 @@ DELTA = {"type": "response.output_audio.delta", "delta": "AAAA"}
 @pytest.fixture
 def emitter() -> Emitter:
     """Return an emitter without listeners."""
-    return Emitter()
+    return Emitter(aliases)
 
 
 def emit_delta(emitter: Emitter) -> None:
@@ -102,3 +104,23 @@ def test_listener_may_leave_while_it_is_called(emitter: Emitter) -> None:
     emitter.emit("x", {})
     emitter.emit("x", {})
     assert heard == ["leaving", "staying", "staying"]
+
+
+async def _coroutine_function(_: Mapping[str, Any]) -> None: ...
+
+
+class _AsyncCall:
+    async def __call__(self, _: Mapping[str, Any]) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "listener",
+    [_coroutine_function, partial(_coroutine_function), _AsyncCall()],
+    ids=["function", "partial", "object"],
+)
+def test_async_listener_is_refused(emitter: Emitter, listener: Any) -> None:
+    """A listener is called and never awaited: it would seem to work, and do nothing."""
+    with pytest.raises(TypeError):
+        emitter.on("x", listener)
+    with pytest.raises(TypeError):
+        emitter.once("x", listener)

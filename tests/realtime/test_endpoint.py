@@ -25,9 +25,11 @@ from custom_components.azure_realtime_audio.realtime.errors import (
 from custom_components.azure_realtime_audio.realtime.protocol.dialect import Dialect
 from custom_components.azure_realtime_audio.realtime.transport.endpoint import (
     Endpoint,
+    normalize_host,
+)
+from custom_components.azure_realtime_audio.realtime.transport.refusals import (
     handshake_error,
     is_transient_close,
-    normalize_host,
     refusal_error,
 )
 

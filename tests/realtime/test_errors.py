@@ -4,7 +4,6 @@ import pytest
 
 from custom_components.azure_realtime_audio.realtime.errors import (
     CannotConnectError,
-    CommandError,
     CommandTimeoutError,
     ConnectError,
     ConnectionLostError,
@@ -19,6 +18,9 @@ from custom_components.azure_realtime_audio.realtime.errors import (
     RealtimeError,
     ResponseActiveError,
     UnsupportedApiVersionError,
+)
+from custom_components.azure_realtime_audio.realtime.protocol.error_codes import (
+    command_error,
 )
 
 
@@ -84,7 +86,7 @@ def test_command_errors_are_sentences() -> None:
 
 def test_command_error_reads_an_error_event() -> None:
     """All that the service says about a refusal is kept."""
-    error = CommandError.from_event(
+    error = command_error(
         {
             "type": "invalid_request_error",
             "code": "unknown_parameter",
@@ -128,9 +130,9 @@ def test_command_error_reads_an_error_event() -> None:
 )
 def test_null_code_is_known_by_the_message(message: str, code: str | None) -> None:
     """Services of 2024 sent no codes."""
-    assert CommandError.from_event({"code": None, "message": message}).code == code
+    assert command_error({"code": None, "message": message}).code == code
 
 
 def test_empty_error_is_a_sentence_too() -> None:
     """An error event without anything in it does not become an empty message."""
-    assert str(CommandError.from_event({})) == "The service refused the command"
+    assert str(command_error({})) == "The service refused the command"

@@ -15,7 +15,6 @@ from custom_components.azure_realtime_audio.realtime import (
     NotConnectedError,
     QuotaExceededError,
     RealtimeClient,
-    client as client_module,
 )
 from emulator import Emulator, Reply
 
@@ -134,17 +133,6 @@ async def test_not_for_ever(
     await client.append_pcm(CHUNKS[2])
     heard = CHUNKS[2:3] if is_late else CHUNKS[:3]
     assert await committed(emulator, client) == b"".join(heard)
-
-
-async def test_the_last_minute_is_kept(
-    emulator: Emulator, client: RealtimeClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whoever never commits costs bounded memory."""
-    monkeypatch.setattr(client_module, "_MAX_HALF_SPOKEN", 2 * 6_400)
-    for chunk in CHUNKS:
-        await client.append_pcm(chunk)
-    await (await lose(emulator, client))
-    assert await committed(emulator, client) == b"".join(CHUNKS[-2:])
 
 
 # --- The service refuses a piece of it

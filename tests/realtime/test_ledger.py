@@ -16,14 +16,11 @@ from custom_components.azure_realtime_audio.realtime import (
     RealtimeClient,
     RealtimeError,
 )
-from custom_components.azure_realtime_audio.realtime.protocol import (
-    conversation_record as ledger_module,
-)
 from custom_components.azure_realtime_audio.realtime.protocol.conversation_record import (
     MAX_CHARACTERS,
     MAX_ITEMS,
-    UNWRITTEN,
-    Ledger,
+    UNTRANSCRIBED,
+    ConversationRecord,
 )
 from emulator import Emulator, Reply
 
@@ -105,10 +102,15 @@ async def test_spoken_turn_becomes_text(
 
 
 async def test_what_nobody_wrote_down_is_said_again(
-    emulator: Emulator, client: RealtimeClient, monkeypatch: pytest.MonkeyPatch
+    emulator: Emulator, make_client: MakeClient, api_version: str | None
 ) -> None:
     """What a person said is told as sound, as far as that is kept: the newest of it."""
-    monkeypatch.setattr(ledger_module, "MAX_SOUND", 3 * 9_700)
+    client = make_client(
+        session_config=WRITTEN_DOWN,
+        api_version=api_version,
+        record=ConversationRecord(max_sound=3 * 9_700),
+    )
+    await client.connect()
     emulator.faults.add("no_transcription")
     sounds = [bytes([number, 0]) * 4_800 for number in range(1, 6)]  # 200 ms each
     for sound in sounds:
@@ -122,16 +124,16 @@ async def test_what_nobody_wrote_down_is_said_again(
         await lose_connection(emulator, client)
         items = list(emulator.sessions[-1].conversation)
         assert [item.id for item in items] == ids
-        assert [item.text for item in items] == [UNWRITTEN, UNWRITTEN, "", ""]
+        assert [item.text for item in items] == [UNTRANSCRIBED, UNTRANSCRIBED, "", ""]
         assert [bytes(item.audio) for item in items[2:]] == sounds[2:4]
 
 
 async def test_a_long_conversation_is_told_in_parts(
-    emulator: Emulator, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+    emulator: Emulator, make_client: MakeClient
 ) -> None:
     """A part follows when the one before it has arrived: there is not all of it in memory."""
-    monkeypatch.setattr(ledger_module, "BATCH_SIZE", 20_000)
-    client = make_client({"command_timeout": 1.0})
+    record = ConversationRecord(batch_size=20_000)
+    client = make_client({"command_timeout": 1.0}, record=record)
     await client.connect()
     emulator.faults.add("no_transcription")
     for _ in range(5):
@@ -335,44 +337,46 @@ def added(number: int, **item: Any) -> dict[str, Any]:
 
 
 def test_oldest_go_first() -> None:
-    """The ledger is bounded by the number of items and by their size; the newest stays."""
-    ledger = Ledger()
+    """The record is bounded by the number of items and by their size; the newest stays."""
+    conversation = ConversationRecord()
     for number in range(MAX_ITEMS + 2):
-        ledger.feed(added(number))
-    assert len(ledger.item_ids) == MAX_ITEMS
-    assert ledger.item_ids[0] == "item_2"
+        conversation.feed(added(number))
+    assert len(conversation.item_ids) == MAX_ITEMS
+    assert conversation.item_ids[0] == "item_2"
     image = {"type": "input_image", "image_url": "x" * (MAX_CHARACTERS // 2)}
-    ledger.feed(added(1000, content=[image]))
-    assert len(ledger.item_ids) == MAX_ITEMS
-    ledger.feed(added(1001, content=[image]))
-    assert ledger.item_ids == ["item_1001"]
-    ledger.feed(added(1002, content=[image, image]))
-    assert [item["content"] for item in ledger.items()] == [[image, image]]
+    conversation.feed(added(1000, content=[image]))
+    assert len(conversation.item_ids) == MAX_ITEMS
+    conversation.feed(added(1001, content=[image]))
+    assert conversation.item_ids == ["item_1001"]
+    conversation.feed(added(1002, content=[image, image]))
+    assert [item["content"] for item in conversation.items()] == [[image, image]]
 
 
 def test_what_no_event_can_have() -> None:
     """An item that is too big to be told again does not make the others go."""
-    ledger = Ledger()
-    ledger.feed(added(1))
+    conversation = ConversationRecord()
+    conversation.feed(added(1))
     huge = user_text("x" * 20 * 2**20)
     for event_type in ("added", "done"):
         event = added(2, **huge)
-        ledger.feed({**event, "type": f"conversation.item.{event_type}"})
-    ledger.feed({"type": "conversation.item.truncated", "item_id": "item_2"})
-    ledger.sent({"id": "item_2", **huge}, None)
-    ledger.feed(added(3))
-    assert ledger.item_ids == ["item_1", "item_3"]
+        conversation.feed({**event, "type": f"conversation.item.{event_type}"})
+    conversation.feed(
+        {"type": "conversation.item.truncated", "item_id": "item_2", "audio_end_ms": 1}
+    )
+    conversation.record_sent({"id": "item_2", **huge}, None)
+    conversation.feed(added(3))
+    assert conversation.item_ids == ["item_1", "item_3"]
 
 
 def test_ids_that_the_service_gave() -> None:
     """A client may not choose an id that long."""
-    ledger = Ledger()
+    conversation = ConversationRecord()
     item_id = "item_of_somebody_who_likes_to_make_long_names"
-    ledger.committed(item_id, None, [b"AAAA", b"AA=="])
+    conversation.committed(item_id, None, [b"AAAA", b"AA=="])
     for _ in range(2):
-        (item,) = ledger.items()
+        (item,) = conversation.items()
         assert len(item["id"]) == 32
-        assert ledger.item_ids == [item["id"]]
+        assert conversation.item_ids == [item["id"]]
         assert item["content"] == [{"type": "input_audio", "audio": "AAAAAA=="}]
 
 
@@ -392,15 +396,15 @@ def test_ids_that_the_service_gave() -> None:
 )
 def test_what_nobody_can_create(item: dict[str, Any]) -> None:
     """Such items stay behind."""
-    ledger = Ledger()
-    ledger.feed(added(0, **item))
-    assert list(ledger.items()) == []
+    conversation = ConversationRecord()
+    conversation.feed(added(0, **item))
+    assert list(conversation.items()) == []
 
 
 def test_events_of_items_unheard_of() -> None:
     """They change nothing."""
-    ledger = Ledger()
-    ledger.feed(added(0))
+    conversation = ConversationRecord()
+    conversation.feed(added(0))
     for event in (
         {"type": "conversation.item.deleted", "item_id": "item_1"},
         {"type": "conversation.item.truncated", "item_id": "x", "audio_end_ms": 1},
@@ -411,8 +415,8 @@ def test_events_of_items_unheard_of() -> None:
             "transcript": "hello",
         },
     ):
-        ledger.feed(event)
-    assert [item["content"][0]["text"] for item in ledger.items()] == ["0"]
+        conversation.feed(event)
+    assert [item["content"][0]["text"] for item in conversation.items()] == ["0"]
 
 
 async def test_doubled_events_count_once(

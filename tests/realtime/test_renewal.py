@@ -12,28 +12,19 @@ from custom_components.azure_realtime_audio.realtime import (
     ConnectionState,
     ModelStatus,
     RealtimeClient,
-    client as client_module,
 )
 from emulator import Emulator, Reply
 
 from .conftest import Clock, MakeClient
 from .test_client import SPEECH, next_event, record, user_text
 
-OLD = {"renew_after": 0.2}
+OLD = {"renew_after": 0.2, "quiet_check": 0.02}
 LOOK = 1.0  # s: so often an old session is looked at
 MINUTE = 60.0
 
 
 @pytest.fixture
-def look_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """See at once that nothing goes on any more."""
-    monkeypatch.setattr(client_module, "_QUIET_SECONDS", 0.02)
-
-
-@pytest.fixture
-async def client(
-    look_often: None, make_client: MakeClient, api_version: str | None
-) -> RealtimeClient:
+async def client(make_client: MakeClient, api_version: str | None) -> RealtimeClient:
     """Return a client whose session is old soon, of each dialect in turn."""
     client = make_client(OLD, api_version=api_version)
     await client.connect()
@@ -258,19 +249,16 @@ async def test_refused_on_the_way(emulator: Emulator, client: RealtimeClient) ->
 
 
 @pytest.mark.parametrize("told", [True, False])
-@pytest.mark.usefixtures("look_often")
 async def test_the_service_tells_when(
-    emulator: Emulator,
-    make_client: MakeClient,
-    monkeypatch: pytest.MonkeyPatch,
-    told: bool,
+    emulator: Emulator, make_client: MakeClient, told: bool
 ) -> None:
     """A session that is to end sooner is renewed sooner, if that can be believed."""
-    monkeypatch.setattr(client_module, "_SHORTEST_LIFE", 0.1)
     emulator.session_seconds = 1.5
     if not told:
         emulator.faults.add("no_expires_at")
-    client = make_client({"reconnect_delay": 5.0})
+    client = make_client(
+        {"reconnect_delay": 5.0, "shortest_life": 0.1, "quiet_check": 0.02}
+    )
     await client.connect()
     await client.create_conversation_item(user_text("hello"))
     first = emulator.sessions[0]

@@ -9,7 +9,9 @@ import pytest
 from custom_components.azure_realtime_audio.realtime import (
     ConnectionLostError,
     Response,
-    response as response_module,
+)
+from custom_components.azure_realtime_audio.realtime.protocol.response_feed import (
+    ResponseFeed,
 )
 
 
@@ -18,9 +20,15 @@ async def _no_cancel(response: Response) -> bool:
 
 
 @pytest.fixture
-def response() -> Response:
-    """Return a response in progress."""
-    return Response("resp_1", _no_cancel)
+def feed() -> ResponseFeed:
+    """Return what writes a response in progress."""
+    return ResponseFeed("resp_1", _no_cancel)
+
+
+@pytest.fixture
+def response(feed: ResponseFeed) -> Response:
+    """Return that response."""
+    return feed.response
 
 
 def audio_delta(audio: bytes, item_id: str = "item_1") -> dict[str, Any]:
@@ -65,19 +73,21 @@ def call_item(call_id: str, status: str = "completed") -> dict[str, Any]:
     }
 
 
-async def test_pieces_reach_every_reader(response: Response) -> None:
+async def test_pieces_reach_every_reader(
+    feed: ResponseFeed, response: Response
+) -> None:
     """An early and a late reader get the same pieces, in order, from the first one on."""
 
     async def read() -> list[str | bytes]:
         return [delta.text or delta.audio async for delta in response]
 
     early = asyncio.Task(read(), eager_start=True)  # waits for the first piece already
-    assert response.feed(audio_delta(b"\1\0" * 240)) is True
-    assert response.feed(transcript_delta("Hello ")) is False
-    assert response.feed(audio_delta(b"\2\0" * 240)) is False
-    response.feed(transcript_delta("there."))
+    assert feed.feed(audio_delta(b"\1\0" * 240)) is True
+    assert feed.feed(transcript_delta("Hello ")) is False
+    assert feed.feed(audio_delta(b"\2\0" * 240)) is False
+    feed.feed(transcript_delta("there."))
     assert response.audio_ms == 20
-    response.finish({"status": "completed", "usage": {"total_tokens": 7}})
+    feed.finish({"status": "completed", "usage": {"total_tokens": 7}})
     expected = [b"\1\0" * 240, "Hello ", b"\2\0" * 240, "there."]
     assert await early == expected
     assert await read() == expected
@@ -86,10 +96,12 @@ async def test_pieces_reach_every_reader(response: Response) -> None:
     assert response.usage == {"total_tokens": 7}
 
 
-async def test_what_was_missed_is_made_up_for(response: Response) -> None:
+async def test_what_was_missed_is_made_up_for(
+    feed: ResponseFeed, response: Response
+) -> None:
     """The closing events bring the text whose deltas never came, and nothing twice."""
-    response.feed(transcript_delta("One "))
-    response.feed(
+    feed.feed(transcript_delta("One "))
+    feed.feed(
         {
             "type": "response.output_audio_transcript.done",
             "item_id": "item_1",
@@ -97,21 +109,21 @@ async def test_what_was_missed_is_made_up_for(response: Response) -> None:
             "transcript": "One two.",
         }
     )
-    response.finish(
-        {"output": [spoken_item("One two."), spoken_item("Three.", "item_2")]}
-    )
+    feed.finish({"output": [spoken_item("One two."), spoken_item("Three.", "item_2")]})
     assert [delta.text async for delta in response] == ["One ", "two.", "Three."]
     assert response.transcript == "One two.\nThree."
     assert response.status == "completed"
     assert response.item_ids == ["item_1", "item_2"]
 
 
-async def test_each_tool_call_is_told_once(response: Response) -> None:
+async def test_each_tool_call_is_told_once(
+    feed: ResponseFeed, response: Response
+) -> None:
     """A call is in its item's done event and in the response's; a cut-off one is not one."""
-    response.feed({"type": "response.output_item.added", "item": call_item("call_1")})
+    feed.feed({"type": "response.output_item.added", "item": call_item("call_1")})
     assert response.tool_calls == []
-    response.feed({"type": "response.output_item.done", "item": call_item("call_1")})
-    response.finish(
+    feed.feed({"type": "response.output_item.done", "item": call_item("call_1")})
+    feed.finish(
         {"output": [call_item("call_1"), call_item("call_2", status="incomplete")]}
     )
     assert [(call.call_id, call.name) for call in response.tool_calls] == [
@@ -127,40 +139,43 @@ async def test_each_tool_call_is_told_once(response: Response) -> None:
             {"code": None, "message": "overloaded"},
         ),
         ({"type": "failed", "error": "overloaded"}, None),
-        ("failed", None),
         (None, None),
     ],
 )
-async def test_failure_is_told(response: Response, details: Any, error: Any) -> None:
-    """Some services send a bare word as status_details."""
-    response.finish({"status": "failed", "status_details": details})
+async def test_failure_is_told(
+    feed: ResponseFeed, response: Response, details: Any, error: Any
+) -> None:
+    """The reason is there if the service gives one."""
+    feed.finish({"status": "failed", "status_details": details})
     assert (await response.done()).status == "failed"
     assert response.error == error
 
 
-async def test_broken_audio_is_left_out(response: Response) -> None:
+async def test_broken_audio_is_left_out(feed: ResponseFeed, response: Response) -> None:
     """One piece that is not base64 does not cost the reply."""
     event = audio_delta(b"")
     event["delta"] = "A"
-    assert response.feed(event) is False
-    response.feed(audio_delta(b"\1\0"))
+    assert feed.feed(event) is False
+    feed.feed(audio_delta(b"\1\0"))
     assert response.audio == b"\1\0"
 
 
-async def test_waiting_is_bounded(response: Response) -> None:
+async def test_waiting_is_bounded(feed: ResponseFeed, response: Response) -> None:
     """A response that never ends times out, and can still be read later."""
     with pytest.raises(TimeoutError):
         await response.done(timeout=0.01)
-    response.finish({"status": "completed"})
+    feed.finish({"status": "completed"})
     assert await response.done() is response
     assert response.output == []
 
 
-async def test_lost_connection_ends_every_reader(response: Response) -> None:
+async def test_lost_connection_ends_every_reader(
+    feed: ResponseFeed, response: Response
+) -> None:
     """Readers get what had arrived, then the reason."""
-    response.feed(transcript_delta("Half a "))
-    response.abandon(ConnectionLostError(1006))
-    response.abandon(ConnectionLostError(1001))
+    feed.feed(transcript_delta("Half a "))
+    feed.abandon(ConnectionLostError(1006))
+    feed.abandon(ConnectionLostError(1001))
     reader = aiter(response)
     assert (await anext(reader)).text == "Half a "
     with pytest.raises(ConnectionLostError) as raised:
@@ -170,35 +185,57 @@ async def test_lost_connection_ends_every_reader(response: Response) -> None:
         await response.done()
 
 
-async def test_repr_says_nothing_that_was_said(response: Response) -> None:
+async def test_repr_says_nothing_that_was_said(
+    feed: ResponseFeed, response: Response
+) -> None:
     """What people talk about does not reach a log by accident."""
-    response.feed(transcript_delta("secret"))
+    feed.feed(transcript_delta("secret"))
     assert repr(response) == "<Response resp_1 in_progress>"
 
 
-async def test_a_service_that_does_not_stop(
-    response: Response, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_service_that_does_not_stop() -> None:
     """What is more than any reply is not kept, and the reply ends as others do."""
-    monkeypatch.setattr(response_module, "MAX_SIZE", 10_000)
+    feed = ResponseFeed("resp_1", _no_cancel, max_size=10_000)
+    response = feed.response
     for _ in range(100):
-        response.feed(audio_delta(bytes(480)))
-        response.feed(transcript_delta("word "))
+        feed.feed(audio_delta(bytes(480)))
+        feed.feed(transcript_delta("word "))
     size = len(response.audio) + len(response.transcript)
     assert 5_000 < size < 10_000
-    response.finish({"id": "resp_1", "status": "completed", "output": []})
+    feed.finish({"id": "resp_1", "status": "completed", "output": []})
     assert len([delta async for delta in response]) == len(response.deltas)
 
 
-async def test_huge_pieces(response: Response) -> None:
+async def test_huge_pieces(feed: ResponseFeed, response: Response) -> None:
     """Of pieces of 20 MiB so many are taken as there is room for; then it ends like any other."""
     mebibyte = 2**20
     for _ in range(3):
-        response.feed(transcript_delta("x" * 20 * mebibyte))
+        feed.feed(transcript_delta("x" * 20 * mebibyte))
     for _ in range(3):
-        response.feed(audio_delta(bytes(10 * mebibyte)))
-    response.feed(transcript_delta("the end"))
+        feed.feed(audio_delta(bytes(10 * mebibyte)))
+    feed.feed(transcript_delta("the end"))
     assert len(response.transcript) == 20 * mebibyte
     assert response.audio == b""
-    response.finish({"status": "completed"})
+    feed.finish({"status": "completed"})
     assert (await response.done()).status == "completed"
+
+
+async def test_deltas_are_a_view(feed: ResponseFeed, response: Response) -> None:
+    """It grows with the response, and cannot be changed."""
+    deltas = response.deltas
+    feed.feed(transcript_delta("One "))
+    feed.feed(transcript_delta("two."))
+    assert [delta.text for delta in deltas] == ["One ", "two."]
+    assert (len(deltas), deltas[1].text, deltas[-1:][0].text) == (2, "two.", "two.")
+    assert not hasattr(deltas, "append")
+    response.tool_calls.clear()
+    response.output.append({})
+    assert response.output == []
+
+
+async def test_reader_that_gives_up(feed: ResponseFeed, response: Response) -> None:
+    """It leaves nothing behind."""
+    waiting = asyncio.Task(response.changed(), eager_start=True)
+    waiting.cancel()
+    await asyncio.wait((waiting,))
+    assert feed.content.readers == []

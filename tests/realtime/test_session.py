@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from custom_components.azure_realtime_audio.realtime.errors import InvalidConfigError
+from custom_components.azure_realtime_audio.realtime.protocol.items import validate_item
 from custom_components.azure_realtime_audio.realtime.protocol.session_config import (
     DEFAULT_SESSION_CONFIG,
     VOICES,
     SessionConfig,
-    validate_item,
     validate_response_config,
 )
 

@@ -7,6 +7,9 @@ import pytest
 from custom_components.azure_realtime_audio.realtime.protocol.event_shapes import (
     check_shape,
 )
+from custom_components.azure_realtime_audio.realtime.protocol.response_feed import (
+    ResponseFeed,
+)
 from custom_components.azure_realtime_audio.realtime.response import Response
 
 
@@ -54,8 +57,9 @@ async def test_response_ends_whatever_it_lists() -> None:
     async def cancel(_: Response) -> bool:
         return False
 
-    response = Response("resp_1", cancel)
-    response.finish(
+    feed = ResponseFeed("resp_1", cancel)
+    response = feed.response
+    feed.finish(
         {
             "status": "completed",
             "output": [

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 import re
 
@@ -12,6 +13,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.azure_realtime_audio.const import CONF_API_VERSION
+from custom_components.azure_realtime_audio.realtime import WebSocketOptions
 from emulator import FAULTS, Emulator, Reply
 from emulator.faults import ORDERS
 from tests.satellite import SPEECH, Satellite, microphone, new_conversation, said_at
@@ -439,7 +441,10 @@ async def test_strange_events(
     faults: tuple[str, ...],
 ) -> None:
     """Strange events change nothing: neither the reply, nor what is done, nor the memory."""
-    monkeypatch.setattr(f"{MODULE}.realtime.client._CREATED_TIMEOUT", 0.1)
+    monkeypatch.setattr(
+        f"{MODULE}.realtime.client.WebSocketOptions",
+        partial(WebSocketOptions, created_timeout=0.1),
+    )
     data = {**entry.data, CONF_API_VERSION: api_version}
     hass.config_entries.async_update_entry(entry, data=data)
     await hass.async_block_till_done()

@@ -1,6 +1,7 @@
 """A person who speaks: silence, refusals and losses meanwhile, other ways to end."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 import logging
 
 from homeassistant.components.assist_pipeline import PipelineEventType
@@ -14,7 +15,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.azure_realtime_audio.const import CONF_INSTRUCTIONS
-from custom_components.azure_realtime_audio.realtime.audio import Resampler
+from custom_components.azure_realtime_audio.realtime import Resampler, WebSocketOptions
 from emulator import Emulator, Reply, Session
 from emulator.voice import EspeakVoice
 
@@ -181,11 +182,19 @@ async def test_lost_while_listening(
     assert len(said.audio) >= len(SPEECH) * 3 // 2
 
 
+@pytest.fixture
+def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have clients that keep speech for a moment only when the connection is lost."""
+    monkeypatch.setattr(
+        f"{MODULE}.realtime.client.WebSocketOptions",
+        partial(WebSocketOptions, resend_window=0.1),
+    )
+
+
 async def test_lost_for_too_long_while_listening(
-    monkeypatch: pytest.MonkeyPatch, emulator: Emulator, satellite: Satellite
+    forgetful: None, emulator: Emulator, satellite: Satellite
 ) -> None:
     """Who has waited for too long in mid-sentence is told so."""
-    monkeypatch.setattr(f"{MODULE}.voice.listening.KEPT_AFTER_LOSS", 0.1)
     run = satellite.start(waiting_microphone(SPEECH))
     session = await listening(emulator)
     emulator.faults.add("http_503")

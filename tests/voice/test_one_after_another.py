@@ -111,9 +111,8 @@ async def test_renewed_between_turns(
 ) -> None:
     """A session that is old makes way for a new one, and nobody notices."""
     client_module = f"{MODULE}.realtime.client"
-    options = partial(WebSocketOptions, renew_after=0.5)
+    options = partial(WebSocketOptions, renew_after=0.5, quiet_check=0.05)
     monkeypatch.setattr(f"{client_module}.WebSocketOptions", options)
-    monkeypatch.setattr(f"{client_module}._QUIET_SECONDS", 0.05)
     await hass.config_entries.async_reload(init_integration.entry_id)
     changes = async_capture_events(hass, EVENT_STATE_CHANGED)
     emulator.replies.append(Reply(text="Which room?", pcm=said_at(500, 0.05)))

@@ -6,11 +6,14 @@ from base64 import b64encode
 import numpy as np
 import pytest
 
-from custom_components.azure_realtime_audio.realtime import Response
+from custom_components.azure_realtime_audio.realtime import AudioFormat, Response
 from custom_components.azure_realtime_audio.realtime.audio import (
     Resampler,
     alaw_encode,
     ulaw_encode,
+)
+from custom_components.azure_realtime_audio.realtime.protocol.response_feed import (
+    ResponseFeed,
 )
 from custom_components.azure_realtime_audio.voice.playback import Playback
 from custom_components.azure_realtime_audio.voice.speech import Speech
@@ -22,12 +25,12 @@ async def _cancel(_: Response) -> bool:
     return True
 
 
-def response(audio_format: str = "audio/pcm") -> Response:
-    """Return a response that has just begun."""
-    return Response("resp_1", _cancel, audio_format)
+def response(audio_format: AudioFormat = AudioFormat.PCM) -> ResponseFeed:
+    """Return what writes a response that has just begun."""
+    return ResponseFeed("resp_1", _cancel, audio_format)
 
 
-def say(speaker: Response, pcm: bytes, item_id: str = "item_1") -> None:
+def say(speaker: ResponseFeed, pcm: bytes, item_id: str = "item_1") -> None:
     """Let a response say something."""
     speaker.feed(
         {
@@ -42,7 +45,7 @@ def say(speaker: Response, pcm: bytes, item_id: str = "item_1") -> None:
 async def test_two_listeners() -> None:
     """Who comes late hears it from the beginning."""
     speech, speaker = Speech(), response()
-    speech.add(speaker)
+    speech.add(speaker.response)
     first = speech.pieces()
     say(speaker, b"\1\0")
     assert await anext(first) == ("item_1", b"\1\0")
@@ -56,13 +59,13 @@ async def test_two_listeners() -> None:
 
 @pytest.mark.parametrize(
     ("audio_format", "encode"),
-    [("audio/pcmu", ulaw_encode), ("audio/pcma", alaw_encode)],
+    [(AudioFormat.PCMU, ulaw_encode), (AudioFormat.PCMA, alaw_encode)],
 )
-async def test_g711(audio_format: str, encode: type[bytes]) -> None:
+async def test_g711(audio_format: AudioFormat, encode: type[bytes]) -> None:
     """Sessions of a telephone's sound are heard as any other."""
     narrow = Resampler(24_000, 8_000).process(said_at(500, 1.0))
     speech, speaker = Speech(), response(audio_format)
-    speech.add(speaker)
+    speech.add(speaker.response)
     say(speaker, encode(narrow))
     speaker.finish({"status": "completed"})
     speech.finish()
@@ -83,7 +86,7 @@ async def test_no_filling_before_the_beginning(monkeypatch: pytest.MonkeyPatch) 
     for _ in range(20):
         await asyncio.sleep(0)  # many gaps pass
     assert not first.done()
-    speech.add(speaker)
+    speech.add(speaker.response)
     say(speaker, b"\1\0")
     assert await first == ("item_1", b"\1\0")
 

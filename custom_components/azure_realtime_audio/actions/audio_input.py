@@ -16,20 +16,20 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
 from ..const import DOMAIN
 from ..errors import translated
-from ..realtime import InvalidAudioError, RealtimeClient, RealtimeError
-from ..realtime.audio import (
+from ..realtime import (
     BYTES_PER_SECOND,
     SAMPLE_RATE,
-    alaw_decode,
+    AudioFormat,
+    InvalidAudioError,
+    RealtimeClient,
+    RealtimeError,
     pcm_duration_ms,
-    ulaw_decode,
 )
 from .target import async_check_permission
 
 MAX_AUDIO_SECONDS = 600
 AUDIO_FORMATS = ("pcm16", "g711_ulaw", "g711_alaw")
-_G711_DECODERS = {"g711_ulaw": ulaw_decode, "g711_alaw": alaw_decode}
-_G711_RATE = 8000
+_G711_FORMATS = {"g711_ulaw": AudioFormat.PCMU, "g711_alaw": AudioFormat.PCMA}
 # Characters that are decoded at once, a multiple of four; and what padding may add, in bytes.
 _BASE64_PIECE = 64 * 1024
 _BASE64_PADDING = 2
@@ -75,9 +75,9 @@ async def async_append_base64(
     format's own. Raises RealtimeError, and HomeAssistantError if it is more than
     MAX_AUDIO_SECONDS. Nothing is appended of what is no audio.
     """
-    decode = _G711_DECODERS.get(audio_format)
-    sample_rate = sample_rate or (_G711_RATE if decode else SAMPLE_RATE)
-    bytes_per_second = sample_rate if decode else 2 * sample_rate
+    encoded = _G711_FORMATS.get(audio_format, AudioFormat.PCM)
+    sample_rate = sample_rate or encoded.rate
+    bytes_per_second = encoded.sample_bytes * sample_rate
     if len(audio) * 3 // 4 > MAX_AUDIO_SECONDS * bytes_per_second + _BASE64_PADDING:
         raise translated("audio_too_long", seconds=str(MAX_AUDIO_SECONDS))
     raw = await hass.async_add_executor_job(_decoded, audio)
@@ -85,13 +85,12 @@ async def async_append_base64(
         raise translated("audio_too_long", seconds=str(MAX_AUDIO_SECONDS))
     if kind := next((k for k in _FILE_KINDS if raw.startswith(_FILE_KINDS[k])), None):
         raise translated("audio_is_a_file", kind=kind)
-    if decode is None and len(raw) % 2:
+    if len(raw) % encoded.sample_bytes:
         raise InvalidAudioError("PCM16 audio has an even number of bytes")
     size = (bytes_per_second // 10) & ~1
     for start in range(0, len(raw), size):
         piece = bytes(raw[start : start + size])
-        pcm = decode(piece) if decode else piece
-        await client.append_pcm(pcm, sample_rate=sample_rate)
+        await client.append_pcm(encoded.to_pcm(piece), sample_rate=sample_rate)
         await asyncio.sleep(0)  # minutes of audio must not hold the event loop
     return len(raw) * 1000 // bytes_per_second
 

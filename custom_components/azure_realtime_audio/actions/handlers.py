@@ -18,8 +18,7 @@ from ..chat.history import system_prompt
 from ..chat.tools import function_tools
 from ..const import DOMAIN, LOGGER
 from ..errors import translated
-from ..realtime import RealtimeError, SessionConfig
-from ..realtime.protocol.session_config import validate_response_config
+from ..realtime import RealtimeError, SessionConfig, validate_response_config
 from .audio_input import (
     async_append_base64,
     async_append_media,
@@ -203,7 +202,7 @@ async def async_update_session(request: ActionRequest) -> JsonObjectType:
     request.session.own_settings |= {
         key: settings[key] for key in _PREPARED_KEYS if key in settings
     }
-    return {"session": _without_secrets(request.session.client.session)}
+    return {"session": _without_secrets(request.session.client.current_session)}
 
 
 def _without_secrets(value: Any) -> Any:

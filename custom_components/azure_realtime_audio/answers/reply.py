@@ -21,8 +21,7 @@ from ..chat.tools import (
 )
 from ..const import DOMAIN
 from ..errors import response_failure
-from ..realtime import RealtimeError, Response, ResponseActiveError
-from ..realtime.audio import wav_header
+from ..realtime import RealtimeError, Response, ResponseActiveError, wav_header
 from ..voice.speech import Speech
 from .rounds import Round, async_read_to_end, async_rounds
 
@@ -55,7 +54,7 @@ class Reply:
         self.is_out_of_band = config.get("conversation") == "none"
         self._is_spoken = "audio" in (
             config.get("output_modalities")
-            or session.client.session.get("output_modalities", ())
+            or session.client.current_session.get("output_modalities", ())
         )
         self._config = config
         self._llm_api = None if self.is_out_of_band else llm_api

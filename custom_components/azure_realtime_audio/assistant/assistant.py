@@ -16,7 +16,7 @@ from ..realtime import (
     CommandTimeoutError,
     ConnectError,
     ConnectionState,
-    Ledger,
+    ConversationRecord,
     ModelStatus,
     RealtimeClient,
     Response,
@@ -156,7 +156,9 @@ class Assistant:
     # The clients
 
     def client(
-        self, config: SessionConfig | None = None, record: Ledger | None = None
+        self,
+        config: SessionConfig | None = None,
+        record: ConversationRecord | None = None,
     ) -> RealtimeClient:
         """Return a client of the entry's deployment, not connected.
 
@@ -165,11 +167,11 @@ class Assistant:
         return RealtimeClient(
             build_options(self.entry.data, config),
             session=async_get_clientsession(self.hass),
-            ledger=record,
+            record=record,
         )
 
     def _session_client(
-        self, config: SessionConfig, record: Ledger | None
+        self, config: SessionConfig, record: ConversationRecord | None
     ) -> RealtimeClient:
         """Return a client whose status and connection are the assistant's."""
         client = self.client(config, record)

@@ -72,7 +72,7 @@ class Availability:
             assert self.last_error is not None
             now = asyncio.get_running_loop().time()
             if now < max(self._retry_at, self._not_before.get(purpose, 0.0)):
-                raise self.last_error.again()
+                raise self.last_error.without_traceback()
             self._not_before[purpose] = now + self._timing.try_delay
             patience = self._timing.try_patience
         try:
@@ -111,7 +111,7 @@ class Availability:
         """Note that there is no session to be had, and begin what may mend it."""
         if self._is_closed:
             return
-        self.last_error = err.again()
+        self.last_error = err.without_traceback()
         # Never shorten a retry-after that an earlier attempt was given.
         now = asyncio.get_running_loop().time()
         self._retry_at = max(self._retry_at, now + self._retry_after(err))

@@ -25,7 +25,6 @@ from ..realtime import (
     CommandError,
     ConnectionLostError,
     ConnectionState,
-    ModelStatus,
     NotConnectedError,
     RealtimeClient,
     RealtimeError,
@@ -97,7 +96,9 @@ class ConversationSession:
     @property
     def transcribes(self) -> bool:
         """Whether the service writes down what it hears."""
-        audio_input = (self.client.session.get("audio") or {}).get("input") or {}
+        audio_input = (self.client.current_session.get("audio") or {}).get(
+            "input"
+        ) or {}
         return bool(audio_input.get("transcription"))
 
     @callback
@@ -149,8 +150,8 @@ class ConversationSession:
         finally:
             self._work_count -= 1
             self.async_touch()
-            if self.client.status is ModelStatus.THINKING and not self.is_busy:
-                self.client.status = ModelStatus.IDLE
+            if not self.is_busy:
+                self.client.abandon_tool_calls()
 
     async def async_apply_settings(
         self, instructions: str, tools: Sequence[Mapping[str, Any]]
@@ -236,7 +237,7 @@ class ConversationSession:
         """Return the conversation, which is to go on in another session, if there is any."""
         if self.conversation_id is None or not self.client.item_ids:
             return None
-        kept = KeptConversation(self.client.take_ledger(), self.history)
+        kept = KeptConversation(self.client.take_record(), self.history)
         self.history = History()
         return kept
 

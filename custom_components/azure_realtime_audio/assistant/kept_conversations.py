@@ -15,14 +15,14 @@ from homeassistant.util.hass_dict import HassKey
 
 from ..chat.history import History
 from ..const import DOMAIN, SESSION_IDLE
-from ..realtime import Ledger
+from ..realtime import ConversationRecord
 
 
 @dataclass(frozen=True, slots=True)
 class KeptConversation:
     """What a session knew: the service's items, and what each stands for in the chat log."""
 
-    ledger: Ledger
+    record: ConversationRecord
     history: History
 
 

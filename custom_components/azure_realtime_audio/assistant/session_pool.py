@@ -10,7 +10,7 @@ from ..chat.history import History, placeholders
 from ..errors import TooManySessionsError
 from ..realtime import (
     ConnectionState,
-    Ledger,
+    ConversationRecord,
     NotConnectedError,
     RealtimeClient,
     RealtimeError,
@@ -24,7 +24,9 @@ from .settings import AssistantSettings
 from .timing import Timing
 
 # Makes a client for a session; with a record of items it goes on with that conversation.
-type ClientFactory = Callable[[SessionConfig, Ledger | None], RealtimeClient]
+type ClientFactory = Callable[
+    [SessionConfig, ConversationRecord | None], RealtimeClient
+]
 
 
 class SessionPool:
@@ -127,7 +129,7 @@ class SessionPool:
         session = self._sessions[key] = ConversationSession(
             self._hass,
             key,
-            self._make_client(config, kept.ledger if kept else None),
+            self._make_client(config, kept.record if kept else None),
             kept.history if kept else History(placeholders(self._hass)),
             self._timing,
             self._create_task,

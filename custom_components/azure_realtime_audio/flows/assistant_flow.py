@@ -45,7 +45,7 @@ from ..const import (
     TURN_DETECTION_SEMANTIC_VAD,
     TURN_DETECTION_SERVER_VAD,
 )
-from ..realtime.protocol.session_config import (
+from ..realtime import (
     MAX_OUTPUT_TOKENS_RANGE,
     PREVIEW_VOICES,
     SPEED_RANGE,

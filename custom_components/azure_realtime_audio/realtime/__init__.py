@@ -3,10 +3,23 @@
 It knows nothing of Home Assistant.
 """
 
-from .audio.pcm import SAMPLE_RATE
-from .client import KEPT_AFTER_LOSS, ConnectionState, RealtimeClient, RealtimeOptions
+from .audio import (
+    BYTES_PER_SECOND,
+    G711_SAMPLE_RATE,
+    SAMPLE_RATE,
+    AudioFormat,
+    Resampler,
+    alaw_decode,
+    alaw_encode,
+    decode_base64,
+    pcm_chunks,
+    pcm_duration_ms,
+    ulaw_decode,
+    ulaw_encode,
+    wav_header,
+)
+from .client import RealtimeClient
 from .errors import (
-    QUOTA_CODES,
     CannotConnectError,
     CommandError,
     CommandTimeoutError,
@@ -26,24 +39,44 @@ from .errors import (
     ResponseActiveError,
     UnsupportedApiVersionError,
 )
-from .protocol.conversation_record import Ledger
-from .protocol.dialect import Dialect
-from .protocol.session_config import SessionConfig
+from .options import ConnectionState, RealtimeOptions, WebSocketOptions
+from .protocol.conversation_record import ConversationRecord
+from .protocol.dialect import PREVIEW_VOICES, Dialect
+from .protocol.error_codes import QUOTA_CODES, RATE_LIMIT_CODES
+from .protocol.session_config import (
+    MAX_OUTPUT_TOKENS_RANGE,
+    SPEED_RANGE,
+    TEMPERATURE_RANGE,
+    THRESHOLD_RANGE,
+    VOICES,
+    SessionConfig,
+    validate_response_config,
+)
 from .protocol.status import ModelStatus
 from .response import Delta, Response, ToolCall
-from .transport.endpoint import Endpoint, normalize_host
-from .transport.websocket import WebSocketOptions
+from .transport.endpoint import AZURE_DOMAINS, Endpoint, normalize_host
 
 __all__ = [
-    "KEPT_AFTER_LOSS",
+    "AZURE_DOMAINS",
+    "BYTES_PER_SECOND",
+    "G711_SAMPLE_RATE",
+    "MAX_OUTPUT_TOKENS_RANGE",
+    "PREVIEW_VOICES",
     "QUOTA_CODES",
+    "RATE_LIMIT_CODES",
     "SAMPLE_RATE",
+    "SPEED_RANGE",
+    "TEMPERATURE_RANGE",
+    "THRESHOLD_RANGE",
+    "VOICES",
+    "AudioFormat",
     "CannotConnectError",
     "CommandError",
     "CommandTimeoutError",
     "ConnectError",
     "ConnectionLostError",
     "ConnectionState",
+    "ConversationRecord",
     "Delta",
     "DeploymentNotFoundError",
     "Dialect",
@@ -53,7 +86,6 @@ __all__ = [
     "InvalidAuthError",
     "InvalidConfigError",
     "InvalidHostError",
-    "Ledger",
     "ModelStatus",
     "NotConnectedError",
     "NotRealtimeModelError",
@@ -62,11 +94,21 @@ __all__ = [
     "RealtimeClient",
     "RealtimeError",
     "RealtimeOptions",
+    "Resampler",
     "Response",
     "ResponseActiveError",
     "SessionConfig",
     "ToolCall",
     "UnsupportedApiVersionError",
     "WebSocketOptions",
+    "alaw_decode",
+    "alaw_encode",
+    "decode_base64",
     "normalize_host",
+    "pcm_chunks",
+    "pcm_duration_ms",
+    "ulaw_decode",
+    "ulaw_encode",
+    "validate_response_config",
+    "wav_header",
 ]

@@ -3,46 +3,19 @@
 Every message is one plain sentence that can be shown to a person. None contains a key.
 """
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Self
-
-# Error codes after which no new connection will fare better (seen on OpenAI and Azure until
-# 2026-09).
-FATAL_CODES = frozenset(
-    {
-        "account_deactivated",
-        "beta_api_shape_disabled",
-        "billing_hard_limit_reached",
-        "insufficient_quota",
-        "invalid_api_key",
-        "invalid_model",
-        "model_not_found",
-    }
-)
-
-# Of these, what a response fails with as well where the money is at an end.
-QUOTA_CODES = frozenset({"billing_hard_limit_reached", "insufficient_quota"})
-
-# Services of 2024 and early 2025 leave `code` null; the message already had its present wording.
-_CODE_BY_MESSAGE = {
-    "Cancellation failed: no active response": "response_cancel_not_active",
-    "Conversation already has an active response": "conversation_already_has_active_response",
-    "Error committing input audio buffer": "input_audio_buffer_commit_empty",
-    "Error deleting item": "item_delete_invalid_item_id",
-    "Error retrieving item": "item_retrieve_invalid_item_id",
-    "Error truncating item": "item_truncate_invalid_item_id",
-}
+from typing import ClassVar, Self
 
 
 class RealtimeError(Exception):
-    """The family of everything this library raises."""
+    """The root of every error that this library raises."""
 
-    def again(self) -> Self:
-        """Return an equal error that nobody has raised yet.
+    def without_traceback(self) -> Self:
+        """Return an equal error without a traceback.
 
-        A traceback, its own or that of its cause, refers to frames, and those to whatever
-        keeps the error: what is kept, or raised for several, is raised in this form, or the
-        collector would have to find it.
+        A traceback, the error's own or that of its cause, refers to frames, and the frames
+        refer to whatever keeps the error. An error that is kept, or raised for several
+        callers, is therefore kept in this form: otherwise only the garbage collector could
+        free what it refers to.
         """
         error = type(self).__new__(type(self), *self.args)
         error.__dict__.update(self.__dict__)
@@ -191,21 +164,6 @@ class CommandError(RealtimeError):
         self.param = param
         self.event_id = event_id
 
-    @classmethod
-    def from_event(cls, error: Mapping[str, Any]) -> Self:
-        """Read the `error` object of an `error` event.
-
-        A null code is filled in where the message gives it away.
-        """
-        message = str(error.get("message") or "The service refused the command")
-        return cls(
-            message,
-            code=error.get("code") or _code_of(message),
-            error_type=error.get("type"),
-            param=error.get("param"),
-            event_id=error.get("event_id"),
-        )
-
 
 class ResponseActiveError(RealtimeError):
     """A response was asked for while one is active in the default conversation."""
@@ -213,15 +171,3 @@ class ResponseActiveError(RealtimeError):
     def __init__(self) -> None:
         """There is nothing to add."""
         super().__init__("A response is already in progress")
-
-
-def _code_of(message: str) -> str | None:
-    """Return the code that today's service sends with this message, if it is a known one."""
-    return next(
-        (
-            code
-            for prefix, code in _CODE_BY_MESSAGE.items()
-            if message.startswith(prefix)
-        ),
-        None,
-    )

@@ -1,10 +1,9 @@
 """Listeners by event name: on, once, off, off_all."""
 
 from collections.abc import Callable, Mapping
+import inspect
 import logging
 from typing import Any
-
-from .protocol.dialect import aliases
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -26,21 +25,30 @@ class _Once:
 class Emitter:
     """Calls listeners, in the order they came, with one event each.
 
-    An event of the service is heard under its GA name, under its preview name and under
-    ``"*"``. A listener registered under several of them is called once, and one that
-    raises does not stop the others.
+    An event of the service is heard under its own name, under its other name if it has one,
+    and under ``"*"``. A listener registered under several of them is called once, and one
+    that raises does not stop the others.
     """
 
-    def __init__(self) -> None:
-        """Start with no listeners."""
+    def __init__(self, other_name: Callable[[str], str | None]) -> None:
+        """Start with no listeners; ``other_name`` returns the other name of an event."""
+        self._other_name = other_name
         self._listeners: dict[str, list[Listener | _Once]] = {}
 
     def on(self, event: str, listener: Listener) -> Callable[[], None]:
-        """Call ``listener`` for every ``event``; returns what ends that."""
+        """Call ``listener`` for every ``event``; returns what ends that.
+
+        Raises TypeError for a coroutine function: listeners are not awaited.
+        """
+        _refuse_coroutine_function(listener)
         return self._add(event, listener)
 
     def once(self, event: str, listener: Listener) -> Callable[[], None]:
-        """Call ``listener`` for the next ``event`` only; returns what ends that."""
+        """Call ``listener`` for the next ``event`` only; returns what ends that.
+
+        Raises TypeError for a coroutine function: listeners are not awaited.
+        """
+        _refuse_coroutine_function(listener)
         return self._add(event, _Once(listener))
 
     def off(self, event: str, listener: Listener | None = None) -> None:
@@ -58,13 +66,13 @@ class Emitter:
         self._listeners.clear()
 
     def emit_own(self, name: str, event: Event) -> None:
-        """Call who listens to an event of the client's own; ``"*"`` does not hear it."""
+        """Call the listeners of an event of the client's own; ``"*"`` does not hear it."""
         self._emit((name,), name, event)
 
     def emit(self, event_type: str, event: Event) -> None:
-        """Call who listens to an event of the service."""
+        """Call the listeners of an event of the service."""
         listeners = self._listeners
-        alias = aliases(event_type)
+        alias = self._other_name(event_type)
         if event_type in listeners or alias in listeners or ANY_EVENT in listeners:
             self._emit((event_type, alias, ANY_EVENT), event_type, event)
 
@@ -108,3 +116,9 @@ class Emitter:
 
 def _target(entry: Listener | _Once) -> Listener:
     return entry.listener if isinstance(entry, _Once) else entry
+
+
+def _refuse_coroutine_function(listener: Listener) -> None:
+    call = type(listener).__call__
+    if inspect.iscoroutinefunction(listener) or inspect.iscoroutinefunction(call):
+        raise TypeError("A listener is called, not awaited: it must not be async")

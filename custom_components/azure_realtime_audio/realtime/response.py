@@ -1,36 +1,14 @@
 """One response: text, transcript, audio, tool calls, usage, as they arrive."""
 
 import asyncio
-from binascii import Error as Base64Error, a2b_base64
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, overload
 
-from .audio.pcm import pcm_duration_ms
+from .audio import AudioFormat
 from .errors import RealtimeError
 
 type DeltaKind = Literal["text", "transcript", "audio"]
-
-# How much of a response is kept, in bytes: 11 minutes of speech, three times what a model's
-# output tokens are enough for. A service that does not stop is not listened to any longer.
-MAX_SIZE = 32 * 1024 * 1024
-# What a Delta costs besides what it holds, about.
-_DELTA_SIZE = 200
-
-_TEXT_DELTAS: dict[str, DeltaKind] = {
-    "response.output_text.delta": "text",
-    "response.output_audio_transcript.delta": "transcript",
-}
-# The event that closes a part tells its whole text under this key: what was missed of
-# the deltas is made up for.
-_WHOLE_TEXT_EVENTS: dict[str, tuple[DeltaKind, str]] = {
-    "response.output_text.done": ("text", "text"),
-    "response.output_audio_transcript.done": ("transcript", "transcript"),
-}
-_WHOLE_TEXT_PARTS: dict[str, tuple[DeltaKind, str]] = {
-    "output_text": ("text", "text"),
-    "output_audio": ("transcript", "transcript"),
-}
 
 
 class Delta(NamedTuple):
@@ -53,6 +31,73 @@ class ToolCall:
     item_id: str
 
 
+class Deltas(Sequence[Delta]):
+    """A view of the deltas of a response: it grows with the response and is read-only."""
+
+    __slots__ = ("_deltas",)
+
+    def __init__(self, deltas: list[Delta]) -> None:
+        """Show this list, which is not copied."""
+        self._deltas = deltas
+
+    def __len__(self) -> int:
+        """Return how many deltas there are so far."""
+        return len(self._deltas)
+
+    def __iter__(self) -> Iterator[Delta]:
+        """Return an iterator over the deltas."""
+        return iter(self._deltas)
+
+    @overload
+    def __getitem__(self, index: int) -> Delta: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Delta]: ...
+
+    def __getitem__(self, index: int | slice) -> Delta | Sequence[Delta]:
+        """Return a delta, or a copy of some."""
+        return self._deltas[index]
+
+
+@dataclass(slots=True)
+class ResponseContent:
+    """What is known of a response: ResponseFeed writes it, Response shows it.
+
+    ``texts`` has the words by (kind, item id, content index); ``items`` has the items by
+    id, as the service last described them.
+    """
+
+    id: str
+    audio_format: AudioFormat
+    status: str = "in_progress"
+    status_details: dict[str, Any] | None = None
+    usage: dict[str, Any] | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+    conversation_id: str | None = None
+    is_out_of_band: bool = False
+    deltas: list[Delta] = field(default_factory=list)
+    texts: dict[tuple[DeltaKind, str, int], str] = field(default_factory=dict)
+    items: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tool_calls: list[ToolCall] = field(default_factory=list)
+    audio_bytes: int = 0
+    error: RealtimeError | None = None
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    # Each ends with the next delta, or with the response.
+    readers: list[asyncio.Future[None]] = field(default_factory=list)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing more will come."""
+        return self.ended.is_set()
+
+    def wake_readers(self) -> None:
+        """Tell the readers that there is more, or that the response has ended."""
+        for reader in self.readers:
+            if not reader.done():
+                reader.set_result(None)
+        self.readers.clear()
+
+
 class Response:
     """A response of the model, complete once ``done()`` returns.
 
@@ -62,41 +107,62 @@ class Response:
 
     def __init__(
         self,
-        response_id: str,
+        content: ResponseContent,
         cancel: Callable[[Response], Awaitable[bool]],
-        audio_format: str = "audio/pcm",
     ) -> None:
-        """Start in progress; ``cancel`` asks the service to stop it."""
-        if type(response_id) is not str:
-            raise TypeError("A response id is text")
-        self.id = response_id
-        self.audio_format = audio_format
-        self.status = "in_progress"
-        self.status_details: dict[str, Any] | None = None
-        self.usage: dict[str, Any] | None = None
-        self.metadata: dict[str, str] = {}
-        self.conversation_id: str | None = None
-        self.is_out_of_band = False
-        self.is_being_cancelled = False
-        self.tool_calls: list[ToolCall] = []
+        """Show this content; ``cancel`` asks the service to stop the response."""
+        self._content = content
         self._cancel = cancel
-        self._deltas: list[Delta] = []
-        self._texts: dict[tuple[DeltaKind, str, int], str] = {}
-        self._items: dict[str, dict[str, Any]] = {}
-        self._audio_bytes = 0
-        self._size = 0
-        self._error: RealtimeError | None = None
-        self._ended = asyncio.Event()
-        self._readers: list[asyncio.Future[None]] = []
+        self._deltas = Deltas(content.deltas)
 
     def __repr__(self) -> str:
         """Show which response it is, and nothing that was said."""
         return f"<Response {self.id} {self.status}>"
 
     @property
+    def id(self) -> str:
+        """The service's id of the response."""
+        return self._content.id
+
+    @property
+    def audio_format(self) -> AudioFormat:
+        """The format of the audio: the session's output format."""
+        return self._content.audio_format
+
+    @property
+    def status(self) -> str:
+        """The service's word: in_progress, completed, cancelled, incomplete or failed."""
+        return self._content.status
+
+    @property
+    def status_details(self) -> dict[str, Any] | None:
+        """Why the response ended as it did, as the service describes it."""
+        return self._content.status_details
+
+    @property
+    def usage(self) -> dict[str, Any] | None:
+        """The tokens that the response took, as the service counts them."""
+        return self._content.usage
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The metadata that the response was asked for with."""
+        return self._content.metadata
+
+    @property
+    def conversation_id(self) -> str | None:
+        """The service's id of the conversation; None out of band, or where it is not told."""
+        return self._content.conversation_id
+
+    @property
+    def is_out_of_band(self) -> bool:
+        """Whether the response is no part of the conversation."""
+        return self._content.is_out_of_band
+
+    @property
     def is_done(self) -> bool:
         """Whether nothing more will come."""
-        return self._ended.is_set()
+        return self._content.is_done
 
     @property
     def text(self) -> str:
@@ -110,13 +176,13 @@ class Response:
 
     @property
     def audio(self) -> bytes:
-        """What the model said, in the session's output format (24 kHz PCM16), so far."""
+        """What the model said, in ``audio_format`` (24 kHz PCM16 by default), so far."""
         return b"".join(delta.audio for delta in self._deltas if delta.kind == "audio")
 
     @property
     def audio_ms(self) -> int:
         """How long the audio is so far, in ms."""
-        return pcm_duration_ms(self._audio_bytes, self.audio_format)
+        return self.audio_format.duration_ms(self._content.audio_bytes)
 
     @property
     def audio_ms_by_item(self) -> dict[str, int]:
@@ -126,24 +192,29 @@ class Response:
             if delta.kind == "audio":
                 sizes[delta.item_id] = sizes.get(delta.item_id, 0) + len(delta.audio)
         return {
-            item_id: pcm_duration_ms(size, self.audio_format)
+            item_id: self.audio_format.duration_ms(size)
             for item_id, size in sizes.items()
         }
 
     @property
     def deltas(self) -> Sequence[Delta]:
-        """Every Delta so far; ``changed`` tells when there may be more."""
+        """Every Delta so far, in a read-only view; ``changed`` tells when there may be more."""
         return self._deltas
 
     @property
+    def tool_calls(self) -> list[ToolCall]:
+        """The functions that the model wants called, so far. The list is a copy."""
+        return list(self._content.tool_calls)
+
+    @property
     def output(self) -> list[dict[str, Any]]:
-        """The items of the response in order, as the service last described them."""
-        return list(self._items.values())
+        """The items of the response in order, as the service last described them, copied."""
+        return [dict(item) for item in self._content.items.values()]
 
     @property
     def item_ids(self) -> list[str]:
         """The ids of those items."""
-        return list(self._items)
+        return list(self._content.items)
 
     @property
     def error(self) -> dict[str, Any] | None:
@@ -153,16 +224,16 @@ class Response:
 
     async def __aiter__(self) -> AsyncIterator[Delta]:
         """Yield every Delta. Raises ConnectionLostError if the socket dies first."""
+        deltas = self._content.deltas
         position = 0
         while True:
-            while position < len(self._deltas):
-                yield self._deltas[position]
+            while position < len(deltas):
+                yield deltas[position]
                 position += 1
             if self.is_done:
                 break
             await self.changed()
-        if self._error:
-            raise self._error.again()
+        self._raise_loss()
 
     async def done(self, timeout: float | None = None) -> Response:
         """Wait for the end, at most ``timeout`` seconds.
@@ -171,131 +242,33 @@ class Response:
         ConnectionLostError if the socket dies first, and TimeoutError.
         """
         async with asyncio.timeout(timeout):
-            await self._ended.wait()
-        if self._error:
-            raise self._error.again()
+            await self.ended()
+        self._raise_loss()
         return self
 
     async def ended(self) -> None:
         """Wait for the end, whatever it is."""
-        await self._ended.wait()
+        await self._content.ended.wait()
 
     async def changed(self) -> None:
         """Wait for the next Delta, or the end."""
+        readers = self._content.readers
         reader: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._readers.append(reader)
-        await reader
+        readers.append(reader)
+        try:
+            await reader
+        finally:
+            if reader in readers:  # the caller has given up
+                readers.remove(reader)
 
     async def cancel(self) -> bool:
         """Stop it and wait for its end; False if it had ended already."""
         return await self._cancel(self)
 
-    def describe(self, response: Mapping[str, Any]) -> None:
-        """Take over what a ``response.created`` or ``response.done`` says of it."""
-        self.metadata = response.get("metadata") or self.metadata
-        self.conversation_id = response.get("conversation_id") or self.conversation_id
-        self.usage = response.get("usage") or self.usage
-        details = response.get("status_details")
-        # Some services send a bare word (livekit/agents#5994).
-        self.status_details = {"type": details} if isinstance(details, str) else details
-
-    def feed(self, event: Mapping[str, Any]) -> bool:
-        """Take in one of its events. True for the first audio of the response."""
-        event_type = event["type"]
-        if event_type == "response.output_audio.delta":
-            return self.feed_audio(event)
-        content_index = event.get("content_index", 0)
-        if kind := _TEXT_DELTAS.get(event_type):
-            self._add_text(kind, event["item_id"], content_index, event["delta"])
-        elif whole := _WHOLE_TEXT_EVENTS.get(event_type):
-            kind, key = whole
-            self._complete_text(kind, event["item_id"], content_index, event.get(key))
-        elif event_type == "response.output_item.added":
-            self._items.setdefault(event["item"]["id"], event["item"])
-        elif event_type == "response.output_item.done":
-            self._complete_item(event["item"])
-        return False
-
-    def finish(self, response: Mapping[str, Any]) -> None:
-        """End with what ``response.done`` says; it makes up for events that never came."""
-        self.describe(response)
-        self.status = response.get("status") or "completed"
-        for item in response.get("output") or ():
-            if "id" in item:
-                self._complete_item(item)
-        self._end()
-
-    def abandon(self, error: RealtimeError) -> None:
-        """End without an end: the socket is gone."""
-        if not self.is_done:
-            self._error = error
-            self.status = "failed"
-            self._end()
-
-    def _end(self) -> None:
-        self._ended.set()
-        self._wake_readers()
-
-    def feed_audio(self, event: Mapping[str, Any]) -> bool:
-        """Take in a piece of its audio. True for the first of the response."""
-        item_id, content_index = event["item_id"], event.get("content_index", 0)
-        if type(item_id) is not str or type(content_index) is not int:
-            raise TypeError("A piece of audio is of no item")
-        try:
-            audio = a2b_base64(event["delta"])
-        except Base64Error:
-            return False
-        self._size += len(audio) + _DELTA_SIZE
-        if self._size > MAX_SIZE:
-            return False
-        is_first = not self._audio_bytes
-        self._audio_bytes += len(audio)
-        self._deltas.append(Delta("audio", item_id, content_index, "", audio))
-        if self._readers:
-            self._wake_readers()
-        return is_first
-
-    def _add_text(
-        self, kind: DeltaKind, item_id: str, content_index: int, text: str
-    ) -> None:
-        self._size += len(text) + _DELTA_SIZE
-        if self._size > MAX_SIZE:
-            return
-        key = (kind, item_id, content_index)
-        self._texts[key] = self._texts.get(key, "") + text
-        self._deltas.append(Delta(kind, item_id, content_index, text, b""))
-        self._wake_readers()
-
-    def _complete_text(
-        self, kind: DeltaKind, item_id: str, content_index: int, whole: str | None
-    ) -> None:
-        known = self._texts.get((kind, item_id, content_index), "")
-        if whole and whole != known and whole.startswith(known):
-            self._add_text(kind, item_id, content_index, whole[len(known) :])
-
-    def _complete_item(self, item: dict[str, Any]) -> None:
-        item_id = item["id"]
-        self._items[item_id] = item
-        if item.get("type") == "function_call" and item.get("status") != "incomplete":
-            self._add_tool_call(item)
-        for content_index, part in enumerate(item.get("content") or ()):
-            if whole := _WHOLE_TEXT_PARTS.get(part.get("type", "")):
-                kind, key = whole
-                self._complete_text(kind, item_id, content_index, part.get(key))
-
-    def _add_tool_call(self, item: Mapping[str, Any]) -> None:
-        call_id, name = item.get("call_id"), item.get("name")
-        if not call_id or not name:
-            return  # it can be neither run nor answered
-        if call_id not in (known.call_id for known in self.tool_calls):
-            arguments = item.get("arguments") or "{}"
-            self.tool_calls.append(ToolCall(call_id, name, arguments, item["id"]))
+    def _raise_loss(self) -> None:
+        if self._content.error:
+            raise self._content.error.without_traceback()
 
     def _joined(self, kind: DeltaKind) -> str:
-        return "\n".join(text for key, text in self._texts.items() if key[0] == kind)
-
-    def _wake_readers(self) -> None:
-        for reader in self._readers:
-            if not reader.done():
-                reader.set_result(None)
-        self._readers.clear()
+        texts = self._content.texts
+        return "\n".join(text for key, text in texts.items() if key[0] == kind)

@@ -11,8 +11,7 @@ from av import AudioCodecContext, AudioFrame, CodecContext
 from homeassistant.exceptions import HomeAssistantError
 import numpy as np
 
-from ..realtime import SAMPLE_RATE
-from ..realtime.audio import Resampler, pcm_chunks, wav_header
+from ..realtime import SAMPLE_RATE, Resampler, pcm_chunks, wav_header
 
 # Those of MPEG: what players ask for.
 _RATES: Final = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)

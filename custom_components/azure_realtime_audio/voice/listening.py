@@ -12,7 +12,6 @@ from ..assistant.timing import Timing
 from ..const import TURN_DETECTION_NONE, TURN_DETECTION_SERVER_VAD
 from ..errors import BufferFullError, NothingHeardError
 from ..realtime import (
-    KEPT_AFTER_LOSS,
     CommandError,
     ConnectionLostError,
     ConnectionState,
@@ -51,7 +50,6 @@ class SpeechInput:
         self._committed: asyncio.Future[str] = loop.create_future()
         self._transcribed: asyncio.Future[str | None] = loop.create_future()
         self._unsubscribe: list[CALLBACK_TYPE] = []
-        self._patience_timer: asyncio.TimerHandle | None = None
 
     @property
     def item_id(self) -> str | None:
@@ -107,6 +105,7 @@ class SpeechInput:
                 (f"{_TRANSCRIPTION}.completed", self._on_transcribed),
                 (f"{_TRANSCRIPTION}.failed", self._on_transcribed),
                 ("connection_changed", self._on_connection_changed),
+                ("speech_dropped", self._on_speech_dropped),
             )
         ]
 
@@ -117,7 +116,6 @@ class SpeechInput:
             unsubscribe()
         self._unsubscribe.clear()
         self._give_up(NotConnectedError())
-        self._stop_patience()
 
     # The microphone
 
@@ -242,21 +240,17 @@ class SpeechInput:
 
     @callback
     def _on_connection_changed(self, event: Mapping[str, Any]) -> None:
-        self._stop_patience()
         match event["state"]:
             case ConnectionState.OPEN:
                 pass
             case ConnectionState.CONNECTING if not self._committed.done():
-                self._patience_timer = asyncio.get_running_loop().call_later(
-                    KEPT_AFTER_LOSS, self._give_up, ConnectionLostError()
-                )
+                pass  # the client keeps what is said, or tells that it does not
             case _:
                 self._give_up(event["error"] or ConnectionLostError())
 
-    def _stop_patience(self) -> None:
-        if self._patience_timer is not None:
-            self._patience_timer.cancel()
-            self._patience_timer = None
+    @callback
+    def _on_speech_dropped(self, event: Mapping[str, Any]) -> None:
+        self._give_up(event["error"])
 
     def _give_up(self, error: RealtimeError) -> None:
         if not self._committed.done():

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 
-from ..realtime.audio import BYTES_PER_SECOND
+from ..realtime import BYTES_PER_SECOND
 
 
 class Playback:

@@ -6,8 +6,14 @@ from typing import Final
 
 import numpy as np
 
-from ..realtime import SAMPLE_RATE, Response
-from ..realtime.audio import BYTES_PER_SECOND, Resampler, alaw_decode, ulaw_decode
+from ..realtime import (
+    BYTES_PER_SECOND,
+    G711_SAMPLE_RATE,
+    SAMPLE_RATE,
+    AudioFormat,
+    Resampler,
+    Response,
+)
 
 # A player that gets nothing for some seconds gives up (home-assistant-voice-pe#612).
 GAP_SECONDS: Final = 0.5
@@ -19,9 +25,6 @@ _SILENCE = bytes(int(BYTES_PER_SECOND * GAP_SECONDS))
 _NOTE_SECONDS = 0.18
 _FALLING_HERTZ = (587, 392)
 _VOLUME = 8000  # of 32767
-
-_G711_SAMPLE_RATE = 8000
-_G711_DECODERS = {"audio/pcmu": ulaw_decode, "audio/pcma": alaw_decode}
 
 
 def failure_sound() -> bytes:
@@ -115,12 +118,12 @@ class _Decoder:
     """Makes 24 kHz PCM16 of the formats that a session may have."""
 
     def __init__(self) -> None:
-        self._resampler = Resampler(_G711_SAMPLE_RATE, SAMPLE_RATE)
+        self._resampler = Resampler(G711_SAMPLE_RATE, SAMPLE_RATE)
 
-    def __call__(self, audio_format: str, audio: bytes) -> bytes:
-        if (decode := _G711_DECODERS.get(audio_format)) is None:
+    def __call__(self, audio_format: AudioFormat, audio: bytes) -> bytes:
+        if audio_format is AudioFormat.PCM:
             return audio
-        return self._resampler.process(decode(audio))
+        return self._resampler.process(audio_format.to_pcm(audio))
 
     def flush(self) -> bytes:
         """Return the last ms of G.711, which the resampler held back."""

@@ -177,7 +177,7 @@ class Turn:
     def raise_failure(self) -> None:
         """Raise why nothing was heard, if that is so: AssistantError, RealtimeError."""
         if self.failure is not None:
-            raise self.failure.again()
+            raise self.failure.without_traceback()
 
     async def async_take_over(self, chat_log: ChatLog) -> Response | None:
         """Return the answer that the model has begun, if it knew all that it should.

@@ -81,7 +81,7 @@ async def test_session(client: RealtimeClient) -> None:
     session_id = client.session_id
     await client.update_session({"instructions": "Be brief"})
     assert client.dialect is Dialect.GA
-    assert client.session["instructions"] == "Be brief"
+    assert client.current_session["instructions"] == "Be brief"
     assert client.session_id == session_id
 
 

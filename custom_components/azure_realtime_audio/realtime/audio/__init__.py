@@ -1,24 +1,30 @@
 """Audio as the service speaks it: PCM16 mono little-endian at 24 kHz, or G.711 at 8 kHz."""
 
+from .g711 import (
+    G711_SAMPLE_RATE,
+    AudioFormat,
+    alaw_decode,
+    alaw_encode,
+    ulaw_decode,
+    ulaw_encode,
+)
 from .pcm import (
     BYTES_PER_SECOND,
     MAX_BASE64_LENGTH,
     SAMPLE_RATE,
-    Resampler,
-    alaw_decode,
-    alaw_encode,
     decode_base64,
     pcm_chunks,
     pcm_duration_ms,
-    ulaw_decode,
-    ulaw_encode,
     wav_header,
 )
+from .resampler import Resampler
 
 __all__ = [
     "BYTES_PER_SECOND",
+    "G711_SAMPLE_RATE",
     "MAX_BASE64_LENGTH",
     "SAMPLE_RATE",
+    "AudioFormat",
     "Resampler",
     "alaw_decode",
     "alaw_encode",

@@ -8,8 +8,11 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any
 
+import orjson
+
+from ..audio import AudioFormat
 from ..errors import InvalidConfigError
-from .event_shapes import check_shape
+from .event_shapes import check_shape, is_audio_delta, is_item, readable_response
 
 type Event = dict[str, Any]
 
@@ -38,9 +41,9 @@ FLAT_PATHS = {
 
 # Preview's names of the audio formats: PCM16 is 24 kHz mono little-endian, G.711 is 8 kHz.
 FLAT_FORMATS: dict[str, dict[str, Any]] = {
-    "pcm16": {"type": "audio/pcm", "rate": 24000},
-    "g711_ulaw": {"type": "audio/pcmu"},
-    "g711_alaw": {"type": "audio/pcma"},
+    "pcm16": {"type": AudioFormat.PCM.value, "rate": AudioFormat.PCM.rate},
+    "g711_ulaw": {"type": AudioFormat.PCMU.value},
+    "g711_alaw": {"type": AudioFormat.PCMA.value},
 }
 _FLAT_FORMAT_BY_TYPE = {value["type"]: name for name, value in FLAT_FORMATS.items()}
 
@@ -165,7 +168,9 @@ class Decoder:
         """
         event_type = event["type"]
         if event_type == "response.output_audio.delta":
-            return [event]  # comes so often that who takes it in checks it
+            if not is_audio_delta(event):
+                raise TypeError("A piece of audio is of no item")
+            return [event]
         if follow := self._FOLLOWED.get(event_type):
             events = follow(self, event)
         elif rename := _RENAMED.get(event_type):
@@ -181,10 +186,12 @@ class Decoder:
         self.dialect = detect(session) or self.dialect
         if self.dialect is Dialect.PREVIEW:
             session = flat_to_ga(session)
-        # An ephemeral key is nobody's business here.
+        # An ephemeral key is a secret that the client does not need.
         session = {
             key: value for key, value in session.items() if key != "client_secret"
         }
+        # Callers get copies of the session, made by way of JSON.
+        orjson.dumps(session)
         return [{**_with_canonical_type(event), "session": session}]
 
     def _item_created(self, event: Event) -> list[Event]:
@@ -222,10 +229,10 @@ class Decoder:
 
     def _arguments_done(self, event: Event) -> list[Event]:
         """Later preview versions leave the function's name to the item."""
-        name = self._function_names.get(event["item_id"])
+        name = self._function_names.get(event.get("item_id", ""))
         return [event if name is None else {"name": name, **event}]
 
-    # Those whose meaning depends on what came before, or is what later ones depend on.
+    # Events that read or update the decoder's state.
     _FOLLOWED: dict[str, Callable[[Decoder, Event], list[Event]]] = {
         "session.created": _session,
         "session.updated": _session,
@@ -268,16 +275,37 @@ def _truncated(event: Event) -> list[Event]:
 
 
 def _response(event: Event) -> list[Event]:
-    response = flat_to_ga(event["response"])
-    # Has been seen as a bare string (livekit/agents#5994).
+    """Read a response; an odd description still tells which one begins or ends."""
+    response = event["response"]
+    try:
+        described = {**event, "response": _response_to_ga(response)}
+        check_shape(described)
+    except (AttributeError, LookupError, TypeError, ValueError) as err:
+        if not isinstance(response, dict):
+            raise TypeError("A response is no object") from err
+        readable = readable_response({**response, "output": _output(response)})
+        return [{"type": event["type"], "response": readable}]
+    return [described]
+
+
+def _response_to_ga(response: dict[str, Any]) -> dict[str, Any]:
+    response = flat_to_ga(response)
+    # Some services send a bare string (livekit/agents#5994).
     if isinstance(details := response.get("status_details"), str):
         response["status_details"] = {"type": details}
     if output := response.get("output"):
         response["output"] = [_item_to_ga(item) for item in output]
-    return [{**event, "response": response}]
+    return response
 
 
-# The others that do not mean what they say.
+def _output(response: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the items of an odd response that can be read."""
+    output = response.get("output")
+    items = output if isinstance(output, list) else []
+    return [_item_to_ga(item) for item in items if is_item(item)]
+
+
+# Stateless renames and fix-ups.
 _RENAMED: dict[str, Callable[[Event], list[Event]]] = {
     **dict.fromkeys(_CANONICAL_TYPES, _canonical),
     "conversation.item.added": _item,

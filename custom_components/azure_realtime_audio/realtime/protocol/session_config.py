@@ -5,25 +5,33 @@ they are kept by their path in GA's form. Limits are those of the official SDK (
 3.54) and of Azure's documentation (2026-03-19).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
-import re
 from typing import Any
 
-import orjson
-
-from ..audio.pcm import decode_base64
-from ..errors import InvalidAudioError, InvalidConfigError
+from ..audio import SAMPLE_RATE, AudioFormat
+from ..errors import InvalidConfigError
+from .checks import (
+    Check,
+    anything,
+    by_tag,
+    choice,
+    closed_object,
+    either,
+    flag,
+    integer,
+    list_of,
+    mapping,
+    nullable,
+    number,
+    object_value,
+    string,
+    text,
+    text_or,
+)
 from .dialect import FLAT_FORMATS, FLAT_PATHS, PREVIEW_VOICES, nest
-
-__all__ = [
-    "DEFAULT_SESSION_CONFIG",
-    "PREVIEW_VOICES",
-    "VOICES",
-    "SessionConfig",
-    "validate_item",
-    "validate_response_config",
-]
+from .items import check_input_item
+from .tool_schemas import check_tool_choice, check_tools
 
 VOICES = (*PREVIEW_VOICES, "marin", "cedar")
 _SPEECH_ONLY_VOICES = {"fable", "onyx", "nova"}
@@ -33,15 +41,9 @@ IDLE_TIMEOUT_MS_RANGE = (5_000, 30_000)
 SPEED_RANGE = (0.25, 1.5)
 TEMPERATURE_RANGE = (0.6, 1.2)
 MAX_OUTPUT_TOKENS_RANGE = (1, 4096)
-MAX_TOOL_NAME_LENGTH = 64
 MAX_METADATA_PAIRS = 16
 MAX_METADATA_KEY_LENGTH = 64
 MAX_METADATA_VALUE_LENGTH = 512
-
-_TOOL_NAME = re.compile(rf"[a-zA-Z0-9_-]{{1,{MAX_TOOL_NAME_LENGTH}}}")
-
-# Takes a value and the dotted key it was found under; returns the canonical value.
-type Check = Callable[[Any, str], Any]
 
 
 class SessionConfig:
@@ -60,7 +62,7 @@ class SessionConfig:
         of the wrong type, or given twice with different values.
         """
         given = data.as_dict() if isinstance(data, SessionConfig) else data or {}
-        self._settings = _read(_mapping(given, "session"), _SESSION)
+        self._settings = _read(mapping(given, "session"), _SESSION)
         self._settings.pop("type", None)
 
     def as_dict(self) -> dict[str, Any]:
@@ -93,17 +95,7 @@ def validate_response_config(config: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises InvalidConfigError naming the key as it was written.
     """
-    return nest(_read(_mapping(config, "response"), _RESPONSE))
-
-
-def validate_item(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Check the shape of a conversation item that a client may create; return GA's form.
-
-    Text parts get the type that their role asks for; keys beyond the shape are left to the
-    service. Raises InvalidConfigError naming the key, as in "item.content[0].text".
-    """
-    checked: dict[str, Any] = _item(item, "item")
-    return checked
+    return nest(_read(mapping(config, "response"), _RESPONSE))
 
 
 def _read(
@@ -133,164 +125,9 @@ def _leaves(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
     for name, value in data.items():
         key = f"{prefix}{name}"
         if key in {"audio", "audio.input", "audio.output"}:
-            yield from _leaves(_mapping(value, key), f"{key}.")
+            yield from _leaves(mapping(value, key), f"{key}.")
         else:
             yield key, value
-
-
-# --- Checks ---------------------------------------------------------------------------------
-
-
-def _mapping(value: Any, key: str) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise InvalidConfigError(key, "must be an object")
-    return value
-
-
-def _any(value: Any, key: str) -> Any:
-    """Copy what only the service can judge, if JSON can carry it."""
-    try:
-        return orjson.loads(orjson.dumps(value))
-    except orjson.JSONEncodeError as err:
-        raise InvalidConfigError(key, f"cannot be sent as JSON ({err})") from err
-
-
-def _string(value: Any, key: str) -> str:
-    if not isinstance(value, str):
-        raise InvalidConfigError(key, "must be text")
-    return value
-
-
-def _text(value: Any, key: str) -> str:
-    if not _string(value, key).strip():
-        raise InvalidConfigError(key, "must not be empty")
-    return str(value)
-
-
-def _audio(value: Any, key: str) -> str:
-    """Expect base64, as strict and as short as that of an append."""
-    try:
-        # Whole samples are left to the service: it knows the format of the session.
-        decode_base64(_string(value, key), audio_format="")
-    except InvalidAudioError as err:
-        raise InvalidConfigError(key, "must be base64 of at most 15 MiB") from err
-    return str(value)
-
-
-def _flag(value: Any, key: str) -> bool:
-    if not isinstance(value, bool):
-        raise InvalidConfigError(key, "must be true or false")
-    return value
-
-
-def _choice(*choices: str) -> Check:
-    def check(value: Any, key: str) -> str:
-        if not isinstance(value, str) or value not in choices:
-            raise InvalidConfigError(key, f"must be {_either(choices)}")
-        return value
-
-    return check
-
-
-def _either(choices: tuple[str, ...]) -> str:
-    *others, last = choices
-    return f"{', '.join(others)} or {last}" if others else last
-
-
-def _number(low: float, high: float) -> Check:
-    def check(value: Any, key: str) -> float:
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or not low <= value <= high:
-            raise InvalidConfigError(key, f"must be a number from {low:g} to {high:g}")
-        return float(value)
-
-    return check
-
-
-def _integer(low: int, high: int | None = None) -> Check:
-    """Expect a whole number; it may come as a float, that is what forms make of it."""
-    limits = f"of at least {low}" if high is None else f"from {low} to {high}"
-
-    def check(value: Any, key: str) -> int:
-        is_whole = (
-            isinstance(value, int | float)
-            and not isinstance(value, bool)
-            and value % 1 == 0
-        )
-        if not is_whole or value < low or (high is not None and value > high):
-            raise InvalidConfigError(key, f"must be a whole number {limits}")
-        return int(value)
-
-    return check
-
-
-def _nullable(check: Check) -> Check:
-    return lambda value, key: None if value is None else check(value, key)
-
-
-def _list_of(check: Check) -> Check:
-    def check_list(value: Any, key: str) -> list[Any]:
-        if not isinstance(value, list | tuple):
-            raise InvalidConfigError(key, "must be a list")
-        return [check(entry, f"{key}[{index}]") for index, entry in enumerate(value)]
-
-    return check_list
-
-
-def _object(
-    required: Mapping[str, Check], optional: Mapping[str, Check] | None = None
-) -> Check:
-    """Expect these keys and no others; an optional one that is null counts as absent."""
-    checks = {**required, **(optional or {})}
-
-    def check(value: Any, key: str) -> dict[str, Any]:
-        checked: dict[str, Any] = {}
-        for name, entry in _with_keys(required, value, key).items():
-            if name not in checks:
-                raise InvalidConfigError(f"{key}.{name}", "is not a known setting")
-            if entry is not None or name in required:
-                checked[name] = checks[name](entry, f"{key}.{name}")
-        return checked
-
-    return check
-
-
-def _open_object(required: Mapping[str, Check]) -> Check:
-    """Expect these keys, and let any others pass."""
-
-    def check(value: Any, key: str) -> dict[str, Any]:
-        return {
-            name: required.get(name, _any)(entry, f"{key}.{name}")
-            for name, entry in _with_keys(required, value, key).items()
-        }
-
-    return check
-
-
-def _with_keys(names: Iterable[str], value: Any, key: str) -> Mapping[str, Any]:
-    for name in names:
-        if name not in _mapping(value, key):
-            raise InvalidConfigError(f"{key}.{name}", "is missing")
-    return _mapping(value, key)
-
-
-def _by_tag(tag: str, shapes: Mapping[str, Check]) -> Check:
-    """Expect one of several objects, told apart by the value of one key."""
-    tags = _choice(*shapes)
-
-    def check(value: Any, key: str) -> Any:
-        kind = tags(_mapping(value, key).get(tag), f"{key}.{tag}")
-        return shapes[kind](value, key)
-
-    return check
-
-
-def _text_or(choices: tuple[str, ...], check_object: Check) -> Check:
-    """Expect one of some words, or an object."""
-    word = _choice(*choices)
-    return lambda value, key: (
-        check_object(value, key) if isinstance(value, Mapping) else word(value, key)
-    )
 
 
 def _modalities(value: Any, key: str) -> list[str]:
@@ -303,7 +140,7 @@ def _modalities(value: Any, key: str) -> list[str]:
 
 def _flat_modalities(value: Any, key: str) -> list[str]:
     """Accept audio without the "text" that preview wants beside it."""
-    modalities = set(_list_of(_choice("text", "audio"))(value, key))
+    modalities = set(list_of(choice("text", "audio"))(value, key))
     if not modalities:
         raise InvalidConfigError(key, 'must be ["text", "audio"] or ["text"]')
     return ["audio"] if "audio" in modalities else ["text"]
@@ -311,22 +148,22 @@ def _flat_modalities(value: Any, key: str) -> list[str]:
 
 def _audio_format(value: Any, key: str) -> dict[str, Any]:
     if isinstance(value, str):
-        return dict(FLAT_FORMATS[_choice(*FLAT_FORMATS)(value, key)])
+        return dict(FLAT_FORMATS[choice(*FLAT_FORMATS)(value, key)])
     checked: dict[str, Any] = _FORMAT(value, key)
-    if checked["type"] == "audio/pcm":
-        checked["rate"] = 24_000
+    if checked["type"] == AudioFormat.PCM:
+        checked["rate"] = AudioFormat.PCM.rate
     return checked
 
 
 def _voice(value: Any, key: str) -> str | dict[str, Any]:
     if isinstance(value, Mapping):
-        custom: dict[str, Any] = _object({"id": _text})(value, key)
+        custom: dict[str, Any] = closed_object({"id": text})(value, key)
         return custom
     if isinstance(value, str) and value in _SPEECH_ONLY_VOICES:
         raise InvalidConfigError(
-            key, f"{value} is a text-to-speech voice, Realtime has {_either(VOICES)}"
+            key, f"{value} is a text-to-speech voice, Realtime has {either(VOICES)}"
         )
-    voice: str = _choice(*VOICES)(value, key)
+    voice: str = choice(*VOICES)(value, key)
     return voice
 
 
@@ -338,71 +175,29 @@ def _turn_detection(value: Any, key: str) -> dict[str, Any] | None:
     return checked
 
 
-def _tool_name(value: Any, key: str) -> str:
-    if not isinstance(value, str) or not _TOOL_NAME.fullmatch(value):
-        raise InvalidConfigError(
-            key,
-            f"must be 1 to {MAX_TOOL_NAME_LENGTH} letters, digits, underscores or hyphens",
-        )
-    return value
-
-
-def _mcp_tool(value: Any, key: str) -> dict[str, Any]:
-    tool: dict[str, Any] = _MCP_TOOL(value, key)
-    if not tool.keys() & {"server_url", "connector_id", "tunnel_id"}:
-        raise InvalidConfigError(
-            f"{key}.server_url", "or connector_id or tunnel_id must be given"
-        )
-    return tool
-
-
-def _tools(value: Any, key: str) -> list[dict[str, Any]]:
-    tools: list[dict[str, Any]] = _list_of(_TOOL)(value, key)
-    names: set[str] = set()
-    for index, tool in enumerate(tools):
-        if (name := tool.get("name")) in names:
-            raise InvalidConfigError(
-                f"{key}[{index}].name", "is the name of another tool as well"
-            )
-        if name is not None:
-            names.add(name)
-    return tools
-
-
-def _tool_choice(value: Any, key: str) -> str | dict[str, Any]:
-    """Accept the form of chat completions as well: Azure's preview documentation has it."""
-    if isinstance(value, Mapping) and isinstance(value.get("function"), Mapping):
-        checked = _object({"type": _any, "function": _object({"name": _tool_name})})(
-            value, key
-        )
-        value = {"type": checked["type"], **checked["function"]}
-    choice: str | dict[str, Any] = _TOOL_CHOICE(value, key)
-    return choice
-
-
 def _max_output_tokens(value: Any, key: str) -> int | str:
     if value == "inf":
         return "inf"
     low, high = MAX_OUTPUT_TOKENS_RANGE
     try:
-        limit: int = _integer(low, high)(value, key)
+        limit: int = integer(low, high)(value, key)
     except InvalidConfigError as err:
         raise InvalidConfigError(key, f'{err.reason}, or "inf"') from None
     return limit
 
 
 def _metadata(value: Any, key: str) -> dict[str, str]:
-    metadata = dict(_mapping(value, key))
+    metadata = dict(mapping(value, key))
     if len(metadata) > MAX_METADATA_PAIRS:
         raise InvalidConfigError(
             key, f"must not have more than {MAX_METADATA_PAIRS} pairs"
         )
-    for name, text in metadata.items():
+    for name, content in metadata.items():
         if not isinstance(name, str) or len(name) > MAX_METADATA_KEY_LENGTH:
             raise InvalidConfigError(
                 key, f"must have keys of at most {MAX_METADATA_KEY_LENGTH} characters"
             )
-        if len(_string(text, f"{key}.{name}")) > MAX_METADATA_VALUE_LENGTH:
+        if len(string(content, f"{key}.{name}")) > MAX_METADATA_VALUE_LENGTH:
             raise InvalidConfigError(
                 f"{key}.{name}",
                 f"must be at most {MAX_METADATA_VALUE_LENGTH} characters long",
@@ -410,198 +205,99 @@ def _metadata(value: Any, key: str) -> dict[str, str]:
     return metadata
 
 
-def _headers(value: Any, key: str) -> dict[str, str]:
-    return {
-        name: _string(text, f"{key}.{name}")
-        for name, text in _mapping(value, key).items()
-    }
-
-
-def _object_value(value: Any, key: str) -> dict[str, Any]:
-    copied: dict[str, Any] = _any(dict(_mapping(value, key)), key)
-    return copied
-
-
-def _text_part(kind: str) -> Check:
-    """Expect a text part, and give it the type that its role asks for."""
-    part = _open_object({"text": _string})
-    return lambda value, key: {**part(value, key), "type": kind}
-
-
 # --- Shapes ---------------------------------------------------------------------------------
 
-_FORMAT = _by_tag(
+_FORMAT = by_tag(
     "type",
     {
-        "audio/pcm": _object({"type": _any}, {"rate": _integer(24_000, 24_000)}),
-        "audio/pcmu": _object({"type": _any}),
-        "audio/pcma": _object({"type": _any}),
+        AudioFormat.PCM.value: closed_object(
+            {"type": anything}, {"rate": integer(SAMPLE_RATE, SAMPLE_RATE)}
+        ),
+        AudioFormat.PCMU.value: closed_object({"type": anything}),
+        AudioFormat.PCMA.value: closed_object({"type": anything}),
     },
 )
-_VAD = _by_tag(
+_VAD = by_tag(
     "type",
     {
-        "server_vad": _object(
-            {"type": _any},
+        "server_vad": closed_object(
+            {"type": anything},
             {
-                "threshold": _number(*THRESHOLD_RANGE),
-                "prefix_padding_ms": _integer(0),
-                "silence_duration_ms": _integer(0),
-                "create_response": _flag,
-                "interrupt_response": _flag,
-                "idle_timeout_ms": _integer(*IDLE_TIMEOUT_MS_RANGE),
+                "threshold": number(*THRESHOLD_RANGE),
+                "prefix_padding_ms": integer(0),
+                "silence_duration_ms": integer(0),
+                "create_response": flag,
+                "interrupt_response": flag,
+                "idle_timeout_ms": integer(*IDLE_TIMEOUT_MS_RANGE),
             },
         ),
-        "semantic_vad": _object(
-            {"type": _any},
+        "semantic_vad": closed_object(
+            {"type": anything},
             {
-                "eagerness": _choice("low", "medium", "high", "auto"),
-                "create_response": _flag,
-                "interrupt_response": _flag,
+                "eagerness": choice("low", "medium", "high", "auto"),
+                "create_response": flag,
+                "interrupt_response": flag,
             },
         ),
     },
 )
-_TRANSCRIPTION = _object(
-    {"model": _text},
+_TRANSCRIPTION = closed_object(
+    {"model": text},
     {
-        "language": _text,
-        "prompt": _string,
-        "keywords": _list_of(_text),
-        "languages": _list_of(_text),
-        "delay": _choice("minimal", "low", "medium", "high", "xhigh"),
+        "language": text,
+        "prompt": string,
+        "keywords": list_of(text),
+        "languages": list_of(text),
+        "delay": choice("minimal", "low", "medium", "high", "xhigh"),
     },
 )
-_NOISE_REDUCTION = _object(
-    {"type": _choice("near_field", "far_field")}, {"strength": _any}
+_NOISE_REDUCTION = closed_object(
+    {"type": choice("near_field", "far_field")}, {"strength": anything}
 )
 
-_TOOL_FILTER = _object({}, {"read_only": _flag, "tool_names": _list_of(_text)})
-_MCP_TOOL = _object(
-    {"type": _any, "server_label": _text},
-    {
-        "server_url": _text,
-        "connector_id": _text,
-        "tunnel_id": _text,
-        "authorization": _text,
-        "headers": _headers,
-        "allowed_tools": lambda value, key: (
-            _TOOL_FILTER if isinstance(value, Mapping) else _list_of(_text)
-        )(value, key),
-        "require_approval": _text_or(
-            ("always", "never"),
-            _object({}, {"always": _TOOL_FILTER, "never": _TOOL_FILTER}),
-        ),
-        "server_description": _string,
-        "defer_loading": _flag,
-        "allowed_callers": _list_of(_text),
-    },
+_PROMPT = closed_object({"id": text}, {"version": text, "variables": object_value})
+_REASONING = closed_object(
+    {"effort": choice("minimal", "low", "medium", "high", "xhigh")}
 )
-_TOOL = _by_tag(
-    "type",
-    {
-        "function": _object(
-            {"type": _any, "name": _tool_name},
-            {"description": _string, "parameters": _object_value},
-        ),
-        "mcp": _mcp_tool,
-    },
-)
-_TOOL_CHOICE = _text_or(
-    ("auto", "none", "required"),
-    _by_tag(
-        "type",
-        {
-            "function": _object({"type": _any, "name": _tool_name}),
-            "mcp": _object({"type": _any, "server_label": _text}, {"name": _text}),
-        },
-    ),
-)
-_PROMPT = _object({"id": _text}, {"version": _text, "variables": _object_value})
-_REASONING = _object({"effort": _choice("minimal", "low", "medium", "high", "xhigh")})
-_TRUNCATION = _text_or(
+_TRUNCATION = text_or(
     ("auto", "disabled"),
-    _object(
-        {"type": _choice("retention_ratio"), "retention_ratio": _number(0.0, 1.0)},
-        {"token_limits": _object({}, {"post_instructions": _integer(0)})},
+    closed_object(
+        {"type": choice("retention_ratio"), "retention_ratio": number(0.0, 1.0)},
+        {"token_limits": closed_object({}, {"post_instructions": integer(0)})},
     ),
 )
-_TRACING = _text_or(
+_TRACING = text_or(
     ("auto",),
-    _object(
-        {}, {"workflow_name": _string, "group_id": _string, "metadata": _object_value}
+    closed_object(
+        {}, {"workflow_name": string, "group_id": string, "metadata": object_value}
     ),
 )
 
-# A client cannot create the assistant's audio: the service makes it (Azure docs 2026-03-19).
-_USER_PART = _by_tag(
-    "type",
-    {
-        "input_text": _text_part("input_text"),
-        "text": _text_part("input_text"),
-        "input_audio": _open_object({"audio": _audio}),
-        "input_image": _open_object({"image_url": _text}),
-    },
-)
-_SYSTEM_PART = _by_tag(
-    "type", {"input_text": _text_part("input_text"), "text": _text_part("input_text")}
-)
-_ASSISTANT_PART = _by_tag(
-    "type",
-    {"output_text": _text_part("output_text"), "text": _text_part("output_text")},
-)
-_ITEMS = {
-    "message": _by_tag(
-        "role",
-        {
-            role: _open_object({"content": _list_of(part)})
-            for role, part in (
-                ("user", _USER_PART),
-                ("system", _SYSTEM_PART),
-                ("assistant", _ASSISTANT_PART),
-            )
-        },
-    ),
-    "function_call": _open_object(
-        {"call_id": _text, "name": _tool_name, "arguments": _string}
-    ),
-    "function_call_output": _open_object({"call_id": _text, "output": _string}),
-    "mcp_approval_response": _open_object(
-        {"approval_request_id": _text, "approve": _flag}
-    ),
-    "mcp_approval_request": _open_object({}),
-    "mcp_call": _open_object({}),
-    "mcp_list_tools": _open_object({}),
-}
-_item = _by_tag("type", _ITEMS)
-_input_item = _by_tag(
-    "type", {**_ITEMS, "item_reference": _object({"type": _any, "id": _text})}
-)
 
 # --- Tables of settings: key as written -> (path in GA's form, check) --------------------------
 
 _NESTED: dict[str, Check] = {
-    "type": _choice("realtime"),
-    "model": _text,
-    "instructions": _string,
+    "type": choice("realtime"),
+    "model": text,
+    "instructions": string,
     "output_modalities": _modalities,
     "audio.input.format": _audio_format,
-    "audio.input.transcription": _nullable(_TRANSCRIPTION),
-    "audio.input.noise_reduction": _nullable(_NOISE_REDUCTION),
+    "audio.input.transcription": nullable(_TRANSCRIPTION),
+    "audio.input.noise_reduction": nullable(_NOISE_REDUCTION),
     "audio.input.turn_detection": _turn_detection,
     "audio.output.format": _audio_format,
     "audio.output.voice": _voice,
-    "audio.output.speed": _number(*SPEED_RANGE),
-    "tools": _tools,
-    "tool_choice": _tool_choice,
+    "audio.output.speed": number(*SPEED_RANGE),
+    "tools": check_tools,
+    "tool_choice": check_tool_choice,
     "max_output_tokens": _max_output_tokens,
-    "parallel_tool_calls": _flag,
+    "parallel_tool_calls": flag,
     "reasoning": _REASONING,
     "truncation": _TRUNCATION,
-    "tracing": _nullable(_TRACING),
-    "include": _nullable(_list_of(_choice("item.input_audio_transcription.logprobs"))),
-    "prompt": _nullable(_PROMPT),
-    "temperature": _number(*TEMPERATURE_RANGE),
+    "tracing": nullable(_TRACING),
+    "include": nullable(list_of(choice("item.input_audio_transcription.logprobs"))),
+    "prompt": nullable(_PROMPT),
+    "temperature": number(*TEMPERATURE_RANGE),
 }
 _SESSION: dict[str, tuple[str, Check]] = {
     **{path: (path, check) for path, check in _NESTED.items()},
@@ -629,9 +325,9 @@ _RESPONSE: dict[str, tuple[str, Check]] = {
             "temperature",
         )
     },
-    "conversation": ("conversation", _choice("auto", "none")),
-    "metadata": ("metadata", _nullable(_metadata)),
-    "input": ("input", _list_of(_input_item)),
+    "conversation": ("conversation", choice("auto", "none")),
+    "metadata": ("metadata", nullable(_metadata)),
+    "input": ("input", list_of(check_input_item)),
 }
 _READ_ONLY = {"object", "id", "expires_at", "client_secret"}
 _NOT_SHOWN = {"instructions", "tools", "prompt", "tracing", "audio.input.transcription"}

@@ -1,30 +1,13 @@
-"""Where a deployment is reached, and what a refused connection means."""
+"""Where a deployment is reached."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from email.utils import parsedate_to_datetime
-from http import HTTPStatus
+from datetime import date
 import ipaddress
-import json
 import re
-from typing import Any, Self
+from typing import Self
 from urllib.parse import quote
 
-from ..errors import (
-    QUOTA_CODES,
-    CannotConnectError,
-    ConnectError,
-    DeploymentNotFoundError,
-    ForbiddenError,
-    InvalidAuthError,
-    InvalidConfigError,
-    InvalidHostError,
-    NotRealtimeModelError,
-    QuotaExceededError,
-    RateLimitedError,
-    UnsupportedApiVersionError,
-)
+from ..errors import InvalidConfigError, InvalidHostError
 from ..protocol.dialect import Dialect
 
 # A base path behind one of these is always a copied page or project path, never a gateway's.
@@ -46,10 +29,6 @@ _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?")
 _SEGMENT = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:-]+")
 _VERSION = re.compile(r"(\d{4}-\d{2}-\d{2})(-preview)?")
-
-# Close codes after which the official SDK connects again (openai-python 3.54); None is a socket
-# that broke without a close frame.
-_TRANSIENT_CLOSES = frozenset({None, 1001, 1005, 1006, 1011, 1012, 1013, 1015})
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,61 +117,6 @@ def normalize_host(value: str) -> str:
     return f"{'ws://' if plain else ''}{base}{base_path}"
 
 
-def handshake_error(status: int, headers: Mapping[str, str], body: str) -> ConnectError:
-    """Tell what an HTTP answer instead of the upgrade means: Azure's way to refuse.
-
-    Statuses as in Azure docs 2026-03-19; 400 OpperationNotSupported (sic) and 401 were captured
-    on the WebSocket (2026-06-10, 2026-09-24). Nobody has captured the refusal of a retired model
-    there; of REST, 400 OperationNotSupported and a bare 404 are known.
-    """
-    code, message = _body_error(body)
-    if status in {400, 404} and ("api version" in message or "apiversion" in code):
-        return UnsupportedApiVersionError()
-    retry_after = _retry_after(headers)
-    if known := _error_by_code(code, retry_after):
-        return known
-    match status:
-        case HTTPStatus.UNAUTHORIZED:
-            return InvalidAuthError()
-        case HTTPStatus.FORBIDDEN:
-            return ForbiddenError()
-        case HTTPStatus.NOT_FOUND:
-            return DeploymentNotFoundError()
-        case HTTPStatus.GONE:
-            return NotRealtimeModelError()
-        case HTTPStatus.TOO_MANY_REQUESTS:
-            return RateLimitedError(retry_after)
-    return CannotConnectError(f"The service answered with HTTP status {status}")
-
-
-def refusal_error(
-    error: Mapping[str, Any] | None, close_code: int | None
-) -> ConnectError:
-    """Tell what an `error` event or a close before `session.created` means: OpenAI's way.
-
-    Captured 2026-09-18: 3000 for the key, 4000 for the shape of the request (model, beta header).
-    """
-    if known := _error_by_code(_code(error or {})):
-        return known
-    match close_code:
-        case 3000:
-            return InvalidAuthError()
-        case 4000:
-            return NotRealtimeModelError()
-        case 1008:
-            return ForbiddenError()
-    if close_code is None:
-        return CannotConnectError("The service ended the session before it began")
-    return CannotConnectError(
-        f"The service closed the session at once (close code {close_code})"
-    )
-
-
-def is_transient_close(code: int | None) -> bool:
-    """Whether a new connection makes sense after this WebSocket close code."""
-    return code in _TRANSIENT_CLOSES
-
-
 def _deployment(value: str) -> str:
     """Check a deployment name; which characters it may have is the service's affair."""
     deployment = value.strip()
@@ -269,57 +193,3 @@ def _base_path(path: str) -> str:
             raise InvalidHostError("The path of the host name is not a plain path")
         base.append(segment)
     return "".join(f"/{segment}" for segment in base)
-
-
-def _body_error(body: str) -> tuple[str, str]:
-    """Return code and message of an HTTP error's JSON body in lower case, empty if it has none."""
-    try:
-        error = json.loads(body)
-    except ValueError:
-        return "", ""
-    if isinstance(error, dict) and isinstance(error.get("error"), dict):
-        error = error["error"]
-    if not isinstance(error, dict):
-        return "", ""
-    return _code(error), str(error.get("message")).lower()
-
-
-def _code(error: Mapping[str, Any]) -> str:
-    """Return an error's code in lower case, without the family ("invalid_request_error.")."""
-    return str(error.get("code")).rpartition(".")[2].lower()
-
-
-def _error_by_code(code: str, retry_after: float | None = None) -> ConnectError | None:
-    """Return what an error code means wherever it arrives."""
-    match code:
-        case "invalid_api_key":
-            return InvalidAuthError()
-        case "deploymentnotfound" | "model_not_found" | "missing_model":
-            return DeploymentNotFoundError()
-        case "opperationnotsupported" | "operationnotsupported" | "invalid_model":
-            return NotRealtimeModelError()
-        case "account_deactivated":
-            return ForbiddenError("The account is deactivated")
-        case _ if code in QUOTA_CODES:
-            return QuotaExceededError()
-        case _ if code.endswith(("deprecated", "retired")):
-            return NotRealtimeModelError()
-        case "beta_api_shape_disabled":
-            return UnsupportedApiVersionError()
-        case "rate_limit_exceeded":
-            return RateLimitedError(retry_after)
-    return None
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds to wait; Azure has retry-after-ms beside the standard header."""
-    lower = {name.lower(): value for name, value in headers.items()}
-    for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
-        value = lower.get(name, "").strip()
-        if re.fullmatch(r"\d+(\.\d+)?", value):
-            return float(value) / unit
-    try:
-        moment = parsedate_to_datetime(lower["retry-after"])
-        return max(0.0, (moment - datetime.now(UTC)).total_seconds())
-    except KeyError, TypeError, ValueError:
-        return None

@@ -1,48 +1,19 @@
-"""One websocket to one deployment: open, ping, send, receive, close, retry."""
+"""One websocket to one deployment: open, ping, send, receive, close."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-import random
+from collections.abc import Callable, Mapping
 from typing import NoReturn
 
 import aiohttp
 
 from ..errors import CannotConnectError, ConnectionLostError
-from .endpoint import Endpoint, handshake_error
+from ..options import WebSocketOptions
+from .endpoint import Endpoint
+from .refusals import handshake_error
 
 # How long the other side may take to answer a close, in seconds.
 _CLOSE_TIMEOUT = 2.0
 
 _FRAMES = (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class WebSocketOptions:
-    """How the socket behaves. Times are seconds.
-
-    ``max_reconnect_attempts`` counts tries in a row after a socket was lost; 0 never
-    reconnects. The delay doubles from ``reconnect_delay`` to ``max_reconnect_delay``.
-
-    ``renew_after`` is the age at which a session is moved to a new socket as soon as
-    nothing goes on, or earlier if the service says that it ends soon. Azure documents 60
-    minutes, and has been seen to end sessions after 30 (sonichi/sutando#1307, May 2026).
-    """
-
-    heartbeat: float = 20.0
-    connect_timeout: float = 10.0
-    command_timeout: float = 10.0
-    max_reconnect_attempts: int = 5
-    reconnect_delay: float = 0.5
-    max_reconnect_delay: float = 8.0
-    renew_after: float = 25 * 60.0
-
-
-def reconnect_delays(options: WebSocketOptions) -> Iterator[float]:
-    """Yield the delay in seconds before each try: doubling, with jitter, bounded."""
-    delay = options.reconnect_delay
-    for _ in range(options.max_reconnect_attempts):
-        yield delay * random.uniform(0.75, 1.0)
-        delay = min(delay * 2, options.max_reconnect_delay)
 
 
 class _Refused(Exception):
@@ -80,11 +51,15 @@ class Connection:
         headers: Mapping[str, str],
         options: WebSocketOptions,
     ) -> None:
-        """Remember where to connect; ``headers`` carry the credential."""
+        """Remember where to connect; ``headers`` carry the credential.
+
+        ``is_lost`` tells that something could not be sent: the reader is about to notice.
+        """
         self._session = session
         self._endpoint = endpoint
         self._headers = headers
         self._options = options
+        self.is_lost = False
         self._http: aiohttp.ClientSession | None = None
         self._socket: aiohttp.ClientWebSocketResponse[bool] | None = None
 
@@ -123,7 +98,7 @@ class Connection:
                 self._http.detach()
         # Not in the handlers above: an error keeps what was being handled as its context,
         # and that holds the request with its key, or what the server had to say.
-        raise error.again()
+        raise error.without_traceback()
 
     async def send(self, event: bytes) -> None:
         """Send one JSON text. Raises ConnectionLostError."""
@@ -131,7 +106,16 @@ class Connection:
         try:
             await self._socket.send_frame(event, aiohttp.WSMsgType.TEXT)
         except (aiohttp.ClientError, OSError) as err:
+            self.is_lost = True
             raise ConnectionLostError(self.close_code) from err
+
+    async def send_if_open(self, event: bytes) -> None:
+        """Send one JSON text, unless the connection is lost: then the reader notices."""
+        assert self._socket is not None
+        try:
+            await self._socket.send_frame(event, aiohttp.WSMsgType.TEXT)
+        except aiohttp.ClientError, OSError:
+            self.is_lost = True
 
     async def read(self, on_frame: Callable[[bytes], None]) -> NoReturn:
         """Give every frame to ``on_frame``, until ConnectionLostError."""

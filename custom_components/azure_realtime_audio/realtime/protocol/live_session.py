@@ -1,0 +1,334 @@
+"""One session with the service, from its socket's opening to its end, without the socket."""
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from enum import StrEnum
+import logging
+from typing import Any
+
+import orjson
+
+from ..audio import AudioFormat
+from ..errors import RealtimeError
+from ..listeners import Emitter, Event
+from ..response import Response
+from .acknowledgements import PendingCommand, PendingCommands
+from .conversation_record import ConversationRecord
+from .dialect import Decoder, Dialect
+from .error_codes import FATAL_CODES
+from .response_feed import ResponseFeed
+from .status import ModelStatus, StatusTracker
+from .unsent_speech import APPEND_ID, UnsentSpeech
+
+_LOGGER = logging.getLogger(__name__)
+
+# How many ended responses are remembered, so that their late events are dropped.
+_ENDED_RESPONSES = 64
+# How many item ids are remembered as the client's own, however late the service tells of them.
+_SENT_ITEMS = 256
+# How many frames are remembered, so that one that comes again is dropped.
+_RECENT_FRAMES = 8
+_MAX_RECENT_FRAME = 1024 * 1024  # bytes
+
+# Exceptions that decoding a malformed event can raise.
+_MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
+
+class Renewal(StrEnum):
+    """Why a session wants to be followed by another one."""
+
+    DUE = "due"
+    UNANSWERED = "unanswered"
+    APPEND_REFUSED = "append_refused"
+
+
+class LiveSession:
+    """What is true of one session: it begins and ends with its socket.
+
+    ``receive`` takes in a frame and ``tick`` the time: they change the state and emit
+    events. What the session wants stands in plain attributes: ``is_greeted`` (the service
+    has begun), ``is_configured`` (a ``session.updated`` has been seen), ``fatal_error``
+    (what the service said last, if it ends a session), ``wants_renewal``. ``description``
+    is the session as the service describes it. Times are seconds of the caller's clock.
+    """
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        *,
+        emitter: Emitter,
+        status: StatusTracker,
+        record: ConversationRecord,
+        speech: UnsentSpeech,
+        cancel: Callable[[Response], Awaitable[bool]],
+        secret: bytes = b"",
+        quiet_check: float = 1.0,
+    ) -> None:
+        """Begin. ``secret`` is removed from every frame, ``cancel`` stops a response.
+
+        A session that is due for renewal is looked at every ``quiet_check`` seconds, until
+        nothing goes on.
+        """
+        self.is_greeted = False
+        self.is_configured = False
+        self.fatal_error: Mapping[str, Any] | None = None
+        self.wants_renewal: Renewal | None = None
+        self.description: dict[str, Any] = {}
+        self.pending = PendingCommands()
+        self.responses: dict[str, ResponseFeed] = {}
+        self.active: Response | None = None
+        self.sent_item_ids: deque[str] = deque(maxlen=_SENT_ITEMS)
+        self.status = status
+        self.record = record
+        self._emitter = emitter
+        self._speech = speech
+        self._cancel = cancel
+        self._secret = secret
+        self._quiet_check = quiet_check
+        self._decoder = Decoder(dialect)
+        self._output_format = AudioFormat.PCM
+        self._recent_frames: deque[bytes] = deque(maxlen=_RECENT_FRAMES)
+        self._ended_responses: deque[str] = deque(maxlen=_ENDED_RESPONSES)
+        self._is_in_use = False
+        self._renew_at: float | None = None
+        self._heard = -1
+
+    # --- What it is
+
+    @property
+    def dialect(self) -> Dialect:
+        """The dialect that the service speaks, as far as it has shown."""
+        return self._decoder.dialect
+
+    @property
+    def creating(self) -> PendingCommand[Any] | None:
+        """The command that asks for the conversation's next response, if there is one."""
+        for pending in self.pending.of_type("response.create"):
+            config = pending.command.payload.get("response") or {}
+            if config.get("conversation") != "none" and not pending.future.done():
+                return pending
+        return None
+
+    @property
+    def deadline(self) -> float | None:
+        """The time at which ``tick`` has something to do; None if there is nothing."""
+        deadlines = (self.status.deadline, self.pending.deadline, self._renew_at)
+        return min((each for each in deadlines if each is not None), default=None)
+
+    # --- Time
+
+    def begin_use(self, renew_at: float) -> None:
+        """Note that the session is as it should be; it is due for renewal at ``renew_at``."""
+        self._is_in_use = True
+        self._renew_at = renew_at
+
+    def tick(self, now: float) -> None:
+        """Do what is due by now."""
+        self.status.tick(now)
+        if self.pending.expire(now) and self._is_in_use:
+            # We cannot know what such a session holds.
+            self.wants_renewal = self.wants_renewal or Renewal.UNANSWERED
+        if self._renew_at is not None and now >= self._renew_at:
+            self._renew_when_quiet(now)
+
+    def end(self, error: RealtimeError) -> None:
+        """Have everything that waits for something of this session hear ``error``."""
+        self.pending.fail(error)
+        self.active = None
+        responses, self.responses = self.responses, {}
+        for feed in responses.values():
+            self.record.update_from_response(feed.response)
+            feed.abandon(error)
+        self.status.disconnected()
+
+    def _renew_when_quiet(self, now: float) -> None:
+        is_quiet = (
+            self.status.status is ModelStatus.IDLE
+            and not self.responses
+            and not self.pending
+            and self._heard == self._speech.size
+        )
+        if is_quiet:
+            self._renew_at = None
+            self.wants_renewal = self.wants_renewal or Renewal.DUE
+        else:
+            self._renew_at = now + self._quiet_check
+            self._heard = self._speech.size
+
+    # --- What the service sends
+
+    def receive(self, frame: bytes, now: float) -> None:
+        """Take in a frame. What is no event, or not a whole one, is logged and ignored."""
+        if self._secret and self._secret in frame:
+            frame = frame.replace(self._secret, b"***")
+        try:
+            received = orjson.loads(frame)
+            # The whole frame: some gateways give all events one id, or none.
+            if "event_id" in received and len(frame) <= _MAX_RECENT_FRAME:
+                if frame in self._recent_frames:
+                    return
+                self._recent_frames.append(frame)
+            events = self._decoder.decode(received)
+        except _MALFORMED as err:
+            _LOGGER.debug("Ignored a frame that is no event: %s", type(err).__name__)
+            return
+        for event in events:
+            self._take_in(event, now)
+
+    def _take_in(self, event: dict[str, Any], now: float) -> None:
+        event_type = event["type"]
+        self.fatal_error = None  # the session goes on, so that it was not fatal
+        try:
+            if handler := self._HANDLERS.get(event_type):
+                handler(self, event, now)
+            elif event_type.startswith("response."):
+                self._on_response_part(event, now)
+            if self.pending:
+                self.pending.acknowledge(event)
+        except Exception:  # a bug of ours costs this event only
+            _LOGGER.exception("Taking in %s failed", event_type)
+        self._emitter.emit(event_type, event)
+
+    def _on_session_created(self, event: Event, _: float) -> None:
+        self._describe(dict(event["session"]))
+        self.is_greeted = True
+
+    def _on_session_updated(self, event: Event, _: float) -> None:
+        self._describe({**self.description, **event["session"]})
+        self.is_configured = True
+
+    def _describe(self, session: dict[str, Any]) -> None:
+        self.description = session
+        audio = session.get("audio") or {}
+        audio_input = audio.get("input") or {}
+        self.status.is_manual = audio_input.get("turn_detection") is None
+        self._speech.audio_format = _format_of(audio_input)
+        self._output_format = _format_of(audio.get("output") or {})
+
+    def _on_error(self, event: Event, _: float) -> None:
+        error = event["error"]
+        code = error.get("code")
+        _LOGGER.debug("The service reported an error: %s (%s)", error.get("type"), code)
+        if code in FATAL_CODES or not self.is_configured:
+            self.fatal_error = error
+        elif error.get("event_id") == APPEND_ID:
+            self._on_append_refused()
+        self.pending.refuse(error)
+
+    def _on_append_refused(self) -> None:
+        """Want another session, which gets the sentence of which a piece is missing, whole.
+
+        Only once for a sentence: the service may never take it. And not at the expense of
+        an answer that is being given or about to be.
+        """
+        if not self._speech or not self._is_in_use or self.wants_renewal:
+            return  # the sentence is a turn already, or about to be sent again
+        is_answering = (
+            self.status.status is ModelStatus.THINKING
+            or self.creating is not None
+            or bool(self.responses)
+        )
+        if is_answering or self._speech.was_resent:
+            _LOGGER.debug("The service has not taken a piece of what is being said")
+            return
+        self._speech.was_resent = True
+        self.wants_renewal = Renewal.APPEND_REFUSED
+
+    def _on_speech_started(self, _: Event, __: float) -> None:
+        self.status.listening()
+
+    def _on_speech_stopped(self, _: Event, __: float) -> None:
+        self.status.thinking()
+
+    def _on_committed(self, event: Event, _: float) -> None:
+        pieces = self._speech.take()
+        if item_id := event.get("item_id"):
+            self.record.committed(item_id, event.get("previous_item_id"), pieces)
+        self.status.audio_committed()
+
+    def _on_cleared(self, _: Event, __: float) -> None:
+        self._speech.clear()
+        self.status.audio_cleared()
+
+    def _on_item(self, event: Event, _: float) -> None:
+        self.record.feed(event)
+
+    def _on_item_truncated(self, event: Event, _: float) -> None:
+        for feed in self.responses.values():
+            self.record.update_from_response(feed.response)
+        self.record.feed(event)
+
+    def _on_response_part(self, event: Event, now: float) -> None:
+        if (response_id := event.get("response_id")) is None:
+            return
+        feed = self._feed(response_id)
+        if feed is not None and feed.feed(event):
+            self.status.first_audio(now)
+
+    def _on_audio_delta(self, event: Event, now: float) -> None:
+        """Take in what comes most often, with as few steps as possible."""
+        feed = self.responses.get(event["response_id"])
+        if feed is None:
+            self._on_response_part(event, now)
+        elif feed.feed_audio(event):
+            self.status.first_audio(now)
+
+    def _on_response_created(self, event: Event, _: float) -> None:
+        described = event["response"]
+        feed = self._feed(described["id"])
+        if feed is not None:
+            feed.describe(described)
+            self.status.response_created(len(self.responses) > 1)
+
+    def _on_response_done(self, event: Event, _: float) -> None:
+        described = event["response"]
+        feed = self._feed(described["id"])
+        if feed is not None:
+            self.end_response(feed, described)
+
+    def _feed(self, response_id: str) -> ResponseFeed | None:
+        """Return the response's feed, new if it is; None for what comes after its end."""
+        feed = self.responses.get(response_id)
+        if feed is None and response_id not in self._ended_responses:
+            feed = ResponseFeed(response_id, self._cancel, self._output_format)
+            self.responses[response_id] = feed
+            if self.active is None:
+                self.active = feed.response
+        return feed
+
+    def end_response(self, feed: ResponseFeed, described: Mapping[str, Any]) -> None:
+        """End a response as it is described."""
+        feed.finish(described)
+        response = feed.response
+        self.record.update_from_response(response)
+        self.responses.pop(response.id, None)
+        self._ended_responses.append(response.id)
+        if self.active is response:
+            self.active = None
+        self.status.response_done(response, bool(self.responses))
+
+    _HANDLERS: dict[str, Callable[[LiveSession, Event, float], None]] = {
+        "session.created": _on_session_created,
+        "session.updated": _on_session_updated,
+        "error": _on_error,
+        "input_audio_buffer.speech_started": _on_speech_started,
+        "input_audio_buffer.speech_stopped": _on_speech_stopped,
+        "input_audio_buffer.committed": _on_committed,
+        "input_audio_buffer.cleared": _on_cleared,
+        "conversation.item.added": _on_item,
+        "conversation.item.done": _on_item,
+        "conversation.item.deleted": _on_item,
+        "conversation.item.truncated": _on_item_truncated,
+        "conversation.item.input_audio_transcription.completed": _on_item,
+        "response.created": _on_response_created,
+        "response.done": _on_response_done,
+        "response.output_audio.delta": _on_audio_delta,
+    }
+
+
+def _format_of(audio: Mapping[str, Any]) -> AudioFormat:
+    """Return the format of the audio that goes in or out: PCM16 unless a known one is told."""
+    try:
+        return AudioFormat((audio.get("format") or {}).get("type") or "")
+    except ValueError:
+        return AudioFormat.PCM

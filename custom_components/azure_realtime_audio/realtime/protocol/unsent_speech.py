@@ -1,0 +1,152 @@
+"""What the person is saying: kept until it is a turn, so that a lost connection loses no word."""
+
+from binascii import b2a_base64
+from collections import deque
+from collections.abc import Iterator
+from typing import Final
+
+from ..audio import MAX_BASE64_LENGTH, SAMPLE_RATE, AudioFormat, Resampler
+from ..errors import InvalidAudioError, NotConnectedError
+from .conversation_record import MAX_SOUND
+
+# All appends share one event id: of a refused append we only need to know that it was an
+# append.
+APPEND_ID: Final = "append"
+_PREFIX = (
+    b'{"type":"input_audio_buffer.append","event_id":"%b","audio":"'
+    % APPEND_ID.encode()
+)
+_SUFFIX = b'"}'
+
+
+class UnsentSpeech:
+    """The pieces, in base64, that were appended since the last commit.
+
+    While the connection is open each piece is sent as well. After ``lose`` the pieces wait
+    for the next connection, which gets all ``frames`` again, but only until ``deadline``:
+    the time, in seconds of the caller's clock, at which ``expire`` drops them. ``size`` is
+    in bytes of base64. ``was_resent`` tells that the sentence was sent to another session
+    once already.
+    """
+
+    def __init__(
+        self, *, window: float = 5.0, max_size: int = MAX_SOUND * 4 // 3
+    ) -> None:
+        """Start closed.
+
+        Pieces wait for ``window`` seconds after a loss. Of more than ``max_size`` bytes of
+        base64 the oldest pieces are dropped.
+        """
+        self.audio_format = AudioFormat.PCM
+        self.size = 0
+        self.was_resent = False
+        self.deadline: float | None = None
+        self._window = window
+        self._max_size = max_size
+        self._is_open = False
+        self._pieces: deque[bytes] = deque()
+        self._first = 0  # the number of the oldest piece, counted from the first ever
+        self._resampler: Resampler | None = None
+
+    def __bool__(self) -> bool:
+        """Return whether there is speech that is not a turn yet."""
+        return bool(self._pieces)
+
+    # --- The connection
+
+    def open(self) -> None:
+        """Send pieces from now on: there is a connection, and it has got all ``frames``."""
+        self._is_open = True
+        self.deadline = None
+
+    def lose(self, now: float) -> None:
+        """Keep pieces from now on: there is no connection, but there may be one soon."""
+        self._is_open = False
+        self.deadline = now + self._window
+
+    def close(self) -> bool:
+        """Take no more pieces, and drop those there are. True if some waited."""
+        was_waiting = self.deadline is not None and bool(self._pieces)
+        self._is_open = False
+        self.deadline = None
+        self.clear()
+        return was_waiting
+
+    def expire(self, now: float) -> bool:
+        """Drop the pieces if they have waited for too long by now. True if there were some."""
+        return self.deadline is not None and now >= self.deadline and self.close()
+
+    # --- The pieces
+
+    def add(self, audio: bytes) -> bytes | None:
+        """Keep a piece of base64; returns the frame to send, None while there is no connection.
+
+        Raises NotConnectedError if no connection is to be expected, and InvalidAudioError
+        for more than one event can hold.
+        """
+        if len(audio) > MAX_BASE64_LENGTH:
+            raise InvalidAudioError("One append takes at most 15 MiB of audio")
+        if not self._is_open and self.deadline is None:
+            raise NotConnectedError
+        self._pieces.append(audio)
+        self.size += len(audio)
+        while self.size > self._max_size and self._pieces:
+            self.size -= len(self._pieces.popleft())
+            self._first += 1
+        if self._is_open:
+            return b"".join((_PREFIX, audio, _SUFFIX))
+        return None
+
+    def frames(self) -> Iterator[bytes]:
+        """Yield the frame of every piece, also of those that are added or dropped meanwhile."""
+        number = self._first
+        while (number := max(number, self._first)) < self._first + len(self._pieces):
+            yield b"".join((_PREFIX, self._pieces[number - self._first], _SUFFIX))
+            number += 1
+
+    def take(self) -> list[bytes]:
+        """Return the pieces, which are a turn now, and keep them no longer."""
+        pieces = list(self._pieces)
+        self._drop_pieces()
+        return pieces
+
+    def clear(self) -> None:
+        """Drop the pieces, and what the resampler holds back."""
+        self._drop_pieces()
+        self._resampler = None
+
+    def _drop_pieces(self) -> None:
+        self._first += len(self._pieces)
+        self._pieces.clear()
+        self.size = 0
+        self.was_resent = False
+
+    # --- Audio formats
+
+    def convert(self, pcm: bytes, sample_rate: int) -> bytes:
+        """Return PCM16 of ``sample_rate`` Hz in the session's format.
+
+        The resampler holds back the last ms, which ``flush`` returns. Raises
+        InvalidConfigError for a rate that is no recorder's.
+        """
+        audio_format = self.audio_format
+        if sample_rate != audio_format.rate:
+            rates = sample_rate, audio_format.rate
+            resampler = self._resampler
+            if (
+                resampler is None
+                or (resampler.source_rate, resampler.target_rate) != rates
+            ):
+                self._resampler = resampler = Resampler(*rates)
+            pcm = resampler.process(pcm)
+        return audio_format.from_pcm(pcm)
+
+    def needs_conversion(self, sample_rate: int) -> bool:
+        """Return whether PCM16 of this rate is not what the session takes."""
+        return sample_rate != SAMPLE_RATE or self.audio_format is not AudioFormat.PCM
+
+    def flush(self) -> bytes:
+        """Return the base64 of what the resampler holds back; the stream is at its end."""
+        resampler, self._resampler = self._resampler, None
+        tail = resampler.flush() if resampler else b""
+        return b2a_base64(self.audio_format.from_pcm(tail), newline=False)

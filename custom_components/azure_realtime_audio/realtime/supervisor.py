@@ -1,0 +1,608 @@
+"""The life of a connection: connect, configure, renew, reconnect, close."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from enum import StrEnum
+import random
+import time
+from typing import Any, Final, NoReturn
+
+import aiohttp
+
+from .command_channel import CommandChannel
+from .errors import (
+    CannotConnectError,
+    CommandError,
+    CommandTimeoutError,
+    ConnectError,
+    ConnectionLostError,
+    InvalidAuthError,
+    InvalidConfigError,
+    NotConnectedError,
+    RateLimitedError,
+    RealtimeError,
+)
+from .listeners import Emitter
+from .options import ConnectionState, RealtimeOptions, WebSocketOptions
+from .protocol import commands
+from .protocol.conversation_record import ConversationRecord
+from .protocol.live_session import LiveSession, Renewal
+from .protocol.session_config import DEFAULT_SESSION_CONFIG, SessionConfig
+from .protocol.status import StatusTracker
+from .protocol.unsent_speech import UnsentSpeech
+from .response import Response
+from .transport.endpoint import Endpoint
+from .transport.refusals import is_transient_close, refusal_error
+from .transport.websocket import Connection
+
+# The longest wait, in seconds, that the client takes on itself when the service asks for one.
+# After a longer one the caller has to try again.
+_LONGEST_RETRY_AFTER = 60.0
+# A session is renewed when this share of the life that the service gives it has passed.
+_RENEWED_AT = 0.8
+_NORMAL_CLOSURE = 1000
+# Keys have 32 characters or more; a shorter one may be part of anything, a sound included.
+_KEY_LENGTH = 16
+
+
+class State(StrEnum):
+    """Where the supervisor is."""
+
+    CLOSED = "closed"
+    CONNECTING = "connecting"
+    OPEN = "open"
+    RENEWING = "renewing"
+    RECONNECTING = "reconnecting"
+    CLOSING = "closing"
+
+
+class Change(StrEnum):
+    """What leads from one state to another."""
+
+    CONNECT = "connect"
+    CONFIGURED = "configured"
+    DUE = Renewal.DUE.value
+    UNANSWERED = Renewal.UNANSWERED.value
+    APPEND_REFUSED = Renewal.APPEND_REFUSED.value
+    TRANSIENT_LOSS = "transient_loss"
+    TRIES_USED = "tries_used"
+    FINAL = "final"
+    CLOSE = "close"
+    CLOSED = "closed"
+
+
+# CLOSED comes without CLOSING where the only caller of connect() gives up.
+TRANSITIONS: Final[Mapping[State, Mapping[Change, State]]] = {
+    State.CLOSED: {Change.CONNECT: State.CONNECTING},
+    State.CONNECTING: {
+        Change.CONFIGURED: State.OPEN,
+        Change.FINAL: State.CLOSED,
+        Change.CLOSE: State.CLOSING,
+        Change.CLOSED: State.CLOSED,
+    },
+    State.OPEN: {
+        Change.DUE: State.RENEWING,
+        Change.UNANSWERED: State.RENEWING,
+        Change.APPEND_REFUSED: State.RENEWING,
+        Change.TRANSIENT_LOSS: State.RECONNECTING,
+        Change.FINAL: State.CLOSED,
+        Change.CLOSE: State.CLOSING,
+        Change.CLOSED: State.CLOSED,
+    },
+    State.RENEWING: {
+        Change.CONFIGURED: State.OPEN,
+        Change.TRANSIENT_LOSS: State.RECONNECTING,
+        Change.FINAL: State.CLOSED,
+        Change.CLOSE: State.CLOSING,
+        Change.CLOSED: State.CLOSED,
+    },
+    State.RECONNECTING: {
+        Change.CONFIGURED: State.OPEN,
+        Change.TRIES_USED: State.CLOSED,
+        Change.FINAL: State.CLOSED,
+        Change.CLOSE: State.CLOSING,
+        Change.CLOSED: State.CLOSED,
+    },
+    # The task learns at its next await that it is to end.
+    State.CLOSING: {
+        Change.CONFIGURED: State.CLOSING,
+        Change.TRANSIENT_LOSS: State.CLOSING,
+        Change.CLOSE: State.CLOSING,
+        Change.CLOSED: State.CLOSED,
+    },
+}
+
+# The four words that browsers have.
+_PUBLIC: Final[Mapping[State, ConnectionState]] = {
+    State.CLOSED: ConnectionState.CLOSED,
+    State.CONNECTING: ConnectionState.CONNECTING,
+    State.OPEN: ConnectionState.OPEN,
+    State.RENEWING: ConnectionState.CONNECTING,
+    State.RECONNECTING: ConnectionState.CONNECTING,
+    State.CLOSING: ConnectionState.CLOSING,
+}
+
+
+def reconnect_delays(options: WebSocketOptions) -> Iterator[float]:
+    """Yield the delay in seconds before each try: doubling, with jitter, bounded."""
+    delay = options.reconnect_delay
+    for _ in range(options.max_reconnect_attempts):
+        yield delay * random.uniform(0.75, 1.0)
+        delay = min(delay * 2, options.max_reconnect_delay)
+
+
+class Supervisor:
+    """Keeps one session open at a time, in the one task that it owns.
+
+    ``live`` is the session, from the opening of its socket to its loss; ``config`` is what
+    the next session is configured with.
+    """
+
+    def __init__(
+        self,
+        options: RealtimeOptions,
+        websocket_options: WebSocketOptions,
+        http: aiohttp.ClientSession,
+        *,
+        emitter: Emitter,
+        status: StatusTracker,
+        record: ConversationRecord,
+        speech: UnsentSpeech,
+    ) -> None:
+        """Start closed. Raises InvalidHostError and InvalidConfigError."""
+        self.endpoint = Endpoint.parse(
+            options.host_name, options.deployment, options.api_version
+        )
+        self.config = SessionConfig(
+            DEFAULT_SESSION_CONFIG
+            if options.session_config is None
+            else options.session_config
+        )
+        self.live: LiveSession | None = None
+        self._options = options
+        self._websocket_options = websocket_options
+        self._http = http
+        self._emitter = emitter
+        self._status = status
+        self._record = record
+        self._speech = speech
+        self._state = State.CLOSED
+        self._task: asyncio.Task[RealtimeError | None] | None = None
+        self._channel: CommandChannel | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._renewal = asyncio.Event()
+        self._waiters: list[asyncio.Future[None]] = []
+        self._update_lock = asyncio.Lock()
+        self._has_replay_timed_out = False
+        self._has_been_configured = False
+
+    # --- What the client asks
+
+    @property
+    def state(self) -> ConnectionState:
+        """The state of the connection, as browsers name it."""
+        return _PUBLIC[self._state]
+
+    @property
+    def connection(self) -> Connection | None:
+        """The socket of the session, while there is one."""
+        return self._channel.connection if self._channel else None
+
+    async def connect(self) -> None:
+        """Wait for the connection that is under way, or for a new one. Raises RealtimeError.
+
+        A caller that gives up while there is no connection ends the tries for all.
+        """
+        if self._task is None:
+            self._move(Change.CONNECT)
+            self._task = asyncio.get_running_loop().create_task(
+                self._run(), name=f"realtime {self.endpoint.deployment}"
+            )
+        task = self._task
+        while not task.done():
+            if self._is_open:
+                return
+            try:
+                await self._state_changed()
+            except asyncio.CancelledError:
+                if self.state is ConnectionState.CONNECTING:
+                    await self._stop(task)
+                raise
+        # Read this task's result, not self's: another connect() may have started the next.
+        error = None if task.cancelled() else task.result()
+        raise error.without_traceback() if error else NotConnectedError()
+
+    async def close(self) -> None:
+        """End the conversation and everything that waits for it; close the socket."""
+        if (task := self._task) is None:
+            return
+        self._move(Change.CLOSE)
+        self._record.clear()
+        await self._stop(task)
+
+    async def channel(self) -> CommandChannel:
+        """Return the open session's channel, after a renewal that is under way.
+
+        Raises NotConnectedError.
+        """
+        while self._state is State.RENEWING:
+            await self._state_changed()
+        if self._channel is None or self._state is not State.OPEN:
+            raise NotConnectedError
+        return self._channel
+
+    async def update_session(self, config: SessionConfig) -> None:
+        """Change the settings of this session and of those that follow."""
+        async with self._update_lock:
+            await (await self.channel()).send(commands.update_session(config))
+        self.config = self.config.merge(config)
+
+    async def cancel_response(self, response: Response) -> bool:
+        """Stop a response and wait for its end; False if it had ended already."""
+        live = self.live
+        feed = live.responses.get(response.id) if live else None
+        if live is None or feed is None or response.is_done:
+            return False
+        if feed.is_being_cancelled:
+            await response.ended()
+            return response.status == "cancelled"
+        feed.is_being_cancelled = True
+        try:
+            await (await self.channel()).send(commands.cancel_response(response))
+        except CommandError, CommandTimeoutError:
+            # It ended while the cancel was under way. Should its response.done be lost,
+            # it must not block the conversation.
+            if not response.is_done:
+                live.end_response(feed, {"status": "cancelled"})
+            return False
+        return True
+
+    # --- States
+
+    @property
+    def _is_open(self) -> bool:
+        connection = self.connection
+        return (
+            self._state is State.OPEN
+            and connection is not None
+            and not connection.is_lost
+        )
+
+    async def _state_changed(self) -> None:
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        await waiter
+
+    def _move(self, change: Change, error: RealtimeError | None = None) -> None:
+        """Follow the table, and tell what that changes."""
+        before = self.state
+        self._state = TRANSITIONS[self._state][change]
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        if self.state is not before:
+            self._emitter.emit_own(
+                "connection_changed",
+                {"type": "connection_changed", "state": self.state, "error": error},
+            )
+
+    async def _stop(self, task: asyncio.Task[RealtimeError | None]) -> None:
+        """End the connection, or the wait for one. The conversation stays."""
+        task.cancel()
+        await asyncio.wait((task,))
+        if self._task is task:  # it was cancelled before its first step
+            self._settle(None)
+
+    # --- The task
+
+    async def _run(self) -> RealtimeError | None:
+        """Be connected until asked to end, or until that is impossible; returns why."""
+        error: RealtimeError | None = None
+        try:
+            with suppress(asyncio.CancelledError):  # that is how ``close`` ends it
+                await self._open()
+                await self._stay_connected()
+        except RealtimeError as err:
+            error = err.without_traceback()
+        finally:
+            connection = self._drop_session(
+                error or ConnectionLostError(_NORMAL_CLOSURE)
+            )
+            try:
+                if connection is not None:
+                    await connection.close()
+            finally:
+                self._settle(error)
+        return error
+
+    def _settle(self, error: RealtimeError | None) -> None:
+        """Be closed."""
+        if self._speech.close():
+            self._tell_speech_dropped(error)
+        self._set_timer()
+        self._task = None
+        if error is None or self._state is State.CLOSING:
+            change = Change.CLOSED
+        elif self._state is State.RECONNECTING and _is_transient(error):
+            change = Change.TRIES_USED
+        else:
+            change = Change.FINAL
+        self._move(change, error)
+
+    async def _stay_connected(self) -> NoReturn:
+        """Read, renew the session in time, and connect again after a loss.
+
+        Raises what no further try can help.
+        """
+        loop = asyncio.get_running_loop()
+        delays = reconnect_delays(self._websocket_options)
+        while True:
+            opened = loop.time()
+            try:
+                await self._read()
+                await self._renew()
+                continue
+            except RealtimeError as err:
+                if not _is_transient(err):
+                    raise
+                error = err.without_traceback()
+            connection = self._drop_session(error)
+            self._speech.lose(loop.time())
+            self._set_timer()
+            self._move(Change.TRANSIENT_LOSS)
+            if connection is not None:
+                await connection.close()
+            if loop.time() - opened > self._websocket_options.max_reconnect_delay:
+                delays = reconnect_delays(self._websocket_options)
+            await self._reconnect(delays, error)
+
+    async def _read(self) -> None:
+        """Read until the session is to be renewed.
+
+        Raises ConnectionLostError, or what the service said in an error before.
+        """
+        assert self._channel is not None
+        live, connection = self._channel.live, self._channel.connection
+        reading = asyncio.ensure_future(connection.read(self._on_frame))
+        renewing = asyncio.ensure_future(self._renewal.wait())
+        try:
+            await asyncio.wait((reading, renewing), return_when=asyncio.FIRST_COMPLETED)
+            if reading.done():
+                await reading
+        except ConnectionLostError as lost:
+            if live.fatal_error is None:
+                raise
+            raise refusal_error(live.fatal_error, lost.code) from lost
+        finally:
+            reading.cancel()
+            renewing.cancel()
+            await asyncio.gather(reading, renewing, return_exceptions=True)
+            del reading  # its error refers to this frame
+
+    async def _renew(self) -> None:
+        """Go on with a new session. Raises RealtimeError."""
+        outgoing = self._drop_session(ConnectionLostError(_NORMAL_CLOSURE))
+        try:
+            await self._open()
+        finally:
+            if outgoing is not None:
+                await outgoing.close()
+
+    async def _reconnect(self, delays: Iterator[float], error: RealtimeError) -> None:
+        """Open a new session; the tries go on where the last loss left them."""
+        for delay in delays:
+            retry_after = isinstance(error, RateLimitedError) and error.retry_after or 0
+            if retry_after > _LONGEST_RETRY_AFTER:
+                break
+            await asyncio.sleep(max(delay, retry_after))
+            try:
+                return await self._open()
+            except RealtimeError as err:
+                connection = self._drop_session(err)
+                if connection is not None:
+                    await connection.close()
+                if not _is_transient(err):
+                    raise
+                error = err.without_traceback()
+        raise error.without_traceback()
+
+    # --- One session
+
+    async def _open(self) -> None:
+        """Open a socket and have its session as the last one was. Raises RealtimeError."""
+        options = self._websocket_options
+        self._renewal.clear()
+        headers = await self._credentials()
+        live = self._new_session()
+        connection = Connection(self._http, self.endpoint, headers, options)
+        self.live = live
+        self._channel = CommandChannel(
+            live, connection, options.command_timeout, self._set_timer
+        )
+        try:
+            await connection.open()
+            await self._configure(self._channel)
+        except ConnectionLostError as lost:
+            raise refusal_error(live.fatal_error, lost.code) from lost
+        if self._speech:
+            self._status.audio_appended()
+        for frame in self._speech.frames():
+            await connection.send(frame)
+        self._speech.open()
+        live.begin_use(asyncio.get_running_loop().time() + self._session_life(live))
+        self._set_timer()
+        self._move(Change.CONFIGURED)
+
+    def _new_session(self) -> LiveSession:
+        # A lone surrogate is refused as soon as the key is to be sent.
+        key = self._options.api_key.encode(errors="replace")
+        return LiveSession(
+            self.endpoint.dialect,
+            emitter=self._emitter,
+            status=self._status,
+            record=self._record,
+            speech=self._speech,
+            cancel=self.cancel_response,
+            secret=key if len(key) >= _KEY_LENGTH else b"",
+            quiet_check=self._websocket_options.quiet_check,
+        )
+
+    async def _credentials(self) -> dict[str, str]:
+        """Return the header with the key or a token. Raises ConnectError."""
+        if self._options.token_provider is None:
+            return {"api-key": _sendable(self._options.api_key)}
+        try:
+            token = await self._options.token_provider()
+        except Exception as err:  # it is the caller's own code
+            raise CannotConnectError("There is no token to connect with") from err
+        return {"Authorization": f"Bearer {_sendable(token)}"}
+
+    async def _configure(self, channel: CommandChannel) -> None:
+        """Read until the session is as the last one was, or as it is to begin."""
+        greeted = asyncio.Event()
+
+        def on_frame(frame: bytes) -> None:
+            self._on_frame(frame)
+            if channel.live.is_greeted:
+                greeted.set()
+
+        configuring = asyncio.ensure_future(self._begin_session(channel, greeted))
+        reading = asyncio.ensure_future(channel.connection.read(on_frame))
+        tasks: tuple[asyncio.Future[Any], ...] = (configuring, reading)
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if not configuring.done():
+                reading.result()
+            await configuring
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            del on_frame, configuring, reading, tasks  # the errors refer to this frame
+
+    async def _begin_session(
+        self, channel: CommandChannel, greeted: asyncio.Event
+    ) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._websocket_options.created_timeout):
+                await greeted.wait()
+        await channel.send(commands.update_session(self.config))
+        await self._replay(channel)
+
+    async def _replay(self, channel: CommandChannel) -> None:
+        """Tell the new session what was said before.
+
+        What the service does not take is left out: the rest of the conversation is worth
+        more than none. Raises CommandTimeoutError, the first time.
+        """
+        retained: list[str] = []
+        for batch in self._record.batches():
+            outcomes = await channel.send_all(
+                [commands.create_item(channel.live, item) for item in batch]
+            )
+            lost = [each for each in outcomes if isinstance(each, CommandTimeoutError)]
+            if lost and not self._has_replay_timed_out:
+                # Retry once on the next connection; if it does not acknowledge either,
+                # leave these items out.
+                self._has_replay_timed_out = True
+                raise lost[0]
+            retained += (
+                item["id"]
+                for item, outcome in zip(batch, outcomes, strict=True)
+                if not isinstance(outcome, CommandError | InvalidConfigError)
+            )
+        self._record.retain(retained)
+        self._has_replay_timed_out = False
+
+    def _session_life(self, live: LiveSession) -> float:
+        """Return the seconds after which the session is due for renewal."""
+        life = self._websocket_options.renew_after
+        if expires_at := live.description.get("expires_at"):
+            told = (expires_at - time.time()) * _RENEWED_AT
+            if told > self._websocket_options.shortest_life:
+                life = min(life, told)
+        return life
+
+    def _drop_session(self, error: RealtimeError) -> Connection | None:
+        """Have no session; everything that waits for something of it hears ``error``.
+
+        Callers that connect from now on wait for what follows. Returns the connection, to
+        be closed.
+        """
+        live, self.live = self.live, None
+        channel, self._channel = self._channel, None
+        if live is not None:
+            live.end(error)
+        self._set_timer()
+        return channel.connection if channel else None
+
+    # --- Frames and time
+
+    def _on_frame(self, frame: bytes) -> None:
+        if (live := self.live) is None:
+            return
+        live.receive(frame, asyncio.get_running_loop().time())
+        if live.is_configured and not self._has_been_configured:
+            self._has_been_configured = True
+            self._emitter.emit_own("init", dict(live.description))
+        if live.status.deadline is not None or live.wants_renewal is not None:
+            self._heed(live)
+
+    def _heed(self, live: LiveSession) -> None:
+        """Do what the session wants."""
+        if live.wants_renewal is not None and self._state is State.OPEN:
+            self._speech.lose(asyncio.get_running_loop().time())
+            self._move(Change(live.wants_renewal.value))
+            self._renewal.set()
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        """Wake up at the next deadline."""
+        deadlines = (self._speech.deadline, self.live.deadline if self.live else None)
+        deadline = min((each for each in deadlines if each is not None), default=None)
+        if self._timer is not None:
+            if self._timer.when() == deadline and not self._timer.cancelled():
+                return
+            self._timer.cancel()
+            self._timer = None
+        if deadline is not None:
+            self._timer = asyncio.get_running_loop().call_at(deadline, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        now = asyncio.get_running_loop().time()
+        if self._speech.expire(now):
+            self._tell_speech_dropped(None)
+        if (live := self.live) is not None:
+            live.tick(now)
+            self._heed(live)
+        else:
+            self._set_timer()
+
+    def _tell_speech_dropped(self, error: RealtimeError | None) -> None:
+        self._status.audio_dropped()
+        self._emitter.emit_own(
+            "speech_dropped",
+            {"type": "speech_dropped", "error": error or ConnectionLostError()},
+        )
+
+
+def _sendable(secret: str) -> str:
+    """Return a key or token that can be in a header. Raises InvalidAuthError."""
+    if not secret.isprintable():
+        raise InvalidAuthError("The key has characters that no key has")
+    return secret
+
+
+def _is_transient(error: RealtimeError) -> bool:
+    """Return whether it may help to connect again."""
+    match error:
+        case ConnectError():
+            return error.transient
+        case ConnectionLostError(code=code):
+            # The client did not ask for a normal closure here: it is a loss like others.
+            return code == _NORMAL_CLOSURE or is_transient_close(code)
+        case _:
+            return isinstance(error, CommandTimeoutError)

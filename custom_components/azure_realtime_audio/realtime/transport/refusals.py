@@ -1,0 +1,107 @@
+"""What a refused connection means: HTTP answers, error events, close codes."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+import json
+import re
+from typing import Any
+
+from ..errors import (
+    CannotConnectError,
+    ConnectError,
+    DeploymentNotFoundError,
+    ForbiddenError,
+    InvalidAuthError,
+    NotRealtimeModelError,
+    RateLimitedError,
+    UnsupportedApiVersionError,
+)
+from ..protocol.error_codes import connect_error, error_code
+
+# Close codes after which the official SDK connects again (openai-python 3.54); None is a socket
+# that broke without a close frame.
+_TRANSIENT_CLOSES = frozenset({None, 1001, 1005, 1006, 1011, 1012, 1013, 1015})
+
+
+def handshake_error(status: int, headers: Mapping[str, str], body: str) -> ConnectError:
+    """Tell what an HTTP answer instead of the upgrade means: Azure's way to refuse.
+
+    Statuses as in Azure docs 2026-03-19; 400 OpperationNotSupported (sic) and 401 were captured
+    on the WebSocket (2026-06-10, 2026-09-24). Nobody has captured the refusal of a retired model
+    there; of REST, 400 OperationNotSupported and a bare 404 are known.
+    """
+    code, message = _body_error(body)
+    if status in {400, 404} and ("api version" in message or "apiversion" in code):
+        return UnsupportedApiVersionError()
+    retry_after = _retry_after(headers)
+    if known := connect_error(code, retry_after):
+        return known
+    match status:
+        case HTTPStatus.UNAUTHORIZED:
+            return InvalidAuthError()
+        case HTTPStatus.FORBIDDEN:
+            return ForbiddenError()
+        case HTTPStatus.NOT_FOUND:
+            return DeploymentNotFoundError()
+        case HTTPStatus.GONE:
+            return NotRealtimeModelError()
+        case HTTPStatus.TOO_MANY_REQUESTS:
+            return RateLimitedError(retry_after)
+    return CannotConnectError(f"The service answered with HTTP status {status}")
+
+
+def refusal_error(
+    error: Mapping[str, Any] | None, close_code: int | None
+) -> ConnectError:
+    """Tell what an `error` event or a close before `session.created` means: OpenAI's way.
+
+    Captured 2026-09-18: 3000 for the key, 4000 for the shape of the request (model, beta header).
+    """
+    if known := connect_error(error_code(error or {})):
+        return known
+    match close_code:
+        case 3000:
+            return InvalidAuthError()
+        case 4000:
+            return NotRealtimeModelError()
+        case 1008:
+            return ForbiddenError()
+    if close_code is None:
+        return CannotConnectError("The service ended the session before it began")
+    return CannotConnectError(
+        f"The service closed the session at once (close code {close_code})"
+    )
+
+
+def is_transient_close(code: int | None) -> bool:
+    """Whether a new connection makes sense after this WebSocket close code."""
+    return code in _TRANSIENT_CLOSES
+
+
+def _body_error(body: str) -> tuple[str, str]:
+    """Return code and message of an HTTP error's JSON body in lower case, empty if it has none."""
+    try:
+        error = json.loads(body)
+    except ValueError:
+        return "", ""
+    if isinstance(error, dict) and isinstance(error.get("error"), dict):
+        error = error["error"]
+    if not isinstance(error, dict):
+        return "", ""
+    return error_code(error), str(error.get("message")).lower()
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds to wait; Azure has retry-after-ms beside the standard header."""
+    lower = {name.lower(): value for name, value in headers.items()}
+    for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
+        value = lower.get(name, "").strip()
+        if re.fullmatch(r"\d+(\.\d+)?", value):
+            return float(value) / unit
+    try:
+        moment = parsedate_to_datetime(lower["retry-after"])
+        return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    except KeyError, TypeError, ValueError:
+        return None

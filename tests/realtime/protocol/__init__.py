@@ -1,0 +1,1 @@
+"""The core of the protocol, without a socket or a clock."""

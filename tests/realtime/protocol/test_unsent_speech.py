@@ -1,0 +1,115 @@
+"""What the person is saying when there is no connection."""
+
+from base64 import b64encode
+
+import orjson
+import pytest
+
+from custom_components.azure_realtime_audio.realtime import (
+    AudioFormat,
+    NotConnectedError,
+)
+from custom_components.azure_realtime_audio.realtime.protocol.unsent_speech import (
+    UnsentSpeech,
+)
+
+PIECES = [b64encode(bytes([number]) * 3) for number in range(6)]  # 4 bytes each
+
+
+def told(frame: bytes | None) -> bytes:
+    """Return the piece in a frame."""
+    assert frame is not None
+    event = orjson.loads(frame)
+    assert (event["type"], event["event_id"]) == ("input_audio_buffer.append", "append")
+    piece: str = event["audio"]
+    return piece.encode()
+
+
+def test_needs_a_connection() -> None:
+    """Or the hope of one."""
+    speech = UnsentSpeech()
+    with pytest.raises(NotConnectedError):
+        speech.add(PIECES[0])
+    speech.open()
+    assert told(speech.add(PIECES[0])) == PIECES[0]
+    speech.lose(10.0)
+    assert speech.add(PIECES[1]) is None
+    assert [told(frame) for frame in speech.frames()] == PIECES[:2]
+    speech.open()
+    assert told(speech.add(PIECES[2])) == PIECES[2]
+    assert speech.take() == PIECES[:3]
+    assert not speech
+
+
+def test_waits_for_so_long() -> None:
+    """Then the person does not expect an answer any more."""
+    speech = UnsentSpeech(window=5.0)
+    speech.open()
+    speech.add(PIECES[0])
+    speech.lose(10.0)
+    assert speech.deadline == 15.0
+    assert not speech.expire(14.9)
+    assert speech.expire(15.0)
+    assert not speech.expire(16.0)
+    assert list(speech.frames()) == []
+    with pytest.raises(NotConnectedError):
+        speech.add(PIECES[1])
+
+
+def test_nothing_is_given_up_where_nothing_was_said() -> None:
+    """Nobody is told of it."""
+    speech = UnsentSpeech(window=5.0)
+    speech.open()
+    speech.lose(10.0)
+    assert not speech.expire(15.0)
+    speech.open()
+    speech.add(PIECES[0])
+    assert not speech.close()  # there was a connection to the end
+
+
+def test_the_newest_is_kept() -> None:
+    """A person who never commits costs bounded memory."""
+    speech = UnsentSpeech(max_size=8)
+    speech.open()
+    for piece in PIECES:
+        speech.add(piece)
+    assert speech.size == 8
+    assert speech.take() == PIECES[-2:]
+
+
+def test_appended_while_it_is_sent_again() -> None:
+    """What is appended follows in its place; what no longer has room is left out."""
+    speech = UnsentSpeech(max_size=12)
+    speech.lose(0.0)
+    for piece in PIECES[:3]:
+        speech.add(piece)
+    frames = speech.frames()
+    assert told(next(frames)) == PIECES[0]
+    speech.add(PIECES[3])  # drops the first, which has been sent
+    assert told(next(frames)) == PIECES[1]
+    for piece in PIECES[4:]:
+        speech.add(piece)  # drops the third, which has not been sent
+    assert [told(frame) for frame in frames] == PIECES[3:]
+    assert speech.take() == PIECES[3:]
+
+
+def test_cleared_while_it_is_sent_again() -> None:
+    """The rest is not sent."""
+    speech = UnsentSpeech()
+    speech.lose(0.0)
+    for piece in PIECES[:3]:
+        speech.add(piece)
+    frames = speech.frames()
+    next(frames)
+    speech.clear()
+    assert list(frames) == []
+
+
+def test_another_format() -> None:
+    """The resampler follows the session's format."""
+    speech = UnsentSpeech()
+    assert len(speech.convert(bytes(9_600), 48_000) + bytes(0)) < 4_800
+    speech.audio_format = AudioFormat.PCMU
+    assert len(speech.convert(bytes(9_600), 48_000)) < 800
+    assert speech.flush()
+    assert speech.flush() == b""
