@@ -284,3 +284,13 @@ def test_too_much_audio_is_refused() -> None:
     assert len(decode_base64(most)) == MAX_BASE64_LENGTH // 4 * 3
     with pytest.raises(InvalidAudioError, match="15 MiB"):
         decode_base64(most + "AAAAAAAA")  # whole samples
+
+
+@pytest.mark.parametrize("audio_format", AudioFormat)
+def test_audio_format(audio_format: AudioFormat) -> None:
+    """Silence stays silence, of the same duration."""
+    silence = audio_format.from_pcm(bytes(2 * audio_format.rate))
+    assert audio_format.duration_ms(len(silence)) == 1000
+    decoded = samples(audio_format.to_pcm(silence))
+    assert len(decoded) == audio_format.rate
+    assert np.abs(decoded).max() <= 8

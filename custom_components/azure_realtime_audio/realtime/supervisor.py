@@ -547,7 +547,7 @@ class Supervisor:
         if live.is_configured and not self._has_been_configured:
             self._has_been_configured = True
             self._emitter.emit_own("init", dict(live.description))
-        if live.status.deadline is not None or live.wants_renewal is not None:
+        if self._status.deadline is not None or live.wants_renewal is not None:
             self._heed(live)
 
     def _heed(self, live: LiveSession) -> None:

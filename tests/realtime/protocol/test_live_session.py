@@ -192,3 +192,11 @@ def test_bug_of_ours(
     bench.receive("input_audio_buffer.speech_stopped")
     assert bench.word() is ModelStatus.THINKING
     assert len(heard) == 2
+
+
+def test_item_that_json_cannot_carry(bench: Bench) -> None:
+    """It is nested deeper than a client may write, so that no session can be told of it."""
+    deep = b"[" * 300 + b"]" * 300
+    frame = b'{"type":"conversation.item.added","item":{"id":"item_1","x":%b}}' % deep
+    bench.live.receive(frame, 0.0)
+    assert bench.record.item_ids == []
