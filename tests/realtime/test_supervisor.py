@@ -187,3 +187,26 @@ async def test_one_who_gives_up_connecting(
         await connecting
     assert client.state is ConnectionState.CLOSED
     assert len(client.item_ids) == (0 if is_first else 1)
+
+
+async def test_conversation_that_another_client_goes_on_with(
+    emulator: Emulator, make_client: MakeClient
+) -> None:
+    """The first client has none then; the second tells its session."""
+    client = make_client()
+    await client.connect()
+    await client.create_conversation_item(user_text("hello"))
+    conversation = client.take_record()
+    assert client.item_ids == []
+    other = make_client(record=conversation)
+    await other.connect()
+    assert [item.text for item in emulator.sessions[-1].conversation] == ["hello"]
+
+
+async def test_cancelled_twice(emulator: Emulator, client: RealtimeClient) -> None:
+    """The second caller waits for the end as well."""
+    emulator.replies.append(Reply(text="A long story", hold=asyncio.Event()))
+    response = await client.create_response()
+    assert await asyncio.gather(response.cancel(), response.cancel()) == [True, True]
+    cancels = emulator.sessions[0].received.of("response.cancel")
+    assert len(cancels) == 1
