@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
+import logging
 from random import Random
 from typing import Any
 
@@ -99,6 +100,19 @@ async def record(emulator: Emulator, api_version: str | None) -> list[Event]:
         return [*session.sent]
 
 
+class LoggedErrors(logging.Handler):
+    """Collects what the library logs as an error: a bug of ours, not the service's."""
+
+    def __init__(self, failures: list[str]) -> None:
+        """Add each error to ``failures``."""
+        super().__init__(logging.ERROR)
+        self._failures = failures
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Collect a line, with its traceback."""
+        self._failures.append(logging.Formatter().format(record))
+
+
 class Reader:
     """Reads all that a client shows after every event, as its users do."""
 
@@ -182,7 +196,13 @@ async def under_attack(
         assert not reader.failures, reader.failures[0]
         assert client.state is ConnectionState.OPEN
 
-    yield send
+    logger = logging.getLogger("custom_components.azure_realtime_audio.realtime")
+    logged_errors = LoggedErrors(reader.failures)
+    logger.addHandler(logged_errors)
+    try:
+        yield send
+    finally:
+        logger.removeHandler(logged_errors)
     emulator.faults.clear()
     for command in commands:
         command.cancel()

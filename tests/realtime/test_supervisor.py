@@ -25,6 +25,8 @@ from emulator import Emulator, Reply
 from .conftest import MakeClient
 from .test_client import SPEECH, next_event, record, user_text
 
+TASK = "realtime gpt-realtime"
+
 
 def test_every_state_has_a_way_in_and_out() -> None:
     """And every change leads somewhere."""
@@ -56,8 +58,10 @@ async def test_closed_in_the_moment_of_a_loss(
         next_event(client, "connection_changed", state=ConnectionState.CLOSED)
     )
     emulator.sessions[0].abort()
+    (task,) = [each for each in asyncio.all_tasks() if each.get_name() == TASK]
     await closed
     await closing[0]
+    assert task.exception() is None
     assert len(emulator.handshakes) == 1
     await client.connect()
 
@@ -187,3 +191,27 @@ async def test_one_who_gives_up_connecting(
         await connecting
     assert client.state is ConnectionState.CLOSED
     assert len(client.item_ids) == (0 if is_first else 1)
+
+
+async def test_conversation_that_another_client_goes_on_with(
+    emulator: Emulator, make_client: MakeClient
+) -> None:
+    """The first client has none then; the second tells its session."""
+    client = make_client()
+    await client.connect()
+    await client.create_conversation_item(user_text("hello"))
+    conversation = client.take_record()
+    assert client.item_ids == []
+    other = make_client(record=conversation)
+    await other.connect()
+    assert [item.text for item in emulator.sessions[-1].conversation] == ["hello"]
+
+
+async def test_cancelled_twice(emulator: Emulator, client: RealtimeClient) -> None:
+    """The second caller waits for the end as well."""
+    emulator.replies.append(Reply(text="A long story", hold=asyncio.Event()))
+    response = await client.create_response()
+    ends = await asyncio.gather(response.cancel(), response.cancel())
+    assert list(ends) == [True, True]
+    cancels = emulator.sessions[0].received.of("response.cancel")
+    assert len(cancels) == 1

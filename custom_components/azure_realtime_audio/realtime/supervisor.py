@@ -541,8 +541,8 @@ class Supervisor:
     # --- Frames and time
 
     def _on_frame(self, frame: bytes) -> None:
-        if (live := self.live) is None:
-            return
+        live = self.live
+        assert live is not None  # the reader ends before its session does
         live.receive(frame, asyncio.get_running_loop().time())
         if live.is_configured and not self._has_been_configured:
             self._has_been_configured = True

@@ -200,3 +200,12 @@ def test_item_that_json_cannot_carry(bench: Bench) -> None:
     frame = b'{"type":"conversation.item.added","item":{"id":"item_1","x":%b}}' % deep
     bench.live.receive(frame, 0.0)
     assert bench.record.item_ids == []
+
+
+def test_odd_truncation(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """Less than nothing of an item without audio was played."""
+    item = {"id": "item_1", "type": "message", "role": "assistant", "content": []}
+    bench.receive("conversation.item.added", item=item)
+    cut: dict[str, Any] = {"item_id": "item_1", "audio_end_ms": -1}
+    bench.receive("conversation.item.truncated", **cut)
+    assert not [each for each in caplog.records if each.levelno >= logging.ERROR]

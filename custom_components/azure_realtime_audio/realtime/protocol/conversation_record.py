@@ -69,6 +69,7 @@ class RecordedItem:
 
     def truncate(self, audio_end_ms: int) -> None:
         """Cut the words in proportion to the audio: when each was spoken is not known."""
+        audio_end_ms = max(0, audio_end_ms)  # an odd service's may be negative
         if audio_end_ms < self.audio_ms:
             heard = audio_end_ms / self.audio_ms
             self.words = self.words[: round(len(self.words) * heard)]
