@@ -50,7 +50,7 @@ class Bell(llm.Tool):
         return llm.ToolResult({"ok": True})
 
 
-async def give_bell(hass: HomeAssistant, entry: MockConfigEntry) -> Bell:
+async def add_bell_tool(hass: HomeAssistant, entry: MockConfigEntry) -> Bell:
     """Let the assistant have a bell and nothing else."""
     bell = Bell()
     await give_tool(hass, entry, bell)

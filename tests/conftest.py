@@ -25,13 +25,10 @@ from custom_components.azure_realtime_audio.const import (
     DOMAIN,
     SUBENTRY_CONVERSATION,
 )
-from custom_components.azure_realtime_audio.realtime import (
-    RealtimeClient,
-    WebSocketOptions,
-)
+from custom_components.azure_realtime_audio.realtime import WebSocketOptions
 from emulator import Emulator
 
-from .leaks import Onlooker, Raised, find_leak
+from .leaks import LeakWatcher, Raised, find_leak
 
 # Every key of a test has this in it. Nothing else has eight of its characters in a row.
 API_KEY = "9f3c61d07be24a58"
@@ -71,7 +68,7 @@ async def custom_home(
 
     Fails a test that leaves a key or a recording anywhere in it.
     """
-    onlooker = Onlooker(hass, hass_storage, API_KEY)
+    onlooker = LeakWatcher(hass, hass_storage, API_KEY)
     # What one test had read aloud, the next would find on the disk.
     monkeypatch.setattr(tts, "_init_tts_cache_dir", lambda *_: str(tmp_path))
     assert await async_setup_component(hass, "homeassistant", {})
@@ -162,14 +159,16 @@ async def init_integration(
     return config_entry
 
 
+def set_client_defaults(monkeypatch: pytest.MonkeyPatch, **options: float) -> None:
+    """Change how all clients that are made from now on connect."""
+    defaults = WebSocketOptions.__init__.__kwdefaults__
+    assert defaults is not None
+    for name, value in options.items():
+        assert name in defaults
+        monkeypatch.setitem(defaults, name, value)
+
+
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the connection test give up early."""
-
-    def client(*args: Any, **kwargs: Any) -> RealtimeClient:
-        options = WebSocketOptions(connect_timeout=0.3, command_timeout=0.3)
-        return RealtimeClient(*args, websocket_options=options, **kwargs)
-
-    monkeypatch.setattr(
-        f"custom_components.{DOMAIN}.assistant.connection_test.RealtimeClient", client
-    )
+    set_client_defaults(monkeypatch, connect_timeout=0.3, command_timeout=0.3)

@@ -66,7 +66,7 @@ def _is_sound(found: re.Match[str]) -> bool:
     return len(letters) > 12 or letters <= {"A"}  # silence, or no base64
 
 
-class Onlooker:
+class LeakWatcher:
     """Sees all of a Home Assistant that is shown to anybody, or kept."""
 
     def __init__(

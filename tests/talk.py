@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from homeassistant.components import conversation
@@ -14,10 +13,9 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.azure_realtime_audio.const import DOMAIN
-from custom_components.azure_realtime_audio.realtime import WebSocketOptions
 from emulator import Session
 
-from .conftest import SUBENTRY_ID
+from .conftest import SUBENTRY_ID, set_client_defaults
 
 AGENT = "conversation.azure_realtime"
 STATUS = "sensor.azure_realtime_status"
@@ -121,21 +119,18 @@ def _line(item: Mapping[str, Any]) -> str:
             return f"{item['role']}: {text}"
 
 
-async def gone(session: Session) -> None:
+async def session_closed(session: Session) -> None:
     """Wait until the emulator has seen the end of a session."""
     with pytest.raises(ConnectionError):
         await session.sent.wait_for("nothing of the kind")
 
 
-def hurry(monkeypatch: pytest.MonkeyPatch, **options: float) -> None:
-    """Give the client less patience than it has with a real service."""
-    impatience: dict[str, Any] = {
+def shorten_timeouts(monkeypatch: pytest.MonkeyPatch, **options: float) -> None:
+    """Give the clients less patience than they have with a real service."""
+    impatience = {
         "connect_timeout": 1.0,
         "command_timeout": 0.3,
         "reconnect_delay": 0.01,
         "max_reconnect_delay": 0.02,
     }
-    monkeypatch.setattr(
-        "custom_components.azure_realtime_audio.realtime.client.WebSocketOptions",
-        partial(WebSocketOptions, **{**impatience, **options}),
-    )
+    set_client_defaults(monkeypatch, **{**impatience, **options})

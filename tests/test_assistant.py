@@ -55,7 +55,16 @@ from custom_components.azure_realtime_audio.realtime import (
 from emulator import Emulator, Reply
 
 from .conftest import SUBENTRY_ID
-from .talk import AGENT, STATUS, becomes, change_assistant, gone, hurry, say, set_timing
+from .talk import (
+    AGENT,
+    STATUS,
+    becomes,
+    change_assistant,
+    say,
+    session_closed,
+    set_timing,
+    shorten_timeouts,
+)
 
 MODULE = "custom_components.azure_realtime_audio.assistant.assistant"
 AVAILABILITY = "custom_components.azure_realtime_audio.assistant.availability"
@@ -76,7 +85,7 @@ def impatient(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Let reconnecting and probing take no time."""
-    hurry(monkeypatch)
+    shorten_timeouts(monkeypatch)
     set_timing(hass, probe_delay=0.01, max_probe_delay=0.02)
 
 
@@ -100,7 +109,7 @@ async def test_no_session_before_it_is_needed(
 ) -> None:
     """Set-up tries the connection and closes it again."""
     (session,) = emulator.sessions
-    await gone(session)
+    await session_closed(session)
     assert session.close_code == 1000
 
 
@@ -142,7 +151,7 @@ async def test_idle_session_is_closed(
         async_fire_time_changed(
             hass, dt_util.utcnow() + timedelta(seconds=SESSION_IDLE + 1)
         )
-        await gone(emulator.sessions[2])
+        await session_closed(emulator.sessions[2])
         assert idle.client.state is realtime.ConnectionState.CLOSED
         hold.set()
         await response.done(10)
@@ -150,7 +159,7 @@ async def test_idle_session_is_closed(
     async_fire_time_changed(
         hass, dt_util.utcnow() + timedelta(seconds=2 * SESSION_IDLE + 2)
     )
-    await gone(emulator.sessions[1])
+    await session_closed(emulator.sessions[1])
 
 
 async def test_session_ends_with_the_chat(
@@ -166,7 +175,7 @@ async def test_session_ends_with_the_chat(
     async_fire_time_changed(
         hass, dt_util.utcnow() + CONVERSATION_TIMEOUT + timedelta(seconds=2)
     )
-    await gone(session)
+    await session_closed(session)
     assert session.close_code == 1000
 
 
@@ -181,7 +190,7 @@ async def test_least_used_session_makes_room(
     assert await assistant.sessions.async_conversation("first") is first
 
     await assistant.sessions.async_conversation("third")
-    await gone(emulator.sessions[3])
+    await session_closed(emulator.sessions[3])
 
     assert second.client.state is realtime.ConnectionState.CLOSED
     assert await assistant.sessions.async_conversation("first") is first
@@ -308,7 +317,7 @@ async def test_unavailable_and_back(
     assert state_of(hass, AGENT) != STATE_UNAVAILABLE
     assert len(lines_about(caplog, "cannot reach the service")) == 1
     assert len(lines_about(caplog, "can reach the service again")) == 1
-    await gone(emulator.sessions[-1])
+    await session_closed(emulator.sessions[-1])
 
 
 @pytest.mark.usefixtures("impatient")
@@ -318,7 +327,7 @@ async def test_lost_for_good(
     """Availability goes when reconnecting has failed, not when the socket is lost."""
     session = await assistant.sessions.async_conversation("kitchen")
     await emulator.sessions[-1].close(1011)
-    await gone(emulator.sessions[-1])
+    await session_closed(emulator.sessions[-1])
     await session.async_connect()
     assert state_of(hass, STATUS) == "idle"
 
@@ -336,7 +345,7 @@ async def test_closed_by_the_service(
     """A session that the service closes in peace says nothing about its availability."""
     session = await assistant.sessions.async_conversation("kitchen")
     await emulator.sessions[-1].close(1000)
-    await gone(emulator.sessions[-1])
+    await session_closed(emulator.sessions[-1])
     await session.async_connect()
     assert state_of(hass, STATUS) == "idle"
 
@@ -505,7 +514,7 @@ async def test_unload_in_the_middle_of_a_turn(
 
     assert init_integration.state is ConfigEntryState.NOT_LOADED
     for session in emulator.sessions:
-        await gone(session)
+        await session_closed(session)
     assert (await turn).response.error_code is not None
     with pytest.raises(realtime.NotConnectedError):
         await assistant.sessions.async_shared(SessionPurpose.ACTIONS)
@@ -523,7 +532,7 @@ async def test_unload_while_connecting(
     assert await hass.config_entries.async_unload(init_integration.entry_id)
     async with asyncio.timeout(2):
         assert (await turn).response.error_code is not None
-    await gone(served)
+    await session_closed(served)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -547,7 +556,7 @@ async def test_home_assistant_stops(
     await assistant.sessions.async_shared(SessionPurpose.ACTIONS)
     hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
     await hass.async_block_till_done()
-    await gone(emulator.sessions[-1])
+    await session_closed(emulator.sessions[-1])
     assert emulator.sessions[-1].close_code == 1000
 
 

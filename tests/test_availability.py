@@ -15,7 +15,7 @@ from emulator import Emulator
 from emulator.server import Handshake
 
 from .satellite import Satellite, new_conversation, speak_to, waiting_microphone
-from .talk import AGENT, STATUS, becomes, hurry, say, set_timing, speech
+from .talk import AGENT, STATUS, becomes, say, set_timing, shorten_timeouts, speech
 from .test_repairs import TRANSLATIONS
 from .test_tts import aloud, heard
 
@@ -213,7 +213,7 @@ def quick_probe(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Let probing take little time."""
-    hurry(monkeypatch)
+    shorten_timeouts(monkeypatch)
     set_timing(hass, probe_delay=0.02, max_probe_delay=0.1)
 
 

@@ -22,10 +22,10 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.azure_realtime_audio.answers import reply as reply_module
 from custom_components.azure_realtime_audio.const import DOMAIN
 from custom_components.azure_realtime_audio.realtime.audio import Resampler, ulaw_decode
-from custom_components.azure_realtime_audio.voice import speech as speech_module
 from emulator import Emulator, Reply
 
 from .conftest import SUBENTRY_ID
+from .talk import set_timing
 
 type Player = TestClient[Any, Any]
 type Answer = Callable[..., Coroutine[Any, Any, dict[str, Any]]]
@@ -138,13 +138,10 @@ async def test_reply_goes_on_after_a_tool(
 
 
 async def test_silence_while_a_player_would_wait(
-    emulator: Emulator,
-    player: Player,
-    answer: Answer,
-    monkeypatch: pytest.MonkeyPatch,
+    hass: HomeAssistant, emulator: Emulator, player: Player, answer: Answer
 ) -> None:
     """A gap is filled, so that the player does not give up; the reply is complete."""
-    monkeypatch.setattr(speech_module, "GAP_SECONDS", 0.05)
+    set_timing(hass, speech_gap=0.05)
     more = asyncio.Event()
     emulator.replies.append(Reply(text="Well ...", hold=more))
     reply = await answer(wait=False)

@@ -37,7 +37,7 @@ from custom_components.azure_realtime_audio.const import (
 from emulator import Emulator
 
 from .conftest import DEPLOYMENT
-from .talk import STATUS, becomes, hurry, say, set_timing, speech
+from .talk import STATUS, becomes, say, set_timing, shorten_timeouts, speech
 
 AVAILABILITY = "custom_components.azure_realtime_audio.assistant.availability"
 TRANSLATIONS = json.loads(
@@ -70,7 +70,7 @@ def quick_probe(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Let reconnecting and probing take no time."""
-    hurry(monkeypatch)
+    shorten_timeouts(monkeypatch)
     set_timing(hass, probe_delay=0.01, max_probe_delay=0.02)
 
 

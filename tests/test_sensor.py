@@ -22,7 +22,7 @@ from custom_components.azure_realtime_audio.const import DOMAIN
 from custom_components.azure_realtime_audio.realtime import ModelStatus
 from emulator import Emulator, Reply
 
-from .bell import RING, Bell, give_bell
+from .bell import RING, Bell, add_bell_tool
 from .conftest import SUBENTRY_ID
 from .satellite import Satellite, new_conversation, speak_to
 from .talk import say, set_timing, speech
@@ -141,7 +141,7 @@ async def bell(
     hass: HomeAssistant, init_integration: MockConfigEntry
 ) -> AsyncIterator[Bell]:
     """Give the assistant a bell, which rings until it is stopped."""
-    bell = await give_bell(hass, init_integration)
+    bell = await add_bell_tool(hass, init_integration)
     bell.hold = asyncio.Event()
     yield bell
     bell.release()

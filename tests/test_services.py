@@ -26,10 +26,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 import voluptuous as vol
 
 from custom_components.azure_realtime_audio import services
-from custom_components.azure_realtime_audio.actions import (
-    audio_input as media,
-    handlers,
-)
+from custom_components.azure_realtime_audio.actions import audio_input as media
 from custom_components.azure_realtime_audio.const import CONF_API_VERSION, DOMAIN
 from custom_components.azure_realtime_audio.realtime.audio import (
     alaw_encode,
@@ -38,6 +35,7 @@ from custom_components.azure_realtime_audio.realtime.audio import (
 from emulator import Emulator, Reply, Session
 
 from .conftest import SUBENTRY_ID
+from .talk import set_timing
 
 type Act = Callable[..., Coroutine[Any, Any, Any]]
 type ToolCall = tuple[str, dict[str, Any]]
@@ -461,7 +459,7 @@ async def test_append_takes_too_long(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A source that does not end is given up, and ffmpeg is stopped."""
-    monkeypatch.setattr(handlers, "APPEND_TIMEOUT", 0.5)
+    set_timing(hass, append=0.5)
     client = await hass_client_no_auth()
     hass.config.internal_url = str(client.make_url("")).rstrip("/")
     endless = asyncio.Event()

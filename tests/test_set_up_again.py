@@ -19,7 +19,7 @@ from custom_components.azure_realtime_audio.const import SESSION_IDLE
 from emulator import Emulator, Reply, Session
 
 from .satellite import SPEECH, Satellite, new_conversation, played, said_at, speak_to
-from .talk import AGENT, change_assistant, gone, hurry, said, say
+from .talk import AGENT, change_assistant, said, say, session_closed, shorten_timeouts
 
 SPOKEN = "(spoken words)"
 
@@ -31,7 +31,7 @@ async def satellite(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Satellite:
     """Have a satellite, and clients that connect again at once."""
-    hurry(monkeypatch)
+    shorten_timeouts(monkeypatch)
     assert await hass.config_entries.async_setup(config_entry.entry_id)
     await hass.async_block_till_done()
     await speak_to(hass, AGENT)
@@ -70,7 +70,7 @@ async def test_refused_and_set_up_again(
     emulator.faults.add(fault)
     lost = emulator.sessions[-1]
     lost.abort()
-    await gone(lost)
+    await session_closed(lost)
     run = await satellite.run()
     assert run.answer.startswith(begins)
     emulator.faults.clear()

@@ -44,8 +44,8 @@ from .satellite import (
     said_at,
     speak_to,
 )
-from .talk import AGENT, change_assistant, give_tool, tool_called
-from .turns import MODULE, SPOKEN, assistant_of, settled, told
+from .talk import AGENT, change_assistant, give_tool, set_timing, tool_called
+from .turns import SPOKEN, assistant_of, conversation_lines, settled
 
 
 @pytest.fixture
@@ -196,7 +196,7 @@ async def test_turn_on_the_light(
     session = emulator.sessions[-1]
     assert "area Kitchen" in session.config["instructions"]
     assert len(session.received.of("response.create")) == 2  # nothing was begun anew
-    assert told(session) == [
+    assert conversation_lines(session) == [
         "user: ",
         "function_call",
         "function_call_output",
@@ -249,7 +249,7 @@ async def test_slow_tool(
 ) -> None:
     """Silence is played while a tool takes its time: a player would give up."""
     assert GAP_SECONDS <= 2
-    monkeypatch.setattr(f"{MODULE}.voice.speech.GAP_SECONDS", 0.05)
+    set_timing(satellite.hass, speech_gap=0.05)
     emulator.replies += [
         Reply(text="Let me see.", pcm=said_at(400), tool_calls=[("slow", {})]),
         Reply(text="Done.", pcm=said_at(800)),
@@ -274,7 +274,7 @@ async def test_slow_tool_mp3(
     slow_tool: SlowTool,
 ) -> None:
     """The silence does not stay in an encoder."""
-    monkeypatch.setattr(f"{MODULE}.voice.speech.GAP_SECONDS", 0.05)
+    set_timing(satellite.hass, speech_gap=0.05)
     satellite.audio_output = {tts.ATTR_PREFERRED_FORMAT: "mp3"}
     emulator.replies += [
         Reply(text="Let me see.", pcm=said_at(400), tool_calls=[("slow", {})]),
@@ -342,10 +342,10 @@ async def test_local_intent(
     assert house.lamps == ["light.kitchen_lamp"]
     session = emulator.sessions[-1]
     await settled(session)
-    assert told(session) == []
+    assert conversation_lines(session) == []
     # The next turn knows what was said and done.
     await transcribing.run()
-    assert told(session) == [
+    assert conversation_lines(session) == [
         "user: turn on the lamp",
         "function_call",
         "function_call_output",

@@ -52,7 +52,7 @@ def server_event(hass: HomeAssistant, event_type: str) -> asyncio.Event:
     return got
 
 
-def told(session: Session) -> list[str]:
+def conversation_lines(session: Session) -> list[str]:
     """Return the conversation of the service: who, and in which words as far as known."""
     return [_line(item.wire()) for item in session.conversation]
 

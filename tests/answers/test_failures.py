@@ -18,10 +18,10 @@ from ..talk import (
     STATUS,
     becomes,
     change_assistant,
-    hurry,
     said,
     say,
     set_timing,
+    shorten_timeouts,
     speech,
     tool_called,
 )
@@ -93,7 +93,7 @@ async def test_turn_fails(
     placeholders: str,
 ) -> None:
     """Whatever goes wrong in a turn, it ends in a sentence, and the next turn works."""
-    hurry(monkeypatch)
+    shorten_timeouts(monkeypatch)
     set_timing(hass, response_stall=0.3)
     emulator.faults.add(fault if "*" in fault else f"{fault}*1")
     emulator.replies.append(Reply(text="A long answer that will not be complete."))

@@ -20,7 +20,7 @@ from custom_components.azure_realtime_audio.realtime import (
     RealtimeOptions,
     WebSocketOptions,
 )
-from tests.realtime.small_talk import SmallTalk
+from tests.realtime.random_conversation import RandomConversation
 
 from .session import KEY, PREVIEW, emulated
 
@@ -32,7 +32,9 @@ _OFTEN = WebSocketOptions(
 )
 
 
-async def small_talk(api_version: str | None, random: Random) -> SmallTalk:
+async def random_conversation(
+    api_version: str | None, random: Random
+) -> RandomConversation:
     """Have one conversation, with an emulator of its own."""
     async with AsyncExitStack() as stack:
         emulator = await stack.enter_async_context(emulated())
@@ -51,7 +53,7 @@ async def small_talk(api_version: str | None, random: Random) -> SmallTalk:
             websocket_options=_OFTEN,
         )
         await stack.enter_async_context(client)
-        talk = SmallTalk(emulator, client, random)
+        talk = RandomConversation(emulator, client, random)
         for _ in range(_PER_CONVERSATION):
             await talk.go_on()
         return talk
@@ -59,7 +61,7 @@ async def small_talk(api_version: str | None, random: Random) -> SmallTalk:
 
 def conversations(
     api_version: str | None, operations: int, first: int
-) -> list[SmallTalk]:
+) -> list[RandomConversation]:
     """Have conversations until so much has been done; ``first`` is the seed."""
     talks = []
 
@@ -73,7 +75,7 @@ def conversations(
     )
     @given(random=st.randoms(use_true_random=False))
     def talk(random: Random) -> None:
-        talks.append(asyncio.run(small_talk(api_version, random)))
+        talks.append(asyncio.run(random_conversation(api_version, random)))
 
     having: Callable[[], None] = talk
     having()

@@ -81,7 +81,7 @@ class Clock:
         right = self._loop.time
         monkeypatch.setattr(self._loop, "time", lambda: right() + self._ahead)
 
-    async def put_on(self, seconds: float) -> None:
+    async def advance(self, seconds: float) -> None:
         """Let so much time pass at once, and what it brings happen."""
         passed = self._loop.create_future()
         self._loop.call_later(seconds, passed.set_result, None)

@@ -124,7 +124,7 @@ async def test_not_for_ever(
     emulator.flowing.clear()  # nobody is let in, nobody is refused
     emulator.sessions[-1].abort()
     await lost
-    await clock.put_on(away)
+    await clock.advance(away)
     is_late = away > 5
     with pytest.raises(NotConnectedError) if is_late else nullcontext():
         await client.append_pcm(CHUNKS[1])

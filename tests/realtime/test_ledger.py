@@ -25,7 +25,7 @@ from custom_components.azure_realtime_audio.realtime.protocol.conversation_recor
 from emulator import Emulator, Reply
 
 from .conftest import MakeClient
-from .small_talk import SmallTalk
+from .random_conversation import RandomConversation
 from .test_client import SPEECH, next_event, record, user_text
 
 WRITTEN_DOWN = {
@@ -53,7 +53,7 @@ async def test_both_sides_know_the_same(
     async with make_client(
         often, session_config=WRITTEN_DOWN, api_version=api_version
     ) as client:
-        talk = SmallTalk(emulator, client, random)
+        talk = RandomConversation(emulator, client, random)
         for _ in range(25):
             await talk.go_on()
 

@@ -94,17 +94,17 @@ async def test_ahead_of_the_end(
     inits = record(client, "init")
     states = record(client, "connection_changed")
     await client.create_conversation_item(user_text("hello"))
-    await clock.put_on(renewed_after * MINUTE - 10)
+    await clock.advance(renewed_after * MINUTE - 10)
     await client.create_conversation_item(user_text("still there?"))
-    await clock.put_on(LOOK)
+    await clock.advance(LOOK)
     assert client.state is ConnectionState.OPEN
-    await clock.put_on(10)
-    await clock.put_on(LOOK)
+    await clock.advance(10)
+    await clock.advance(LOOK)
     await client.create_conversation_item(user_text("of course"))
     assert [event["state"] for event in states] == ["connecting", "open"]
     assert said(emulator)[:3] == ["hello", "still there?", "of course"]
     old, _ = emulator.sessions
-    await clock.put_on((life - renewed_after) * MINUTE)
+    await clock.advance((life - renewed_after) * MINUTE)
     await client.create_conversation_item(user_text("bye"))
     assert (old.closed, old.close_code, old.sent.of("error")) == (True, 1000, [])
     assert len(emulator.sessions) == 2
@@ -120,7 +120,7 @@ async def aged(make_client: MakeClient, clock: Clock) -> RealtimeClient:
     )
     await client.connect()
     await client.clear_audio_buffer()  # the session is in use: its life has begun
-    await clock.put_on(MINUTE)
+    await clock.advance(MINUTE)
     return client
 
 
@@ -128,13 +128,13 @@ async def stays_so_long(client: RealtimeClient, clock: Clock) -> None:
     """See that the session stays, however often it is looked at."""
     for _ in range(4):
         assert client.state is ConnectionState.OPEN
-        await clock.put_on(LOOK)
+        await clock.advance(LOOK)
 
 
 async def goes_then(client: RealtimeClient, clock: Clock) -> None:
     """See that the session is left as soon as nothing goes on."""
     for _ in range(2):
-        await clock.put_on(LOOK)
+        await clock.advance(LOOK)
     assert client.state is ConnectionState.CONNECTING
     await client.connect()
 
@@ -147,7 +147,7 @@ async def test_not_while_the_person_speaks(
         assert aged.state is ConnectionState.OPEN
         assert aged.status is ModelStatus.IDLE
         await aged.append_pcm(bytes([number, 0]) * 960)
-        await clock.put_on(LOOK)
+        await clock.advance(LOOK)
     await goes_then(aged, clock)
     await aged.commit_audio()
     (item,) = emulator.sessions[-1].conversation
@@ -178,7 +178,7 @@ async def test_not_while_a_reply_is_played(
     await (await aged.create_response()).done()
     await stays_so_long(aged, clock)
     assert aged.status is ModelStatus.SPEAKING
-    await clock.put_on(10)
+    await clock.advance(10)
     await goes_then(aged, clock)
     assert said(emulator) == ["well"]
 
@@ -197,7 +197,7 @@ async def test_not_while_a_reply_is_made(
     await stays_so_long(aged, clock)
     hold.set()
     await response.done()
-    await clock.put_on(1)
+    await clock.advance(1)
     await goes_then(aged, clock)
 
 

@@ -15,7 +15,7 @@ from custom_components.azure_realtime_audio.const import CONF_TRANSCRIPTION_DEPL
 from emulator import Emulator
 from tests.conftest import SUBENTRY_ID
 from tests.satellite import Satellite, new_conversation, speak_to
-from tests.talk import AGENT, ToolApi, gone, hurry
+from tests.talk import AGENT, ToolApi, session_closed, shorten_timeouts
 
 NAME = "my name is Ada"
 RING = f"ring the bell for dinner is getting cold, {NAME}"
@@ -67,7 +67,7 @@ async def entry(
     """Set up an assistant that writes down what it hears; in the end nothing is left of it."""
     # Its debug mode, in which the test tools run it, costs half of the time.
     asyncio.get_running_loop().set_debug(False)
-    hurry(monkeypatch, command_timeout=5.0)
+    shorten_timeouts(monkeypatch, command_timeout=5.0)
     subentry = config_entry.subentries[SUBENTRY_ID]
     changes = {
         CONF_TRANSCRIPTION_DEPLOYMENT: "whisper-1",
@@ -82,7 +82,7 @@ async def entry(
     if config_entry.state is ConfigEntryState.LOADED and hass.is_running:
         assert await hass.config_entries.async_unload(config_entry.entry_id)
     for session in emulator.sessions:
-        await gone(session)
+        await session_closed(session)
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ async def satellite(hass: HomeAssistant, entry: MockConfigEntry) -> Satellite:
     return Satellite(hass, new_conversation())
 
 
-def told(emulator: Emulator) -> list[str]:
+def conversation_lines(emulator: Emulator) -> list[str]:
     """Return the service's newest conversation: who, and in which words.
 
     What is read aloud, an apology for example, has a session without any conversation.
@@ -117,7 +117,7 @@ async def assert_remembers(
     run = await satellite.run()
     assert run.error is None
     assert run.answer == "Your name is Ada."
-    lines = told(emulator)
+    lines = conversation_lines(emulator)
     assert [line for line in lines if line.startswith("user")] == [
         f"user: {words}",
         "user: what is my name",

@@ -26,9 +26,9 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from emulator import Emulator, Reply, Session
 from tests.satellite import SPEECH, Run, Satellite, said_at, waiting_microphone
-from tests.talk import gone, hurry, say, speech
+from tests.talk import say, session_closed, shorten_timeouts, speech
 
-from .conftest import NAME, RING, RUNG, Bell, assert_remembers, told
+from .conftest import NAME, RING, RUNG, Bell, assert_remembers, conversation_lines
 
 # A player that gets nothing for longer gives up.
 PATIENCE_SECONDS = 2.0
@@ -121,7 +121,7 @@ async def test_ends_in_mid_turn(
     async with asyncio.timeout(5):
         await end(hass, entry)
         for session in live:
-            await gone(session)
+            await session_closed(session)
         if stage == "tool":
             go_on.set()
         # Without its entity core's voice leaves a player that waits already waiting.
@@ -224,14 +224,16 @@ async def test_hung_up_while_the_tool_runs(
     run = await in_the_middle(emulator, satellite, bell, "tool", go_on)
     session = emulator.sessions[-1]
     session.abort()
-    await gone(session)
+    await session_closed(session)
     await run.abort()
     go_on.set()
     calm(emulator, bell)
     emulator.hears.append("hello")
     assert (await satellite.run()).answer == "Hello! How can I help?"
     assert bell.rung == 1
-    assert told(emulator).count("function_call") == len(outputs := results(emulator))
+    assert conversation_lines(emulator).count("function_call") == len(
+        outputs := results(emulator)
+    )
     assert all("The turn was stopped" in output for output in outputs)
 
 
@@ -258,7 +260,7 @@ async def test_lost_while_a_turn_is_taken_back(
     calm(emulator, bell)
     emulator.hears.append(NAME)
     assert (await satellite.run()).answer == f"You said: {NAME}"
-    assert told(emulator) == [
+    assert conversation_lines(emulator) == [
         "user: tell me the plan",
         "function_call",  # so core writes down what triggered
         "function_call_output",
@@ -283,7 +285,7 @@ async def test_second_run_while_the_tool_runs(
     assert second.error is None
     assert second.answer == "Your name is Ada."
     assert bell.rung == 1
-    assert [line.partition(":")[0] for line in told(emulator)] == [
+    assert [line.partition(":")[0] for line in conversation_lines(emulator)] == [
         "user",
         "function_call",
         "function_call_output",
@@ -377,7 +379,7 @@ async def test_two_typed_runs_at_once(
     ]
     assert logged(hass, conversation_id) == ["system", *both]
     items = ["function_call", "function_call_output"]
-    assert told(emulator) == [*both[:3], *items, *both[5:]]
+    assert conversation_lines(emulator) == [*both[:3], *items, *both[5:]]
 
 
 async def test_second_typed_run_while_the_first_fails(
@@ -415,16 +417,16 @@ async def test_tool_outlives_two_connections(
     manner: str,
 ) -> None:
     """A call runs once, and its result is told once, to the newest connection only."""
-    hurry(monkeypatch, command_timeout=5.0, heartbeat=0.4)
+    shorten_timeouts(monkeypatch, command_timeout=5.0, heartbeat=0.4)
 
     async def lose_two() -> None:
-        await gone(emulator.sessions[-1])
+        await session_closed(emulator.sessions[-1])
         while (session := await emulator.next_session()).closed:
             pass
         # What was said and the call: all that the new session is told.
         await session.sent.wait_for("conversation.item.done", 2)
         await session.end(manner)
-        await gone(session)
+        await session_closed(session)
 
     bell.meanwhile = lose_two
     emulator.hears.append(RING)

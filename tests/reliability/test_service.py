@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from functools import partial
 from pathlib import Path
 import re
 
@@ -13,13 +12,13 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.azure_realtime_audio.const import CONF_API_VERSION
-from custom_components.azure_realtime_audio.realtime import WebSocketOptions
 from emulator import FAULTS, Emulator, Reply
 from emulator.faults import ORDERS
+from tests.conftest import set_client_defaults
 from tests.satellite import SPEECH, Satellite, microphone, new_conversation, said_at
-from tests.talk import gone, hurry, set_timing
+from tests.talk import session_closed, set_timing, shorten_timeouts
 
-from .conftest import NAME, RING, RUNG, Bell, assert_remembers, told
+from .conftest import NAME, RING, RUNG, Bell, assert_remembers, conversation_lines
 
 MODULE = "custom_components.azure_realtime_audio"
 ROWS = Path(__file__).parents[2] / "docs/reliability.md"
@@ -196,7 +195,7 @@ async def test_refused_while_the_person_speaks(
         item for item in emulator.sessions[-1].conversation if item.role == "user"
     )
     assert said.audio == whole
-    lines = [line for line in told(emulator) if line.startswith("user")]
+    lines = [line for line in conversation_lines(emulator) if line.startswith("user")]
     assert lines == [f"user: {NAME}", "user: what is my name"]
 
 
@@ -205,7 +204,7 @@ async def test_session_expires(emulator: Emulator, satellite: Satellite) -> None
     emulator.faults.add("session_expires:2", times=1)
     emulator.hears.append(NAME)
     assert (await satellite.run()).answer == f"You said: {NAME}"
-    await gone(emulator.sessions[-1])
+    await session_closed(emulator.sessions[-1])
     await assert_remembers(emulator, satellite)
 
 
@@ -215,7 +214,7 @@ async def test_session_expires(emulator: Emulator, satellite: Satellite) -> None
 @pytest.fixture
 def impatient(entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait only for a moment until a command is acknowledged."""
-    hurry(monkeypatch, command_timeout=0.5)
+    shorten_timeouts(monkeypatch, command_timeout=0.5)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -265,7 +264,7 @@ async def test_no_acknowledgement_of_a_result(
     assert run.error is None
     assert run.answer.startswith("The Azure service did not answer in time")
     await assert_remembers(emulator, satellite, RING)
-    lines = told(emulator)
+    lines = conversation_lines(emulator)
     assert lines.count("function_call") == lines.count("function_call_output") == 1
     assert bell.rung == 1
 
@@ -289,7 +288,9 @@ async def test_no_acknowledgement_of_an_interruption(
     assert run.error is None
     assert run.answer == "Your name is Ada."
     assert emulator.sessions[-2].received.of(command)
-    *heard, _ = (line for line in told(emulator) if line.startswith("assistant"))
+    *heard, _ = (
+        line for line in conversation_lines(emulator) if line.startswith("assistant")
+    )
     assert len("".join(heard)) < len("assistant: Once.")
 
 
@@ -325,7 +326,7 @@ async def test_cancel_takes_its_time(emulator: Emulator, satellite: Satellite) -
     emulator.hears.append("what is my name")
     run = await satellite.run()
     assert run.answer == "Your name is Ada."
-    lines = [line for line in told(emulator) if line.startswith("user")]
+    lines = [line for line in conversation_lines(emulator) if line.startswith("user")]
     assert lines == [f"user: {NAME}", "user: what is my name"]
     assert len(session.sent.of("response.done")) == 2
     await first.end()
@@ -340,7 +341,7 @@ async def test_pings(
     is_lost: bool,
 ) -> None:
     """Who answers no ping any more is left for another session, but not who is only slow."""
-    hurry(monkeypatch, command_timeout=5.0, heartbeat=0.8)
+    shorten_timeouts(monkeypatch, command_timeout=5.0, heartbeat=0.8)
     begun = len(emulator.sessions)
     emulator.faults.add("no_pong*1" if is_lost else "slow_pong:0.1")
     emulator.hears.append(RING)
@@ -348,7 +349,7 @@ async def test_pings(
     async def pings() -> None:
         session = emulator.sessions[-1]
         if is_lost:
-            await gone(session)
+            await session_closed(session)
         else:
             await session.pongs.wait_for("pong", 2)
 
@@ -441,10 +442,7 @@ async def test_strange_events(
     faults: tuple[str, ...],
 ) -> None:
     """Strange events change nothing: neither the reply, nor what is done, nor the memory."""
-    monkeypatch.setattr(
-        f"{MODULE}.realtime.client.WebSocketOptions",
-        partial(WebSocketOptions, created_timeout=0.1),
-    )
+    set_client_defaults(monkeypatch, created_timeout=0.1)
     data = {**entry.data, CONF_API_VERSION: api_version}
     hass.config_entries.async_update_entry(entry, data=data)
     await hass.async_block_till_done()
@@ -461,7 +459,7 @@ async def test_strange_events(
             assert run.answer == RUNG
             assert run.wav.seconds == pytest.approx(0.04 * len(RUNG), abs=0.05)
             assert bell.rung == 1
-            lines = told(emulator)
+            lines = conversation_lines(emulator)
             assert [line.partition(":")[0] for line in lines] == [
                 "user",
                 "function_call",

@@ -11,9 +11,9 @@ from custom_components.azure_realtime_audio.assistant.assistant import Assistant
 from emulator import Emulator, Session
 from tests.conftest import SUBENTRY_ID
 from tests.satellite import SPEECH, Run, Satellite, microphone, new_conversation
-from tests.talk import gone, hurry, say, speech
+from tests.talk import say, session_closed, shorten_timeouts, speech
 
-from .conftest import NAME, RING, RUNG, Bell, told
+from .conftest import NAME, RING, RUNG, Bell, conversation_lines
 
 CLOSE_CODES = ("1000", "1001", "1005", "1006", "1011", "1012", "1013", "3000", "4000")
 MANNERS = (*CLOSE_CODES, "reset", "silence")
@@ -62,7 +62,7 @@ def answered(text: str, stage: str) -> str:
 def ping_as_needed(monkeypatch: pytest.MonkeyPatch, manner: str) -> None:
     """Let pings notice a silent connection soon; elsewhere they would only disturb."""
     heartbeat = 0.4 if manner == "silence" else 20.0
-    hurry(monkeypatch, command_timeout=5.0, heartbeat=heartbeat)
+    shorten_timeouts(monkeypatch, command_timeout=5.0, heartbeat=heartbeat)
 
 
 def break_at(emulator: Emulator, bell: Bell, stage: str, manner: str) -> None:
@@ -74,7 +74,9 @@ def break_at(emulator: Emulator, bell: Bell, stage: str, manner: str) -> None:
     emulator.hears.clear()
     bell.rung = 0
     # In the middle of its call means: the tool goes on after the loss.
-    bell.meanwhile = (lambda: gone(emulator.sessions[-1])) if stage == "tool" else None
+    bell.meanwhile = (
+        (lambda: session_closed(emulator.sessions[-1])) if stage == "tool" else None
+    )
 
 
 async def next_loss(entry: MockConfigEntry, conversation_id: str) -> asyncio.Event:
@@ -91,7 +93,7 @@ async def halting(emulator: Emulator) -> AsyncIterator[bytes]:
     half = len(SPEECH) // 2
     async for chunk in microphone(SPEECH[:half], None):
         yield chunk
-    await gone(emulator.sessions[-1])
+    await session_closed(emulator.sessions[-1])
     async for chunk in microphone(SPEECH[half:], 3.0):
         yield chunk
 
@@ -160,7 +162,7 @@ def assert_told_once(
 ) -> None:
     """Check that the service's conversation has all that was said and done, once."""
     said = [words_of(stage), "what is my name"]
-    lines = told(emulator)
+    lines = conversation_lines(emulator)
     assert [line for line in lines if line.startswith("user")] == [
         f"user: {words}" for words in said
     ]

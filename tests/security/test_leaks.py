@@ -35,7 +35,7 @@ from pytest_homeassistant_custom_component.common import (
 from custom_components.azure_realtime_audio.const import DOMAIN
 from custom_components.azure_realtime_audio.realtime import RealtimeError, SessionConfig
 from tests.conftest import API_KEY, SUBENTRY_ID
-from tests.leaks import Onlooker, Raised, find_leak
+from tests.leaks import LeakWatcher, Raised, find_leak
 from tests.satellite import tone
 from tests.talk import AGENT, STATUS
 
@@ -46,9 +46,9 @@ BASE64 = b64encode(RECORDING).decode()
 @pytest.fixture
 async def custom_home(
     hass: HomeAssistant, hass_storage: dict[str, Any], enable_custom_integrations: None
-) -> Onlooker:
+) -> LeakWatcher:
     """Take the place of the one that fails a test: what is planted here is to be found."""
-    onlooker = Onlooker(hass, hass_storage, API_KEY)
+    onlooker = LeakWatcher(hass, hass_storage, API_KEY)
     assert await async_setup_component(hass, "homeassistant", {})
     return onlooker
 
@@ -282,7 +282,7 @@ PLANTS: dict[str, tuple[Plant, str]] = {
 @pytest.mark.parametrize(("plant", "place"), PLANTS.values(), ids=PLANTS)
 async def test_leak_is_found(
     hass: HomeAssistant,
-    custom_home: Onlooker,
+    custom_home: LeakWatcher,
     init_integration: MockConfigEntry,
     plant: Plant,
     place: str,
@@ -298,7 +298,7 @@ async def test_leak_is_found(
 
 
 async def test_where_a_key_belongs(
-    hass: HomeAssistant, custom_home: Onlooker, init_integration: MockConfigEntry
+    hass: HomeAssistant, custom_home: LeakWatcher, init_integration: MockConfigEntry
 ) -> None:
     """The data of an entry of ours may have it, and is looked at for the keys there are."""
     other = "e5d4c3b2a1f09687"
@@ -317,7 +317,7 @@ async def test_where_a_key_belongs(
 
 
 async def test_audio_of_a_caller(
-    hass: HomeAssistant, custom_home: Onlooker, init_integration: MockConfigEntry
+    hass: HomeAssistant, custom_home: LeakWatcher, init_integration: MockConfigEntry
 ) -> None:
     """What is handed to our action is the caller's; to another's it is not."""
     data = {"entity_id": AGENT, "audio": BASE64}

@@ -16,7 +16,7 @@ from custom_components.azure_realtime_audio.chat.tools import (
 )
 from custom_components.azure_realtime_audio.const import DOMAIN
 from emulator import Emulator, Reply, Session
-from tests.bell import RING, Bell, give_bell
+from tests.bell import RING, Bell, add_bell_tool
 from tests.talk import AGENT, say, set_timing, speech
 
 SAID = "Done."
@@ -29,7 +29,7 @@ async def bell(
     hass: HomeAssistant, init_integration: MockConfigEntry
 ) -> AsyncIterator[Bell]:
     """Give the assistant a bell."""
-    bell = await give_bell(hass, init_integration)
+    bell = await add_bell_tool(hass, init_integration)
     yield bell
     bell.release()
 

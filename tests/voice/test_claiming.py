@@ -38,18 +38,18 @@ from ..satellite import (
     speak_to,
     waiting_microphone,
 )
-from ..talk import AGENT, change_assistant, gone, say, set_timing, speech
+from ..talk import AGENT, change_assistant, say, session_closed, set_timing, speech
 from ..turns import (
     HOME_ASSISTANT,
     SPOKEN,
     alive,
     assert_works,
+    conversation_lines,
     forget_cancelled_timers,
     listening,
     newest,
     server_event,
     settled,
-    told,
     turns_are_made_of,
 )
 
@@ -68,7 +68,7 @@ async def test_sentence_trigger(
     assert run.answer == "There is no plan."
     session = emulator.sessions[-2]  # the last one reads the answer aloud
     await settled(session)
-    assert told(session) == []
+    assert conversation_lines(session) == []
     # The assistant's voice reads the automation's words.
     assert run.wav.pitch == pytest.approx(440, abs=5)
     assert run.wav.seconds == pytest.approx(0.04 * len(run.answer), abs=0.02)
@@ -92,7 +92,7 @@ async def test_another_agent(
     assert run.heard == "open the pod bay doors"
     session = emulator.sessions[-1]
     await settled(session)
-    assert told(session) == []
+    assert conversation_lines(session) == []
     created = session.received.of("response.create")
     assert len(created) == (0 if transcription else 1)
     assert all(c["response"]["conversation"] == "none" for c in created)
@@ -165,7 +165,7 @@ async def test_ears_over_http(
     )
     assert await response.json() == {"text": "turn on the lamp", "result": "success"}
     session = emulator.sessions[-1]
-    await gone(session)
+    await session_closed(session)
     created = session.received.of("response.create")
     assert all(c["response"]["conversation"] == "none" for c in created)
 
@@ -194,8 +194,11 @@ async def test_aborted_run(
     assert run.error is None
     assert run.answer == "Hello! How can I help?"
     assert emulator.sessions[-1] is session
-    assert told(session)[-2:] == ["user: ", "assistant: Hello! How can I help?"]
-    assert "What" not in str(told(session))
+    assert conversation_lines(session)[-2:] == [
+        "user: ",
+        "assistant: Hello! How can I help?",
+    ]
+    assert "What" not in str(conversation_lines(session))
 
 
 async def test_aborted_first_run(
@@ -213,7 +216,7 @@ async def test_aborted_first_run(
     for seconds in (SESSION_IDLE + 1, 2 * SESSION_IDLE):
         async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=seconds))
         await hass.async_block_till_done()
-    await gone(session)
+    await session_closed(session)
     await forget_cancelled_timers(hass)
     assert alive(earlier) == []
 
@@ -256,7 +259,7 @@ async def test_aborted_before_the_agent(
     session = emulator.sessions[-1]
     await run.abort()
     await settled(session)
-    assert told(session) == []
+    assert conversation_lines(session) == []
     assert session.sent.of("response.done")[0]["response"]["status"] == "cancelled"
 
 
@@ -275,8 +278,11 @@ async def test_aborted_while_the_answer_begins(
     emulator.replies.clear()
     await assert_works(satellite)
     assert emulator.sessions[-1] is session
-    assert told(session)[-2:] == ["user: ", "assistant: Hello! How can I help?"]
-    assert "What" not in str(told(session))
+    assert conversation_lines(session)[-2:] == [
+        "user: ",
+        "assistant: Hello! How can I help?",
+    ]
+    assert "What" not in str(conversation_lines(session))
 
 
 async def test_nobody_takes_the_turn(
@@ -286,7 +292,7 @@ async def test_nobody_takes_the_turn(
     await satellite.run(end=PipelineStage.STT)
     session = emulator.sessions[-1]
     await settled(session)
-    assert told(session) == []
+    assert conversation_lines(session) == []
 
 
 async def test_typed_after_spoken(
@@ -299,7 +305,7 @@ async def test_typed_after_spoken(
     result = await say(hass, "why", satellite.conversation_id)
     assert speech(result) == "You asked."
     session = emulator.sessions[-1]
-    assert told(session) == [
+    assert conversation_lines(session) == [
         "user: ",
         "assistant: It is noon.",
         "user: why",
@@ -307,7 +313,7 @@ async def test_typed_after_spoken(
     ]
     run = await satellite.run()
     assert run.error is None
-    assert len(told(session)) == 6
+    assert len(conversation_lines(session)) == 6
     assert len(emulator.sessions) == 2
 
 
@@ -335,7 +341,7 @@ async def test_typed_while_speaking(
     assert run.error is None
     log = hass.data[DATA_CHAT_LOGS][satellite.conversation_id].content
     assert [content.role for content in log[-2:]] == ["user", "assistant"]
-    lines = told(session)
+    lines = conversation_lines(session)
     assert lines[0] == "user: hello"
     assert lines[-3:] == [
         f"assistant: {speech(typed)}",
@@ -351,7 +357,10 @@ async def test_two_runs_at_once(emulator: Emulator, satellite: Satellite) -> Non
     await assert_works(satellite)
     await first.end()
     assert first.error == "stt-stream-failed"
-    assert told(session) == ["user: ", "assistant: Hello! How can I help?"]
+    assert conversation_lines(session) == [
+        "user: ",
+        "assistant: Hello! How can I help?",
+    ]
 
 
 async def test_extra_prompt(emulator: Emulator, satellite: Satellite) -> None:
@@ -361,5 +370,5 @@ async def test_extra_prompt(emulator: Emulator, satellite: Satellite) -> None:
     assert run.answer == "Ada is there."
     session = emulator.sessions[-1]
     assert len(session.received.of("response.create")) == 1
-    assert told(session) == ["user: ", "assistant: Ada is there."]
+    assert conversation_lines(session) == ["user: ", "assistant: Ada is there."]
     assert "Ada rang" in session.config["instructions"]

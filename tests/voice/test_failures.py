@@ -10,7 +10,7 @@ from emulator import Emulator, Reply
 
 from ..satellite import Satellite, said_at, speak_to
 from ..talk import AGENT, change_assistant
-from ..turns import TOO_OFTEN, assert_works, told
+from ..turns import TOO_OFTEN, assert_works, conversation_lines
 
 
 async def test_failed_answer(emulator: Emulator, satellite: Satellite) -> None:
@@ -54,7 +54,7 @@ async def test_lost_in_the_middle(
     run = await transcribing.run()
     assert run.answer.startswith("Too\n\nThe connection to the Azure service was lost")
     await assert_works(transcribing)
-    assert told(emulator.sessions[-1])[0] == "user: hello"
+    assert conversation_lines(emulator.sessions[-1])[0] == "user: hello"
 
 
 @pytest.mark.parametrize("transcription", ["whisper-1", ""])
@@ -79,7 +79,7 @@ async def test_lost_before_the_agent(
     await run.end()
     assert "light bulb" in run.answer
     session = emulator.sessions[-1]
-    assert len(told(session)) == 2
+    assert len(conversation_lines(session)) == 2
     [said, _] = session.conversation
     # Told again in writing, where it is written down, or else as the sound that it was.
     assert said.text == ("tell me a joke" if transcription else "")

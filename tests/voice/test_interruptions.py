@@ -12,7 +12,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from emulator import Emulator, Reply, Session
 
-from ..bell import RING, give_bell
+from ..bell import RING, add_bell_tool
 from ..satellite import Run, Satellite, microphone, new_conversation, said_at, speak_to
 from ..talk import AGENT, STATUS, becomes, said, say
 
@@ -205,7 +205,7 @@ async def test_talked_over_while_a_tool_runs(
     init_integration: MockConfigEntry,
 ) -> None:
     """A tool is waited for, and the reply to it is no longer asked for."""
-    bell = await give_bell(hass, init_integration)
+    bell = await add_bell_tool(hass, init_integration)
     bell.hold = asyncio.Event()
     emulator.speed = 0
     emulator.replies.append(Reply(tool_calls=[(RING, {})]))
@@ -245,7 +245,7 @@ async def test_hung_up_while_a_tool_runs(
     init_integration: MockConfigEntry,
 ) -> None:
     """The model is told in plain words that a call was given up, on every Home Assistant."""
-    bell = await give_bell(hass, init_integration)
+    bell = await add_bell_tool(hass, init_integration)
     bell.hold = asyncio.Event()
     emulator.speed = 0
     emulator.replies.append(Reply(tool_calls=[(RING, {})]))

@@ -1,7 +1,6 @@
 """A person who speaks: silence, refusals and losses meanwhile, other ways to end."""
 
 from collections.abc import AsyncIterator
-from functools import partial
 import logging
 
 from homeassistant.components.assist_pipeline import PipelineEventType
@@ -15,10 +14,11 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.azure_realtime_audio.const import CONF_INSTRUCTIONS
-from custom_components.azure_realtime_audio.realtime import Resampler, WebSocketOptions
+from custom_components.azure_realtime_audio.realtime import Resampler
 from emulator import Emulator, Reply, Session
 from emulator.voice import EspeakVoice
 
+from ..conftest import set_client_defaults
 from ..satellite import (
     SPEECH,
     Satellite,
@@ -27,17 +27,16 @@ from ..satellite import (
     said_at,
     waiting_microphone,
 )
-from ..talk import change_assistant, gone, hurry, set_timing
+from ..talk import change_assistant, session_closed, set_timing, shorten_timeouts
 from ..turns import (
     CANNOT_CONNECT,
-    MODULE,
     TOO_OFTEN,
     alive,
     assert_works,
+    conversation_lines,
     forget_cancelled_timers,
     listening,
     settled,
-    told,
     turns_are_made_of,
 )
 
@@ -51,7 +50,7 @@ async def test_silence(
     assert run.error == "stt-no-text-recognized"
     session = emulator.sessions[-1]
     await settled(session)
-    assert told(session) == []
+    assert conversation_lines(session) == []
     monkeypatch.undo()
     await assert_works(satellite)
 
@@ -137,7 +136,7 @@ async def test_refused_turns_are_gone(
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have clients that connect again at once."""
-    hurry(monkeypatch)
+    shorten_timeouts(monkeypatch)
 
 
 async def until_lost(speech: bytes, lost: Session) -> AsyncIterator[bytes]:
@@ -145,7 +144,7 @@ async def until_lost(speech: bytes, lost: Session) -> AsyncIterator[bytes]:
     half = len(speech) // 2
     async for chunk in microphone(speech[:half], None):
         yield chunk
-    await gone(lost)
+    await session_closed(lost)
     async for chunk in microphone(speech[half:]):
         yield chunk
 
@@ -172,7 +171,7 @@ async def test_lost_while_listening(
     session = emulator.sessions[-1]
     assert session is not lost
     # The turn before is told again, once.
-    assert told(session) == [
+    assert conversation_lines(session) == [
         "user: ",
         "assistant: Yes.",
         "user: ",
@@ -185,10 +184,7 @@ async def test_lost_while_listening(
 @pytest.fixture
 def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have clients that keep speech for a moment only when the connection is lost."""
-    monkeypatch.setattr(
-        f"{MODULE}.realtime.client.WebSocketOptions",
-        partial(WebSocketOptions, resend_window=0.1),
-    )
+    set_client_defaults(monkeypatch, resend_window=0.1)
 
 
 async def test_lost_for_too_long_while_listening(
@@ -267,7 +263,7 @@ async def test_manual(
     run = await satellite.run(microphone(b""))
     assert run.error == "stt-no-text-recognized"
     await session.received.wait_for("input_audio_buffer.clear", 3)
-    assert len(told(session)) == 2
+    assert len(conversation_lines(session)) == 2
 
 
 async def test_semantic(

@@ -16,13 +16,13 @@ from pytest_homeassistant_custom_component.common import (
 from emulator import Emulator, Reply
 
 from ..satellite import SPEECH, Satellite, new_conversation, said_at, waiting_microphone
-from ..talk import gone, set_timing
+from ..talk import session_closed, set_timing
 from ..turns import (
     alive,
     assert_works,
+    conversation_lines,
     forget_cancelled_timers,
     listening,
-    told,
     turns_are_made_of,
 )
 
@@ -42,7 +42,7 @@ async def test_twenty_satellites(
         assert run.error is None
         assert run.wav.pitch == pytest.approx(200 + 20 * int(run.answer), abs=5)
     sessions = emulator.sessions[1:]
-    assert sorted(told(session) for session in sessions) == sorted(
+    assert sorted(conversation_lines(session) for session in sessions) == sorted(
         ["user: ", f"assistant: {number}"] for number in range(20)
     )
     del run, runs
@@ -52,7 +52,7 @@ async def test_twenty_satellites(
     )
     await hass.async_block_till_done()
     for session in sessions:
-        await gone(session)
+        await session_closed(session)
     assert alive(earlier) == []
 
 
@@ -70,7 +70,7 @@ async def test_conversation_that_made_room(
         await assert_works(satellite)
         first = emulator.sessions[-1]
         await assert_works(Satellite(hass, new_conversation()))
-        await gone(first)
+        await session_closed(first)
         await forget_cancelled_timers(hass)
         assert alive(earlier, collected=False) == [
             "ConversationSession",
@@ -118,5 +118,5 @@ async def test_unload(
     assert await hass.config_entries.async_unload(init_integration.entry_id)
     await run.end()
     for session in emulator.sessions:
-        await gone(session)
+        await session_closed(session)
     assert run.error == ("stt-stream-failed" if stage == "listening" else None)

@@ -1,7 +1,6 @@
 """One spoken turn after another in the same conversation."""
 
 import asyncio
-from functools import partial
 
 from homeassistant.components.assist_pipeline import PipelineStage
 from homeassistant.const import EVENT_STATE_CHANGED, STATE_UNAVAILABLE
@@ -12,12 +11,12 @@ from pytest_homeassistant_custom_component.common import (
     async_capture_events,
 )
 
-from custom_components.azure_realtime_audio.realtime import WebSocketOptions
 from emulator import Emulator, Reply
 
+from ..conftest import set_client_defaults
 from ..satellite import Satellite, played, said_at
-from ..talk import gone
-from ..turns import MODULE, told
+from ..talk import session_closed
+from ..turns import conversation_lines
 
 
 async def test_follow_up(emulator: Emulator, satellite: Satellite) -> None:
@@ -31,7 +30,7 @@ async def test_follow_up(emulator: Emulator, satellite: Satellite) -> None:
     assert run.answer == "Very well."
     assert not run.output["continue_conversation"]
     [_, session] = emulator.sessions
-    assert told(session) == [
+    assert conversation_lines(session) == [
         "user: ",
         "assistant: Which room?",
         "user: ",
@@ -54,7 +53,7 @@ async def test_cut_off(emulator: Emulator, satellite: Satellite) -> None:
     assert [i["item_id"] for i in session.received.of("conversation.item.delete")] == [
         unheard
     ]
-    assert told(session) == [
+    assert conversation_lines(session) == [
         "user: ",
         "assistant: ",
         "user: ",
@@ -89,7 +88,7 @@ async def test_heard_to_the_end(emulator: Emulator, satellite: Satellite) -> Non
     await satellite.run()
     session = emulator.sessions[-1]
     assert not session.received.of("conversation.item.truncate")
-    assert told(session)[1] == "assistant: Yes."
+    assert conversation_lines(session)[1] == "assistant: Yes."
 
 
 async def test_another_voice(
@@ -99,7 +98,7 @@ async def test_another_voice(
     emulator.replies.append(Reply(text="Yes.", pcm=said_at(500, 20)))
     await satellite.run(end=PipelineStage.INTENT)
     await satellite.run()
-    assert told(emulator.sessions[-1])[1] == "assistant: Yes."
+    assert conversation_lines(emulator.sessions[-1])[1] == "assistant: Yes."
 
 
 async def test_renewed_between_turns(
@@ -110,20 +109,22 @@ async def test_renewed_between_turns(
     init_integration: MockConfigEntry,
 ) -> None:
     """A session that is old makes way for a new one, and nobody notices."""
-    client_module = f"{MODULE}.realtime.client"
-    options = partial(WebSocketOptions, renew_after=0.5, quiet_check=0.05)
-    monkeypatch.setattr(f"{client_module}.WebSocketOptions", options)
+    set_client_defaults(monkeypatch, renew_after=0.5, quiet_check=0.05)
     await hass.config_entries.async_reload(init_integration.entry_id)
     changes = async_capture_events(hass, EVENT_STATE_CHANGED)
     emulator.replies.append(Reply(text="Which room?", pcm=said_at(500, 0.05)))
     await satellite.run()
-    lines = told(emulator.sessions[-1])
-    await gone(emulator.sessions[-1])
+    lines = conversation_lines(emulator.sessions[-1])
+    await session_closed(emulator.sessions[-1])
     # Another turn begins while the new session is being made.
     emulator.replies.append(Reply(text="Very well.", pcm=said_at(700)))
     run = await satellite.run()
     assert run.error is None
     assert run.wav.pitch == pytest.approx(700, abs=5)
     assert lines == ["user: ", "assistant: Which room?"]
-    assert told(emulator.sessions[-1]) == [*lines, "user: ", "assistant: Very well."]
+    assert conversation_lines(emulator.sessions[-1]) == [
+        *lines,
+        "user: ",
+        "assistant: Very well.",
+    ]
     assert STATE_UNAVAILABLE not in {event.data["new_state"].state for event in changes}

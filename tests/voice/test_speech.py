@@ -76,12 +76,9 @@ async def test_g711(audio_format: AudioFormat, encode: type[bytes]) -> None:
     assert np.argmax(spectrum) == pytest.approx(500, abs=2)
 
 
-async def test_no_filling_before_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_filling_before_the_beginning() -> None:
     """Nothing is played before there is anything to play: a player waits for that."""
-    monkeypatch.setattr(
-        "custom_components.azure_realtime_audio.voice.speech.GAP_SECONDS", 0
-    )
-    speech, speaker = Speech(), response()
+    speech, speaker = Speech(gap=0), response()
     first = asyncio.ensure_future(anext(speech.pieces()))
     for _ in range(20):
         await asyncio.sleep(0)  # many gaps pass

@@ -10,7 +10,7 @@ from emulator import Emulator, Reply
 
 from ..satellite import Satellite
 from ..talk import say
-from ..turns import SPOKEN, TRANSCRIBED, logged, server_event, told
+from ..turns import SPOKEN, TRANSCRIBED, conversation_lines, logged, server_event
 
 
 async def test_transcript(hass: HomeAssistant, transcribing: Satellite) -> None:
@@ -67,4 +67,4 @@ async def test_transcript_after_the_answer(
     else:
         await say(hass, "go on", transcribing.conversation_id)
     assert logged(hass, transcribing)[::2] == ["user: hello", "user: go on"]
-    assert len(told(emulator.sessions[-1])) == 4  # nothing was told again
+    assert len(conversation_lines(emulator.sessions[-1])) == 4  # nothing was told again

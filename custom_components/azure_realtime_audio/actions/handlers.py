@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from homeassistant.components.conversation import DOMAIN as CONVERSATION_DOMAIN, ChatLog
 from homeassistant.core import HomeAssistant, ServiceCall
@@ -25,9 +25,6 @@ from .audio_input import (
     async_file_input,
     async_media_input,
 )
-
-# How long one append may take, in seconds: ffmpeg may wait for a server, or the uplink be slow.
-APPEND_TIMEOUT: Final = 120
 
 _AUDIO_SOURCES = ("audio", "media_content_id", "path")
 # What the assistant sets before a response, unless an action has.
@@ -60,11 +57,12 @@ async def async_append_audio(request: ActionRequest) -> JsonObjectType:
     sources = [source for source in _AUDIO_SOURCES if source in request.data]
     if len(sources) != 1:
         raise _invalid("one_audio_source")
+    limit = request.assistant.timing.append
     try:
-        async with asyncio.timeout(APPEND_TIMEOUT):
+        async with asyncio.timeout(limit):
             duration_ms = await _async_append(request)
     except TimeoutError:
-        raise translated("append_timeout", seconds=str(APPEND_TIMEOUT)) from None
+        raise translated("append_timeout", seconds=f"{limit:g}") from None
     return {"duration_ms": duration_ms}
 
 
@@ -136,8 +134,8 @@ async def async_create_response(request: ActionRequest) -> JsonObjectType:
         api_prompt = llm_api.api_prompt if llm_api else ""
         config["instructions"] = f"{api_prompt}\n{instructions}".strip()
     config = validate_response_config(config)
-    stall = request.assistant.timing.response_stall
-    reply = Reply(request.session, config, llm_api, data["timeout"], stall)
+    timing = request.assistant.timing
+    reply = Reply(request.session, config, llm_api, data["timeout"], timing)
     await request.hass.data[DATA_REPLIES].async_begin(reply)
     if data["wait"]:
         await reply.async_finish()

@@ -13,6 +13,7 @@ from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.json import JsonObjectType, JsonValueType, json_loads
 
 from ..assistant.conversation_session import ConversationSession
+from ..assistant.timing import Timing
 from ..chat.tools import (
     TooManyToolRoundsError,
     async_run_tool_call,
@@ -35,7 +36,7 @@ class Reply:
 
     ``llm_api`` runs the tool calls; None leaves them to the caller. An out-of-band response
     leaves them too: its calls are not in the conversation, where their output would go.
-    ``timeout`` bounds the whole reply, ``stall`` the time without a word, in seconds.
+    ``timeout`` bounds the whole reply, in seconds.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class Reply:
         config: Mapping[str, Any],
         llm_api: llm.APIInstance | None,
         timeout: float,
-        stall: float,
+        timing: Timing,
     ) -> None:
         """Ask for nothing yet; ``async_begin`` does."""
         loop = asyncio.get_running_loop()
@@ -59,10 +60,10 @@ class Reply:
         self._config = config
         self._llm_api = None if self.is_out_of_band else llm_api
         self._timeout = timeout
-        self._stall = stall
+        self._stall = timing.response_stall
         self._is_read = False
         self._deadline = loop.time() + timeout
-        self._speech = Speech()
+        self._speech = Speech(timing.speech_gap)
         self._tool_outputs: dict[str, str] = {}
         self._is_stopped = False
 

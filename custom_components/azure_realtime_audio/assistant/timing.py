@@ -34,6 +34,10 @@ class Timing:
     claim: float = 10.0  # after the last word, until an agent has taken the turn
     max_buffered: float = 30.0  # of speech that is kept until the session is open
 
+    # An action; ffmpeg may wait for a server, or the uplink may be slow
+    append: float = 120.0  # that one append may take
+
     # An answer
+    speech_gap: float = 0.5  # without a sound, until a player gets silence
     response_stall: float = 30.0  # without a word, until a response is taken for dead
     turn: float = 300.0  # that a whole turn may take, its tools included

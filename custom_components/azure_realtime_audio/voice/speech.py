@@ -39,11 +39,13 @@ def failure_sound() -> bytes:
 class Speech:
     """The sound of a reply that may take several responses, with tools in between.
 
-    Any number of readers hear it from the beginning, as PCM16 mono of 24 kHz.
+    Any number of readers hear it from the beginning, as PCM16 mono of 24 kHz. Silence
+    fills gaps that are longer than ``gap`` seconds.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, gap: float = GAP_SECONDS) -> None:
         """Begin with nothing to say."""
+        self._gap = gap
         self.responses: list[Response] = []
         self.is_finished = False
         self._changed = asyncio.Event()
@@ -103,7 +105,7 @@ class Speech:
                 change = self.responses[number].changed()
             if item_id is None:
                 try:
-                    async with asyncio.timeout(GAP_SECONDS):
+                    async with asyncio.timeout(self._gap):
                         await change
                     continue
                 except TimeoutError:

@@ -80,7 +80,7 @@ class Turn:
         self.run: asyncio.Task[Any] | None = None
         # Why nothing was heard, where the conversation entity is to tell that.
         self.failure: AssistantError | RealtimeError | None = None
-        self.speech = Speech()
+        self.speech = Speech(assistant.timing.speech_gap)
         self.latency_ms: int | None = None
         self.unspoken_text = ""
         self.has_begun_to_speak = False

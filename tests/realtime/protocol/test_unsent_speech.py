@@ -16,7 +16,7 @@ from custom_components.azure_realtime_audio.realtime.protocol.unsent_speech impo
 PIECES = [b64encode(bytes([number]) * 3) for number in range(6)]  # 4 bytes each
 
 
-def told(frame: bytes | None) -> bytes:
+def piece_of(frame: bytes | None) -> bytes:
     """Return the piece in a frame."""
     assert frame is not None
     event = orjson.loads(frame)
@@ -31,12 +31,12 @@ def test_needs_a_connection() -> None:
     with pytest.raises(NotConnectedError):
         speech.add(PIECES[0])
     speech.open()
-    assert told(speech.add(PIECES[0])) == PIECES[0]
+    assert piece_of(speech.add(PIECES[0])) == PIECES[0]
     speech.lose(10.0)
     assert speech.add(PIECES[1]) is None
-    assert [told(frame) for frame in speech.frames()] == PIECES[:2]
+    assert [piece_of(frame) for frame in speech.frames()] == PIECES[:2]
     speech.open()
-    assert told(speech.add(PIECES[2])) == PIECES[2]
+    assert piece_of(speech.add(PIECES[2])) == PIECES[2]
     assert speech.take() == PIECES[:3]
     assert not speech
 
@@ -84,12 +84,12 @@ def test_appended_while_it_is_sent_again() -> None:
     for piece in PIECES[:3]:
         speech.add(piece)
     frames = speech.frames()
-    assert told(next(frames)) == PIECES[0]
+    assert piece_of(next(frames)) == PIECES[0]
     speech.add(PIECES[3])  # drops the first, which has been sent
-    assert told(next(frames)) == PIECES[1]
+    assert piece_of(next(frames)) == PIECES[1]
     for piece in PIECES[4:]:
         speech.add(piece)  # drops the third, which has not been sent
-    assert [told(frame) for frame in frames] == PIECES[3:]
+    assert [piece_of(frame) for frame in frames] == PIECES[3:]
     assert speech.take() == PIECES[3:]
 
 

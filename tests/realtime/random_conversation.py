@@ -35,7 +35,7 @@ type Described = tuple[str, str, str | None, str, bytes, dict[str, Any]]
 LONG_TALK = 60  # items; from here on more is deleted than said
 
 
-class SmallTalk:
+class RandomConversation:
     """Does things at random to a conversation, and checks that both sides know the same."""
 
     def __init__(
