@@ -7,7 +7,7 @@ Without TIMES a fault lasts until it is removed. The tables below are what `--he
 
 from typing import Any
 
-from .events import Event
+from .wire.events import Event
 
 FAULTS = {
     # The handshake, Azure's way: an HTTP status before the upgrade.

@@ -8,12 +8,12 @@ from typing import Literal, Self
 
 from aiohttp import web
 
-from .ears import Ears, ScriptedEars, SphinxEars, TouchToneEars
 from .faults import Faults
-from .handshake import chosen_dialect, not_found, refusal, turned_away
-from .reply import Reply
-from .session import Session, cut
-from .voice import EspeakVoice, ToneVoice, TouchToneVoice, Voice
+from .model.ears import Ears, ScriptedEars, SphinxEars, TouchToneEars
+from .model.reply import Reply
+from .model.voice import EspeakVoice, ToneVoice, TouchToneVoice, Voice
+from .service.handshake import chosen_dialect, not_found, refusal, turned_away
+from .service.session import Session, cut
 
 _TRANSCRIBERS = ("gpt-4o-transcribe", "gpt-4o-mini-transcribe", "whisper-1", "whisper")
 

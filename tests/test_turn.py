@@ -68,7 +68,7 @@ from custom_components.azure_realtime_audio.realtime.audio import Resampler
 from custom_components.azure_realtime_audio.voice.speech import GAP_SECONDS
 from custom_components.azure_realtime_audio.voice.turn import Turn
 from emulator import Emulator, Reply, Session
-from emulator.voice import EspeakVoice
+from emulator.model.voice import EspeakVoice
 
 from .conftest import SUBENTRY_ID
 from .satellite import (

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from .dialect import Dialect, Ga, Preview
-from .faults import Faults
-from .ids import new_id
+from ..faults import Faults
+from ..wire.dialect import Dialect, Ga, Preview
+from ..wire.ids import new_id
 
 if TYPE_CHECKING:
-    from .server import Emulator
+    from ..server import Emulator
 
 _NO_REALTIME = (
     "The realtime operation does not work with the specified model. "

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .audio import PCM_BYTES_PER_MS, level
+from ..wire.audio import PCM_BYTES_PER_MS, level
 
 _FRAME_MS = 20
 _FRAME_BYTES = _FRAME_MS * PCM_BYTES_PER_MS

@@ -7,11 +7,11 @@ import json
 import math
 from typing import TYPE_CHECKING, Any, Literal
 
-from . import audio
-from .conversation import Item
-from .ids import new_id
-from .reply import Reply
-from .usage import Tokens, audio_tokens, text_tokens, usage
+from ..model.reply import Reply
+from ..wire import audio
+from ..wire.conversation import Item
+from ..wire.ids import new_id
+from ..wire.usage import Tokens, audio_tokens, text_tokens, usage
 
 if TYPE_CHECKING:
     from .session import Session

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from pocketsphinx import Decoder
 
-from .audio import RATE
-from .conversation import Item
+from ..wire.audio import RATE
+from ..wire.conversation import Item
 from .phrases import House, grammar, is_sentence, sayable
 from .touch_tones import heard
 

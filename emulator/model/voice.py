@@ -10,7 +10,7 @@ from typing import Protocol
 import espeakng_loader
 import numpy as np
 
-from .audio import RATE
+from ..wire.audio import RATE
 from .touch_tones import dialed
 
 _TONE_MS_PER_LETTER = 40

@@ -11,21 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import WSMessage, WSMsgType, web
 
-from . import brain, schema
-from .conversation import Conversation, Item
-from .dialect import Dialect
-from .errors import InvalidRequest
-from .events import Event, EventLog
-from .faults import Wire
-from .ids import new_id
+from ..faults import Wire
+from ..model import brain
+from ..model.reply import Reply
+from ..wire import schema
+from ..wire.conversation import Conversation, Item
+from ..wire.dialect import Dialect
+from ..wire.errors import InvalidRequest
+from ..wire.events import Event, EventLog
+from ..wire.ids import new_id
+from ..wire.usage import Tokens, text_tokens, transcription_usage
+from ..wire.validation import Check, anything, audio, integer, nullable, record, text
 from .input_audio import InputAudio
-from .reply import Reply
 from .responses import Response
-from .usage import Tokens, text_tokens, transcription_usage
-from .validation import Check, anything, audio, integer, nullable, record, text
 
 if TYPE_CHECKING:
-    from .server import Emulator
+    from ..server import Emulator
 
 _RATE_LIMITS_DELAY = (
     0.04  # seconds after response.done (captured on OpenAI GA, 2026-09)

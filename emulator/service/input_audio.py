@@ -3,10 +3,10 @@
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from .audio import PCM_BYTES_PER_MS, decode, duration_ms
-from .conversation import Item
-from .errors import InvalidRequest
-from .ids import new_id
+from ..wire.audio import PCM_BYTES_PER_MS, decode, duration_ms
+from ..wire.conversation import Item
+from ..wire.errors import InvalidRequest
+from ..wire.ids import new_id
 from .turn_detection import ONSET_MS, SpeechStarted, SpeechStopped, TurnDetector
 
 if TYPE_CHECKING:
