@@ -1,16 +1,14 @@
 """The input audio buffer: what the user says, until it becomes an item."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..wire.audio import PCM_BYTES_PER_MS, decode, duration_ms
 from ..wire.conversation import Item
 from ..wire.errors import InvalidRequest
 from ..wire.ids import new_id
+from .session_port import SessionPort
 from .turn_detection import ONSET_MS, SpeechStarted, SpeechStopped, TurnDetector
-
-if TYPE_CHECKING:
-    from .session import Session
 
 _LEAST_COMMIT_MS = 100
 
@@ -18,7 +16,7 @@ _LEAST_COMMIT_MS = 100
 class InputAudio:
     """Buffers audio and cuts it into user turns: on commit, by server VAD, or when idle."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: SessionPort) -> None:
         """Listen for a session."""
         self._session = session
         self._buffer = bytearray()
@@ -99,7 +97,7 @@ class InputAudio:
         timeout_ms = self._turn_detection.get("idle_timeout_ms")
         if timeout_ms is not None:
             seconds = (
-                (playback_ms + timeout_ms) / 1000 / self._session.emulator.clock_rate
+                (playback_ms + timeout_ms) / 1000 / self._session.settings.clock_rate
             )
             self._idle_timer = asyncio.get_running_loop().call_later(
                 seconds, self._idle_too_long

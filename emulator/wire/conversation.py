@@ -103,11 +103,6 @@ class Conversation:
         return len(self._items)
 
     @property
-    def last_id(self) -> str | None:
-        """Return the id of the newest item."""
-        return self._items[-1].id if self._items else None
-
-    @property
     def has_model_audio(self) -> bool:
         """Say whether the model has spoken: from then on its voice is fixed."""
         return any(item.role == "assistant" and item.audio for item in self._items)
