@@ -1,4 +1,4 @@
-"""An Azure OpenAI Realtime server for tests and the demo: it hears, thinks a little, and speaks."""
+"""An Azure OpenAI Realtime server for tests and the demo: the emulated model hears, plans and speaks."""
 
 from .faults import FAULTS
 from .model.reply import Reply

@@ -1,4 +1,4 @@
-"""The input audio buffer: what the user says, until it becomes an item."""
+"""The input audio buffer: it holds the user's speech until that becomes an item."""
 
 import asyncio
 from typing import Any
@@ -37,7 +37,7 @@ class InputAudio:
     def reset_detection(self) -> None:
         """Start turn detection afresh, as a change of its configuration does.
 
-        Semantic VAD is accepted but finds nothing: so Azure was seen to behave in 2026-08.
+        Semantic VAD is accepted but finds nothing, because Azure behaved so in 2026-08.
         """
         server_vad = self._turn_detection.get("type") == "server_vad"
         self._detector = (
@@ -74,7 +74,7 @@ class InputAudio:
             self._forget_before(self._position_ms - padding_ms)
 
     def commit(self) -> None:
-        """Make the buffer a user item because the client says so. Never starts a response."""
+        """Make the buffer a user item for the client. A commit never starts a response."""
         if duration_ms(self._buffer) < _LEAST_COMMIT_MS:
             held = len(self._buffer) / PCM_BYTES_PER_MS
             raise InvalidRequest(
@@ -86,7 +86,7 @@ class InputAudio:
         self.reset_detection()
 
     def clear(self) -> None:
-        """Drop what is in the buffer."""
+        """Empty the buffer."""
         self._buffer.clear()
         self.reset_detection()
         self._session.emit("input_audio_buffer.cleared")
@@ -104,7 +104,7 @@ class InputAudio:
             )
 
     def stop_idling(self) -> None:
-        """Stop waiting for the user: something happens, or the session ends."""
+        """Stop waiting for the user because something happens or the session ends."""
         if self._idle_timer:
             self._idle_timer.cancel()
             self._idle_timer = None

@@ -43,7 +43,7 @@ class _OutOfTokens(Exception):
 
 @dataclass
 class _OpenItem:
-    """The item being generated, its part if it has one, and all that was said in that."""
+    """The item being generated, its part if it has one, and all words of that part."""
 
     item: Item
     index: int
@@ -82,7 +82,7 @@ class Response:
 
     @property
     def audio_ms(self) -> int:
-        """Return how much the response has spoken."""
+        """Return the length of the response's audio in milliseconds."""
         return sum(audio.duration_ms(item.audio) for item in self.output)
 
     async def generate(self) -> None:
@@ -264,7 +264,7 @@ class Response:
         return self._open
 
     def _close_item(self, status: str) -> None:
-        """Emit the `.done` events of the open part and item, whatever stage they are at."""
+        """Emit the `.done` events of the open part and item, at any stage."""
         if self._open is None:
             return
         opened, self._open = self._open, None
@@ -291,7 +291,7 @@ class Response:
         )
 
     def _close_part(self, opened: _OpenItem, kind: str) -> None:
-        """Emit the `.done` events of a part: all that was said, also where the item is cut."""
+        """Emit the `.done` events of a part: with all its words, even if the item is cut."""
         ids = {**opened.ids, "content_index": 0}
         if kind == "output_audio":
             wire = {"type": "audio", "transcript": opened.said}
@@ -321,7 +321,7 @@ class Response:
         self._emit("response.done", response=self._wire())
 
     async def _first_output_is_due(self) -> None:
-        """Wait out what is left of the model's thinking time."""
+        """Wait for the rest of the model's thinking time."""
         now = asyncio.get_running_loop().time()
         thinking = self._session.settings.first_audio_ms / 1000
         await asyncio.sleep(max(0, self._began + thinking - now))
