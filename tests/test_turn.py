@@ -880,6 +880,7 @@ async def test_endless_speech(
 @pytest.mark.parametrize(
     ("speech", "error"),
     [(SPEECH + SPEECH[:320], None), (b"", "stt-no-text-recognized")],
+    ids=["speech", "silence"],
 )
 async def test_cut_stream(
     monkeypatch: pytest.MonkeyPatch,
