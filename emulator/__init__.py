@@ -1,8 +1,8 @@
-"""An Azure OpenAI Realtime server for tests and the demo: it hears, thinks a little, and speaks."""
+"""An Azure OpenAI Realtime server for tests and the demo: the emulated model hears, plans and speaks."""
 
 from .faults import FAULTS
-from .reply import Reply
+from .model.reply import Reply
 from .server import Emulator, Handshake
-from .session import Session
+from .service.session import Session
 
 __all__ = ["FAULTS", "Emulator", "Handshake", "Reply", "Session"]

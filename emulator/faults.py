@@ -1,13 +1,13 @@
-"""Faults that can be switched on by name: what a real service does on a bad day.
+"""The faults of a real service, which tests switch on by name.
 
     NAME[:ARGUMENT][*TIMES]
 
-Without TIMES a fault lasts until it is removed. The tables below are what `--help` prints.
+Without TIMES a fault lasts until a test removes it. `--help` prints the tables below.
 """
 
 from typing import Any
 
-from .events import Event
+from .wire.events import Event
 
 FAULTS = {
     # The handshake, Azure's way: an HTTP status before the upgrade.
@@ -114,13 +114,13 @@ class Faults:
     """The faults that are switched on."""
 
     def __init__(self, specs: tuple[str, ...] = ()) -> None:
-        """Switch on what the command line names."""
+        """Switch on the faults that the command line names."""
         self._times: dict[tuple[str, str], int | None] = {}  # by name and argument
         for spec in specs:
             self.add(spec)
 
     def add(self, spec: str, *, times: int | None = None) -> None:
-        """Switch a fault on: `name`, `name:argument`, `name*2`. ValueError: no such fault."""
+        """Switch a fault on: `name`, `name:argument`, `name*2`. Raises ValueError for an unknown name."""
         spec, _, count = spec.partition("*")
         name, _, argument = spec.partition(":")
         if name not in FAULTS:
@@ -128,7 +128,7 @@ class Faults:
         self._times[(name, argument)] = int(count) if count else times
 
     def remove(self, spec: str) -> None:
-        """Switch off what was switched on as `name` or `name:argument`."""
+        """Switch off a fault that was added as `name` or `name:argument`."""
         name, _, argument = spec.partition(":")
         self._times.pop((name, argument), None)
 
@@ -178,7 +178,7 @@ _PARTS_DONE = (
 class Wire:
     """Disturbs the events of one session on their way out, where a fault says so."""
 
-    # What comes late, by the ends of types, and after what.
+    # By order: the ends of the types that come late, and the ends of the types they come after.
     _LATE: dict[
         str, tuple[tuple[str | tuple[str, ...], str | tuple[str, ...]], ...]
     ] = {
@@ -200,7 +200,7 @@ class Wire:
         self._held: list[tuple[str | tuple[str, ...], Event]] = []
 
     def frames(self, event: Event) -> list[Event | str | bytes]:
-        """Return what to send for an event: events, and frames that are not events."""
+        """Return the events to send for an event, and the frames that are not events."""
         frames: list[Event | str | bytes] = []
         if event["type"] == "response.created":
             frames += self._noise()
@@ -300,7 +300,7 @@ class Wire:
 
 
 def _comes_with(event: Event, order: str) -> bool:
-    """Say whether what a late event of an item waits for is sure to come."""
+    """Say whether the event that a late event waits for is sure to come."""
     item = event.get("item")
     if item is None:
         return True

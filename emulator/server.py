@@ -1,21 +1,16 @@
-"""The server: where it listens, how it behaves, and the sessions it has had."""
+"""The server: the address it listens on, its settings and the sessions it has had."""
 
 import asyncio
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Self
+from typing import Self
 
 from aiohttp import web
 
-from .ears import Ears, ScriptedEars, SphinxEars, TouchToneEars
-from .faults import Faults
-from .handshake import chosen_dialect, not_found, refusal, turned_away
-from .reply import Reply
-from .session import Session, cut
-from .voice import EspeakVoice, ToneVoice, TouchToneVoice, Voice
-
-_TRANSCRIBERS = ("gpt-4o-transcribe", "gpt-4o-mini-transcribe", "whisper-1", "whisper")
+from .service.handshake import chosen_dialect, not_found, refusal, turned_away
+from .service.outbox import cut
+from .service.session import Session
+from .settings import Settings
 
 
 @dataclass(frozen=True)
@@ -29,70 +24,26 @@ class Handshake:
 
 
 @dataclass(kw_only=True, eq=False)
-class Emulator:
+class Emulator(Settings):
     """An Azure OpenAI Realtime resource with one realtime deployment.
 
-    Use it as an async context manager. Its fields may be changed while it runs. `speed` is how
-    many times faster than real time audio is made (0: at once). `first_audio_ms` is the time
-    from `response.created` to the first output. `clock_rate` makes idle timeouts and the
-    session's life pass faster. `voice` and `ears` are cheap and scripted unless chosen real.
-    `keep_events` is for tests; a server that runs for hours would drown in audio.
+    The emulator is an async context manager. Its settings may be changed while it runs, but for
+    `host`, `port`, `base_path`, `voice` and `ears`. Port 0 chooses a free port.
     """
 
-    api_key: str = field(repr=False)
-    deployment: str
-    model: str = "gpt-realtime"
     host: str = "127.0.0.1"
     port: int = 0
     base_path: str = ""
-    preview_only: bool = False
-    transcription_deployments: tuple[str, ...] = _TRANSCRIBERS
-    other_deployments: tuple[str, ...] = (
-        "gpt-4o",
-        "gpt-realtime-translate",
-        *_TRANSCRIBERS,
-    )
-    speed: float = 8.0
-    first_audio_ms: int = 20
-    session_seconds: float = 3600
-    clock_rate: float = 1.0
-    voice: Literal["tone", "espeak", "touch_tones"] = "tone"
-    ears: Literal["script", "sphinx", "touch_tones"] = "script"
-    keep_events: bool = True
-    faults: Faults = field(default_factory=Faults)
-    replies: deque[Reply] = field(default_factory=deque)
-    hears: deque[str] = field(default_factory=deque)
     sessions: list[Session] = field(default_factory=list, repr=False)
     handshakes: list[Handshake] = field(default_factory=list, repr=False)
 
     def __post_init__(self) -> None:
-        """Choose voice and ears."""
-        self.voice_of_model = self._chosen_voice()
-        self.ears_of_model = self._chosen_ears()
-        self.flowing = asyncio.Event()  # cleared while the service stands still
-        self.flowing.set()
+        """Prepare a server that does not listen yet."""
+        super().__post_init__()
         self._runner: web.AppRunner | None = None
         self._arrival = asyncio.Event()
         self._stopping = asyncio.Event()
         self._handed_out = 0
-
-    def _chosen_voice(self) -> Voice:
-        match self.voice:
-            case "tone":
-                return ToneVoice()
-            case "espeak":
-                return EspeakVoice()
-            case "touch_tones":
-                return TouchToneVoice()
-
-    def _chosen_ears(self) -> Ears:
-        match self.ears:
-            case "script":
-                return ScriptedEars(self.hears)
-            case "sphinx":
-                return SphinxEars()
-            case "touch_tones":
-                return TouchToneEars()
 
     @property
     def host_name(self) -> str:
@@ -103,11 +54,6 @@ class Emulator:
     def url(self) -> str:
         """Return `ws://host:port`, with the base path if there is one."""
         return f"ws://{self.host_name}{self.base_path}"
-
-    @property
-    def reasons(self) -> bool:
-        """Say whether the model is of the reasoning line."""
-        return self.model.startswith("gpt-realtime-2")
 
     async def start(self) -> None:
         """Load the ears and listen; `port` is then the real one."""
@@ -142,7 +88,7 @@ class Emulator:
         await self.stop()
 
     async def stall(self, seconds: float) -> None:
-        """Stand still for a while: nothing is read, answered or sent, and no socket ends."""
+        """Stand still for `seconds`: the service reads, answers and sends nothing, and ends no socket."""
         self.flowing.clear()
         try:
             await asyncio.sleep(seconds)
@@ -150,7 +96,10 @@ class Emulator:
             self.flowing.set()
 
     async def next_session(self, *, seconds: float = 10) -> Session:
-        """Return the oldest session not handed out here yet, waiting for it if need be."""
+        """Return the oldest session that this method has not returned yet; wait until there is one.
+
+        Raises TimeoutError after `seconds`.
+        """
         async with asyncio.timeout(seconds):
             while len(self.sessions) <= self._handed_out:
                 await self._arrival.wait()
@@ -166,7 +115,7 @@ class Emulator:
     async def _serve(self, request: web.Request, *, ga: bool) -> web.StreamResponse:
         await self.flowing.wait()
         if request.transport is None:
-            return web.Response()  # who asked has gone meanwhile
+            return web.Response()  # the client has gone meanwhile
         if (manner := self.faults.hits("ends_at", "connect")) is not None:
             if manner == "silence":
                 await self._stopping.wait()

@@ -24,7 +24,7 @@ from homeassistant.const import __version__ as home_assistant_version
 import numpy as np
 
 from custom_components.azure_realtime_audio.realtime.audio import Resampler
-from emulator.voice import EspeakVoice
+from emulator.model.voice import EspeakVoice
 
 from .home_assistant import (
     MICROPHONE_RATE,

@@ -12,8 +12,8 @@ from typing import Any
 import aiohttp
 import numpy as np
 
-from emulator import touch_tones
-from emulator.audio import RATE
+from emulator.model import touch_tones
+from emulator.wire.audio import RATE
 from script.home_assistant import MICROPHONE_RATE, HomeAssistant, SetupError, connected
 
 from .results import Results, Spoken, new_number

@@ -27,7 +27,7 @@ import pytest
 
 from custom_components.azure_realtime_audio.realtime.audio import Resampler
 from emulator import Emulator
-from emulator.voice import EspeakVoice
+from emulator.model.voice import EspeakVoice
 from script.demo import (
     API_KEY,
     DEPLOYMENT,

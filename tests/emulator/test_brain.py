@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from emulator.brain import Line, think
-from emulator.phrases import NUMBERS, House, grammar, is_sentence, number, sayable
+from emulator.model.brain import Line, think
+from emulator.model.phrases import NUMBERS, House, grammar, is_sentence, number, sayable
 
 from .house import HOUSE, TOOLS
 

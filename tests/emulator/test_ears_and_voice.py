@@ -6,10 +6,12 @@ import aiohttp
 import numpy as np
 import pytest
 
-from emulator import Emulator, audio, touch_tones
-from emulator.conversation import Item
-from emulator.ears import SphinxEars, TouchToneEars
-from emulator.voice import EspeakVoice, TouchToneVoice, synthesized
+from emulator import Emulator
+from emulator.model import touch_tones
+from emulator.model.ears import SphinxEars, TouchToneEars
+from emulator.model.voice import EspeakVoice, TouchToneVoice, synthesized
+from emulator.wire import audio
+from emulator.wire.conversation import Item
 
 from .conftest import GA, KEY, Client, silence
 from .house import HOUSE, TOOLS

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from emulator import Emulator
-from emulator.schema import SERVER_VAD
+from emulator.wire.schema import SERVER_VAD
 
 from .conftest import PREVIEW, Connect
 

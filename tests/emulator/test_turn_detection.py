@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from emulator import Emulator, Reply
-from emulator.schema import SERVER_VAD
-from emulator.turn_detection import SpeechStarted, SpeechStopped, TurnDetector
+from emulator.service.turn_detection import SpeechStarted, SpeechStopped, TurnDetector
+from emulator.wire.schema import SERVER_VAD
 
 from .conftest import PREVIEW, Connect, silence, tone
 

@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 import json
+import os
 from pathlib import Path
+import signal
 import sys
 from typing import Any
 
@@ -53,13 +55,15 @@ def run_node(emulator: Emulator) -> RunNode:
             DEPLOYMENT,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
         )
         try:
             async with asyncio.timeout(30):
                 printed, complaints = await process.communicate()
         finally:
             if process.returncode is None:
-                process.kill()
+                # The wheel's `node` is a Python program, whose child is the real Node.js.
+                os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
         assert process.returncode == 0, complaints.decode()
         return json.loads(printed)

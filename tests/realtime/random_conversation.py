@@ -11,7 +11,7 @@ from custom_components.azure_realtime_audio.realtime import (
     RealtimeClient,
 )
 from emulator import Emulator, Reply
-from emulator.conversation import Item
+from emulator.wire.conversation import Item
 
 WORDS = [
     "the",

@@ -16,7 +16,7 @@ from pytest_homeassistant_custom_component.common import (
 from custom_components.azure_realtime_audio.const import CONF_INSTRUCTIONS
 from custom_components.azure_realtime_audio.realtime import Resampler
 from emulator import Emulator, Reply, Session
-from emulator.voice import EspeakVoice
+from emulator.model.voice import EspeakVoice
 
 from ..conftest import set_client_defaults
 from ..satellite import (
@@ -68,6 +68,7 @@ async def test_endless_speech(
 @pytest.mark.parametrize(
     ("speech", "error"),
     [(SPEECH + SPEECH[:320], None), (b"", "stt-no-text-recognized")],
+    ids=["speech", "silence"],
 )
 async def test_cut_stream(
     monkeypatch: pytest.MonkeyPatch,

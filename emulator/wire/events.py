@@ -10,20 +10,20 @@ class EventLog(list[Event]):
     """Events in order. Tests read it as a list and await what has not come yet."""
 
     def __init__(self, *, keep: bool = True) -> None:
-        """Start empty; without `keep`, stay so."""
+        """Start empty; without `keep`, the log stays empty."""
         super().__init__()
         self._keep = keep
         self._changed = asyncio.Event()
         self._ended = False
 
     def record(self, event: Event) -> None:
-        """Append an event and wake who waits."""
+        """Append an event and wake the tests that wait."""
         if self._keep:
             self.append(event)
             self._wake()
 
     def end(self) -> None:
-        """Say that nothing more will come: who still waits gets a ConnectionError."""
+        """End the log: every test that still waits gets a ConnectionError."""
         self._ended = True
         self._wake()
 

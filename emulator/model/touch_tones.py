@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-from .audio import RATE
+from ..wire.audio import RATE
 
 _LOW = (697, 770, 852, 941)  # Hz, one for each row of the keys
 _HIGH = (1209, 1336, 1477, 1633)

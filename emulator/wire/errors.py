@@ -1,10 +1,10 @@
-"""What the service answers when it refuses a client event."""
+"""The answer of the service when it refuses a client event."""
 
 from typing import Any
 
 
 class InvalidRequest(Exception):
-    """A client event is refused; becomes an `error` event, and the session lives on."""
+    """The service refuses a client event: it sends an `error` event, and the session goes on."""
 
     def __init__(
         self, message: str, code: str | None, param: str | None = None

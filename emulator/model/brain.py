@@ -1,4 +1,4 @@
-"""The model's mind, such as it is: from the words of a conversation to a reply."""
+"""The brain of the model: it plans a reply from the words of a conversation."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ _PAST = {
     "pause": "paused",
     "add": "added",
 }
-# Tokens of a tool's name that nobody has to say for the tool to be meant.
+# A user means a tool without saying these tokens of its name.
 _SILENT = frozenset({"get", "fetch", "query", "lookup", "the", "current"})
 _NUMERIC_KEYS = ("brightness", "position", "percentage", "volume_level", "temperature")
 
@@ -55,7 +55,7 @@ class Line:
 
 
 def think(lines: list[Line], config: dict[str, Any]) -> Reply:
-    """Plan a response to what was said last."""
+    """Plan a response to the last line."""
     last = lines[-1] if lines else Line("message", "user", {}, "")
     if verbatim := _ordered_words(config["own_instructions"] or "", last):
         return Reply(text=verbatim)
@@ -69,7 +69,7 @@ def think(lines: list[Line], config: dict[str, Any]) -> Reply:
 
 
 def _ordered_words(own_instructions: str, last: Line) -> str | None:
-    """Return what a response's own instructions want said word for word."""
+    """Return the words that a response's own instructions dictate."""
     if not re.search(
         r"\b(exactly|verbatim|word for word)\b", own_instructions, re.IGNORECASE
     ):
@@ -102,7 +102,7 @@ def _tool_calls(
 def _meant(
     words: str, tools: list[dict[str, Any]], house: House
 ) -> Iterator[tuple[Match, dict[str, Any]]]:
-    """Yield which tools the words call for, and where they do."""
+    """Yield the tools that the words call for, and the place of those words."""
     for tool in tools:
         phrases = SKILLS.get(bare_name(tool["name"]))
         if phrases is None:
@@ -180,7 +180,7 @@ def _guess(property_schema: dict[str, Any], words: str) -> Any:
 
 
 def _tell_results(lines: list[Line]) -> str:
-    """Say what came of the tool calls since the user spoke."""
+    """Tell the results of the tool calls since the user spoke."""
     calls = {
         line.fields["call_id"]: line.fields
         for line in lines

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from pocketsphinx import Decoder
 
-from .audio import RATE
-from .conversation import Item
+from ..wire.audio import RATE
+from ..wire.conversation import Item
 from .phrases import House, grammar, is_sentence, sayable
 from .touch_tones import heard
 
@@ -33,10 +33,10 @@ class Ears(Protocol):
 
 
 class ScriptedEars:
-    """Hear what a test wrote down, a line for each item; then always the same greeting."""
+    """Hear the lines of a test, one for each item; after the last line, always a greeting."""
 
     def __init__(self, script: deque[str]) -> None:
-        """Share the script with who fills it."""
+        """Share the script with the test that fills it."""
         self._script = script
         self._heard: dict[str, str] = {}
 
@@ -51,7 +51,7 @@ class ScriptedEars:
 
 
 class TouchToneEars:
-    """Hear what is dialed, digit by digit: as cheap as a script, and never at a loss."""
+    """Hear dialed digits: as cheaply as from a script, and from every item."""
 
     async def load(self) -> None:
         """Need nothing."""
@@ -125,7 +125,7 @@ class _Sphinx:
         """Hear the whole at once, for one word, so that the decoder knows how it sounds.
 
         Before that the decoder forgets how earlier utterances sounded, which it would else mix
-        in: what is heard would depend on what was heard before.
+        in: the words would depend on the utterances before them.
         """
         self._decoder.reinit_feat()
         self._decoder.activate_search(_CHANNEL)

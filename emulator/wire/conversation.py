@@ -15,7 +15,7 @@ from .usage import Tokens, audio_tokens, text_tokens
 class Item:
     """One item in GA's shape; audio is kept beside it as PCM16 24 kHz.
 
-    Once `is_cut`, an item of the model's takes up nothing more of what its response still says.
+    Once a client has truncated an item (`is_cut`), the item takes up no more words of its response.
     """
 
     id: str
@@ -62,7 +62,7 @@ class Item:
 
     @property
     def text(self) -> str:
-        """Return what the item says in writing."""
+        """Return the written words of the item."""
         if self.type == "function_call_output":
             return str(self.fields["output"])
         parts = (
@@ -73,7 +73,7 @@ class Item:
 
     @property
     def tokens(self) -> Tokens:
-        """Return what the item costs as input."""
+        """Return the tokens that the item costs as input."""
         text = "".join(part.get("text", "") for part in self.content or ())
         text += "".join(
             str(self.fields.get(key, "")) for key in ("name", "arguments", "output")
@@ -101,11 +101,6 @@ class Conversation:
     def __len__(self) -> int:
         """Return the number of items."""
         return len(self._items)
-
-    @property
-    def last_id(self) -> str | None:
-        """Return the id of the newest item."""
-        return self._items[-1].id if self._items else None
 
     @property
     def has_model_audio(self) -> bool:
@@ -143,12 +138,12 @@ class Conversation:
         self._items.remove(self._require(item_id, "deleting", "delete"))
 
     def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> None:
-        """Cut what the model said to what was played; its transcript goes as well.
+        """Cut an item of the model to the audio that the client has played, and drop its transcript.
 
         The item of a response in progress may be cut as well, to no more than has been generated:
         a client that is interrupted often truncates before it cancels. The response itself goes on
-        to its end on the wire, but the item stays cut: it is what the user heard, and what the
-        next response is to know.
+        to its end on the wire, but the item stays cut: the next response must know only the words
+        that the user has heard.
         """
         item = self._require(item_id, "truncating", "truncate")
         if (

@@ -1,4 +1,4 @@
-"""Checks of what a client sends, with the refusals of the service.
+"""Checks of the values that a client sends, with the refusals of the service.
 
 A check takes a value and its path (`session.audio.output.voice`) and returns the value, with
 defaults filled in, or raises InvalidRequest.
@@ -114,7 +114,7 @@ def integer(low: int, high: int | None = None) -> Check:
 
 
 def nullable(check: Check) -> Check:
-    """Accept null, and what `check` accepts."""
+    """Accept null and every value that `check` accepts."""
     return lambda value, path: None if value is None else check(value, path)
 
 
@@ -176,7 +176,7 @@ def by_key(key: str, variants: Mapping[str, Check]) -> Check:
 
 
 def invalid_value(value: Any, path: str, hint: str) -> InvalidRequest:
-    """Return the refusal of a value outside of what is allowed."""
+    """Return the refusal of a value outside of the allowed range."""
     shown = f"'{value}'" if isinstance(value, str) else value
     return InvalidRequest(f"Invalid value: {shown}. {hint}", "invalid_value", path)
 

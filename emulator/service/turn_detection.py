@@ -1,10 +1,10 @@
-"""Server VAD: where speech starts and stops, by its energy."""
+"""Server VAD: it finds the start and the end of speech by the energy of the audio."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .audio import PCM_BYTES_PER_MS, level
+from ..wire.audio import PCM_BYTES_PER_MS, level
 
 _FRAME_MS = 20
 _FRAME_BYTES = _FRAME_MS * PCM_BYTES_PER_MS
@@ -42,7 +42,7 @@ class TurnDetector:
         self.speaking = False
 
     def feed(self, pcm: bytes) -> Iterator[SpeechStarted | SpeechStopped]:
-        """Yield what these samples bring to light."""
+        """Yield the starts and ends of speech that these samples complete."""
         self._rest += pcm
         while len(self._rest) >= _FRAME_BYTES:
             loudness = level(self._rest[:_FRAME_BYTES])

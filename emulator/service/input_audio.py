@@ -1,16 +1,14 @@
-"""The input audio buffer: what the user says, until it becomes an item."""
+"""The input audio buffer: it holds the user's speech until that becomes an item."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .audio import PCM_BYTES_PER_MS, decode, duration_ms
-from .conversation import Item
-from .errors import InvalidRequest
-from .ids import new_id
+from ..wire.audio import PCM_BYTES_PER_MS, decode, duration_ms
+from ..wire.conversation import Item
+from ..wire.errors import InvalidRequest
+from ..wire.ids import new_id
+from .session_port import SessionPort
 from .turn_detection import ONSET_MS, SpeechStarted, SpeechStopped, TurnDetector
-
-if TYPE_CHECKING:
-    from .session import Session
 
 _LEAST_COMMIT_MS = 100
 
@@ -18,7 +16,7 @@ _LEAST_COMMIT_MS = 100
 class InputAudio:
     """Buffers audio and cuts it into user turns: on commit, by server VAD, or when idle."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: SessionPort) -> None:
         """Listen for a session."""
         self._session = session
         self._buffer = bytearray()
@@ -39,7 +37,7 @@ class InputAudio:
     def reset_detection(self) -> None:
         """Start turn detection afresh, as a change of its configuration does.
 
-        Semantic VAD is accepted but finds nothing: so Azure was seen to behave in 2026-08.
+        Semantic VAD is accepted but finds nothing, because Azure behaved so in 2026-08.
         """
         server_vad = self._turn_detection.get("type") == "server_vad"
         self._detector = (
@@ -76,7 +74,7 @@ class InputAudio:
             self._forget_before(self._position_ms - padding_ms)
 
     def commit(self) -> None:
-        """Make the buffer a user item because the client says so. Never starts a response."""
+        """Make the buffer a user item for the client. A commit never starts a response."""
         if duration_ms(self._buffer) < _LEAST_COMMIT_MS:
             held = len(self._buffer) / PCM_BYTES_PER_MS
             raise InvalidRequest(
@@ -88,7 +86,7 @@ class InputAudio:
         self.reset_detection()
 
     def clear(self) -> None:
-        """Drop what is in the buffer."""
+        """Empty the buffer."""
         self._buffer.clear()
         self.reset_detection()
         self._session.emit("input_audio_buffer.cleared")
@@ -99,14 +97,14 @@ class InputAudio:
         timeout_ms = self._turn_detection.get("idle_timeout_ms")
         if timeout_ms is not None:
             seconds = (
-                (playback_ms + timeout_ms) / 1000 / self._session.emulator.clock_rate
+                (playback_ms + timeout_ms) / 1000 / self._session.settings.clock_rate
             )
             self._idle_timer = asyncio.get_running_loop().call_later(
                 seconds, self._idle_too_long
             )
 
     def stop_idling(self) -> None:
-        """Stop waiting for the user: something happens, or the session ends."""
+        """Stop waiting for the user because something happens or the session ends."""
         if self._idle_timer:
             self._idle_timer.cancel()
             self._idle_timer = None

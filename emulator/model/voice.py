@@ -10,7 +10,7 @@ from typing import Protocol
 import espeakng_loader
 import numpy as np
 
-from .audio import RATE
+from ..wire.audio import RATE
 from .touch_tones import dialed
 
 _TONE_MS_PER_LETTER = 40
@@ -54,7 +54,7 @@ class ToneVoice:
 
 
 class TouchToneVoice:
-    """Dials the numbers of a text, and hums its words: what it says can be told by its sound."""
+    """Dials the numbers of a text and hums its words, so that a test can read the sound."""
 
     async def say(self, text: str, *, voice: str, speed: float) -> bytes:
         """Return the words, each of which begins with a tenth of a second."""
@@ -71,7 +71,7 @@ def _hummed(word: str) -> bytes:
 
 
 class EspeakVoice:
-    """Speech by espeak-ng, made in a thread; what was said before is remembered."""
+    """Speech by espeak-ng, made in a thread; a cache keeps the last texts."""
 
     async def say(self, text: str, *, voice: str, speed: float) -> bytes:
         """Return the text in English; each Realtime voice has a sound of its own."""

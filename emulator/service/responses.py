@@ -5,16 +5,14 @@ import base64
 from dataclasses import dataclass
 import json
 import math
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from . import audio
-from .conversation import Item
-from .ids import new_id
-from .reply import Reply
-from .usage import Tokens, audio_tokens, text_tokens, usage
-
-if TYPE_CHECKING:
-    from .session import Session
+from ..model.reply import Reply
+from ..wire import audio
+from ..wire.conversation import Item
+from ..wire.ids import new_id
+from ..wire.usage import Tokens, audio_tokens, text_tokens, usage
+from .session_port import SessionPort
 
 _CHUNK_MS = 100
 _CHUNK_BYTES = _CHUNK_MS * audio.PCM_BYTES_PER_MS
@@ -45,7 +43,7 @@ class _OutOfTokens(Exception):
 
 @dataclass
 class _OpenItem:
-    """The item being generated, its part if it has one, and all that was said in that."""
+    """The item being generated, its part if it has one, and all words of that part."""
 
     item: Item
     index: int
@@ -61,7 +59,7 @@ class Response:
     """A response and the task that generates it."""
 
     def __init__(
-        self, session: Session, config: dict[str, Any], given: list[Item] | None
+        self, session: SessionPort, config: dict[str, Any], given: list[Item] | None
     ) -> None:
         """Prepare a response; `given` is its own `input`, in place of the conversation."""
         self.id = new_id("resp")
@@ -84,7 +82,7 @@ class Response:
 
     @property
     def audio_ms(self) -> int:
-        """Return how much the response has spoken."""
+        """Return the length of the response's audio in milliseconds."""
         return sum(audio.duration_ms(item.audio) for item in self.output)
 
     async def generate(self) -> None:
@@ -112,7 +110,11 @@ class Response:
             await asyncio.wait([self.task])
 
     async def _generate(self) -> None:
-        reply = self._disturbed(await self._session.plan(self.config, self._context))
+        reply = self._disturbed(
+            await self._session.mind.plan(
+                self._session.config, self.config, self._context
+            )
+        )
         self._hold = reply.hold
         for text in reply.messages():
             await self._message(text, reply)
@@ -128,7 +130,7 @@ class Response:
             await self._session.reached("tool" if reply.tool_calls else "idle")
 
     def _disturbed(self, reply: Reply) -> Reply:
-        faults = self._session.faults
+        faults = self._session.settings.faults
         for name, error in _FAILURES.items():
             if faults.take(name) is not None:
                 return Reply(status="failed", error=error)
@@ -146,7 +148,7 @@ class Response:
             spoken = reply.audio
         kind = "audio" if spoken else "text"
         item = Item(new_id("item"), "message", "in_progress", "assistant", content=[])
-        if self._session.emulator.reasons:
+        if self._session.settings.reasons:
             item.fields["phase"] = "commentary" if reply.tool_calls else "final_answer"
         opened = self._open_item(item)
         await self._first_output_is_due()
@@ -175,7 +177,7 @@ class Response:
 
     async def _voice(self, text: str) -> bytes:
         speaks = self.config["audio"]["output"]
-        return await self._session.emulator.voice_of_model.say(
+        return await self._session.settings.voice_of_model.say(
             text, voice=str(speaks["voice"]), speed=speaks["speed"]
         )
 
@@ -262,7 +264,7 @@ class Response:
         return self._open
 
     def _close_item(self, status: str) -> None:
-        """Emit the `.done` events of the open part and item, whatever stage they are at."""
+        """Emit the `.done` events of the open part and item, at any stage."""
         if self._open is None:
             return
         opened, self._open = self._open, None
@@ -289,7 +291,7 @@ class Response:
         )
 
     def _close_part(self, opened: _OpenItem, kind: str) -> None:
-        """Emit the `.done` events of a part: all that was said, also where the item is cut."""
+        """Emit the `.done` events of a part: with all its words, even if the item is cut."""
         ids = {**opened.ids, "content_index": 0}
         if kind == "output_audio":
             wire = {"type": "audio", "transcript": opened.said}
@@ -309,22 +311,25 @@ class Response:
         self._close_item("incomplete")
         self.status = status
         self._details = details
-        if status != "failed" and self._session.faults.take("no_usage") is None:
-            total, cached = self._session.input_tokens(self.config, self._context)
+        if (
+            status != "failed"
+            and self._session.settings.faults.take("no_usage") is None
+        ):
+            total, cached = self._session.mind.input_tokens(self.config, self._context)
             self._usage = usage(total, cached, self._spent)
-        self._session.ended(self)
+        self._session.ended(self.id, self.audio_ms)
         self._emit("response.done", response=self._wire())
 
     async def _first_output_is_due(self) -> None:
-        """Wait out what is left of the model's thinking time."""
+        """Wait for the rest of the model's thinking time."""
         now = asyncio.get_running_loop().time()
-        thinking = self._session.emulator.first_audio_ms / 1000
+        thinking = self._session.settings.first_audio_ms / 1000
         await asyncio.sleep(max(0, self._began + thinking - now))
 
     async def _pace(self) -> None:
         """Hold audio back to the chosen multiple of real time."""
         loop = asyncio.get_running_loop()
-        speed = self._session.emulator.speed
+        speed = self._session.settings.speed
         if speed:
             await asyncio.sleep(max(0, self._audio_due - loop.time()))
             self._audio_due = (
@@ -339,7 +344,7 @@ class Response:
             await self._hold.wait()
         if self._deltas == 3:
             await self._session.reached(kind)
-            if self._session.faults.take("response_stalls") is not None:
+            if self._session.settings.faults.take("response_stalls") is not None:
                 await asyncio.Event().wait()
 
     def _spend(self, tokens: Tokens) -> None:

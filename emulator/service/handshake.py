@@ -1,20 +1,18 @@
-"""Before a session: which requests are let in, and how the others are turned away.
+"""The handshake: which requests get a session, and how the service refuses the others.
 
 Azure refuses with an HTTP status before the upgrade. OpenAI's own endpoint upgrades, sends an
 `error` and closes (captured 2026-09-18).
 """
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import web
 
-from .dialect import Dialect, Ga, Preview
-from .faults import Faults
-from .ids import new_id
-
-if TYPE_CHECKING:
-    from .server import Emulator
+from ..faults import Faults
+from ..settings import Settings
+from ..wire.dialect import Dialect, Ga, Preview
+from ..wire.ids import new_id
 
 _NO_REALTIME = (
     "The realtime operation does not work with the specified model. "
@@ -77,7 +75,7 @@ _FIRST_API_VERSION = "2024-10-01-preview"
 
 
 def chosen_dialect(request: web.Request, faults: Faults) -> Dialect:
-    """Return the dialect of a request that was let in."""
+    """Return the dialect of a request that gets a session."""
     version = request.query.get("api-version")
     is_ga = version is None
     if faults.take("wrong_dialect") is not None:
@@ -86,13 +84,13 @@ def chosen_dialect(request: web.Request, faults: Faults) -> Dialect:
 
 
 def refusal(
-    emulator: Emulator, request: web.Request, *, ga: bool
+    settings: Settings, request: web.Request, *, ga: bool
 ) -> web.Response | None:
-    """Return Azure's answer to a request that is not let in."""
+    """Return Azure's refusal of a request, or None if the request gets a session."""
     for name in _STATUS:
-        if (argument := emulator.faults.take(name)) is not None:
+        if (argument := settings.faults.take(name)) is not None:
             return _answer(name, argument)
-    reason = _what_is_wrong(emulator, request, ga=ga)
+    reason = _what_is_wrong(settings, request, ga=ga)
     return _answer(reason) if reason else None
 
 
@@ -101,11 +99,11 @@ async def not_found(request: web.Request) -> web.Response:
     return _answer("http_404_resource")
 
 
-def _what_is_wrong(emulator: Emulator, request: web.Request, *, ga: bool) -> str | None:
+def _what_is_wrong(settings: Settings, request: web.Request, *, ga: bool) -> str | None:
     version = request.query.get("api-version")
-    if not _has_key(request, emulator.api_key):
+    if not _has_key(request, settings.api_key):
         return "http_401"
-    if ga and emulator.preview_only:
+    if ga and settings.preview_only:
         return "http_404_resource"
     if ga and version is not None:
         return "http_401"
@@ -115,9 +113,9 @@ def _what_is_wrong(emulator: Emulator, request: web.Request, *, ga: bool) -> str
         if not _API_VERSION.fullmatch(version) or version < _FIRST_API_VERSION:
             return "http_400_api_version"
     deployment = request.query.get("model" if ga else "deployment")
-    if deployment in emulator.other_deployments:
+    if deployment in settings.other_deployments:
         return "http_400"
-    return None if deployment == emulator.deployment else "http_404_deployment"
+    return None if deployment == settings.deployment else "http_404_deployment"
 
 
 def _has_key(request: web.Request, key: str) -> bool:
@@ -139,10 +137,10 @@ def _answer(name: str, argument: str = "") -> web.Response:
     return web.json_response(body, status=status, headers=headers)
 
 
-async def turned_away(emulator: Emulator, socket: web.WebSocketResponse) -> bool:
-    """Refuse OpenAI's way, on a socket that is open already; False: the client may come in."""
+async def turned_away(settings: Settings, socket: web.WebSocketResponse) -> bool:
+    """Refuse a client as OpenAI does, on the open socket; return whether the client is refused."""
     for name, (close_code, code, message) in _CLOSES.items():
-        if emulator.faults.take(name) is not None:
+        if settings.faults.take(name) is not None:
             error: dict[str, Any] = {"type": "invalid_request_error", "code": code}
             error |= {"message": message, "param": None, "event_id": None}
             event = {"type": "error", "event_id": new_id("event"), "error": error}

@@ -1,0 +1,1 @@
+"""The model behind the service: its ears, its mind and its voice."""
