@@ -31,3 +31,18 @@ def test_tests_that_are_named(document: str) -> None:
         assert any(found.endswith(file) for found in tests[name]), f"{file}::{name}"
     for name in re.findall(r"`(test_\w+)`", text):
         assert tests[name], name
+
+
+@pytest.mark.parametrize(
+    "document", sorted(path.name for path in (ROOT / "docs").glob("*.md"))
+)
+def test_modules_that_are_named(document: str) -> None:
+    """A module that a document names is there."""
+    text = (ROOT / "docs" / document).read_text()
+    modules = [
+        path.as_posix()
+        for folder in ("benchmarks", "custom_components", "emulator", "script", "tests")
+        for path in (ROOT / folder).rglob("*.py")
+    ]
+    for name in re.findall(r"`([\w/]+\.py)", text):
+        assert any(module.endswith(f"/{name}") for module in modules), name

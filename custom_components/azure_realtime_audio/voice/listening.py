@@ -166,6 +166,8 @@ class SpeechInput:
         await self._async_wait(upload, self._started, seconds=self._no_speech_timeout)
         if self._started.done() and not upload.done():
             await self._async_wait(upload, seconds=self._timing.speech)
+        if self._committed.done():
+            self._committed.result()  # the reason of a loss, which the upload does not know
         if upload.done():
             upload.result()
         if not self._committed.done():
