@@ -66,10 +66,6 @@ from .talk import (
     shorten_timeouts,
 )
 
-MODULE = "custom_components.azure_realtime_audio.assistant.assistant"
-AVAILABILITY = "custom_components.azure_realtime_audio.assistant.availability"
-SESSION_MODULE = "custom_components.azure_realtime_audio.assistant.conversation_session"
-
 
 @pytest.fixture
 def assistant(init_integration: MockConfigEntry) -> Assistant:

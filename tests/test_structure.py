@@ -46,7 +46,12 @@ REALTIME_FLOORS = (
     (f"{REALTIME}.options",),
     (f"{REALTIME}.protocol",),
     (f"{REALTIME}.response",),
-    (f"{REALTIME}.audio", f"{REALTIME}.errors", f"{REALTIME}.listeners"),
+    (
+        f"{REALTIME}.audio",
+        f"{REALTIME}.backoff",
+        f"{REALTIME}.errors",
+        f"{REALTIME}.listeners",
+    ),
 )
 
 # The floors of the emulator.

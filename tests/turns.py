@@ -13,7 +13,7 @@ from custom_components.azure_realtime_audio.assistant.assistant import Assistant
 from custom_components.azure_realtime_audio.assistant.conversation_session import (
     ConversationSession,
 )
-from custom_components.azure_realtime_audio.const import DOMAIN, EVENT_SERVER_EVENT
+from custom_components.azure_realtime_audio.const import EVENT_SERVER_EVENT
 from custom_components.azure_realtime_audio.realtime import RealtimeClient, Response
 from custom_components.azure_realtime_audio.voice.turn import Turn
 from emulator import Emulator, Session
@@ -34,9 +34,6 @@ TOO_OFTEN = "The Azure service is being asked too often. Wait a moment, then try
 
 
 TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
-
-
-MODULE = f"custom_components.{DOMAIN}"
 
 
 def server_event(hass: HomeAssistant, event_type: str) -> asyncio.Event:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 import gc
+from itertools import islice
 import logging
 import time
 from typing import Any
@@ -31,11 +32,12 @@ from custom_components.azure_realtime_audio.realtime import (
     RealtimeClient,
     UnsupportedApiVersionError,
     WebSocketOptions,
+    backoff_delays,
+    with_jitter,
 )
 from custom_components.azure_realtime_audio.realtime.protocol.error_codes import (
     FATAL_CODES,
 )
-from custom_components.azure_realtime_audio.realtime.supervisor import reconnect_delays
 from custom_components.azure_realtime_audio.realtime.transport.websocket import (
     Connection,
 )
@@ -441,18 +443,10 @@ async def test_error_after_which_the_session_goes_on(
 
 def test_delays_double_to_a_bound() -> None:
     """With some chance in them, so that not everybody comes back at the same time."""
-    options = WebSocketOptions(
-        max_reconnect_attempts=6, reconnect_delay=1.0, max_reconnect_delay=5.0
-    )
-    shares = [
-        delay / longest
-        for _ in range(100)
-        for delay, longest in zip(
-            reconnect_delays(options), [1, 2, 4, 5, 5, 5], strict=True
-        )
-    ]
-    assert 0.75 <= min(shares) < 0.8
-    assert 0.95 < max(shares) <= 1.0
+    assert [*islice(backoff_delays(1.0, 5.0), 6)] == [1, 2, 4, 5, 5, 5]
+    delays = [with_jitter(4.0) for _ in range(100)]
+    assert 4.0 <= min(delays) < 4.2
+    assert 4.8 < max(delays) <= 5.0
 
 
 class Arrivals(list[Handshake]):

@@ -20,7 +20,6 @@ from tests.talk import session_closed, set_timing, shorten_timeouts
 
 from .conftest import NAME, RING, RUNG, Bell, assert_remembers, conversation_lines
 
-MODULE = "custom_components.azure_realtime_audio"
 ROWS = Path(__file__).parents[2] / "docs/reliability.md"
 
 

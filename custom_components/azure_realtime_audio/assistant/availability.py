@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-import random
 from typing import Any
 
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
@@ -19,6 +18,8 @@ from ..realtime import (
     RateLimitedError,
     RealtimeClient,
     RealtimeError,
+    backoff_delays,
+    with_jitter,
 )
 from .issues import async_create_issue, async_delete_issues
 from .session_key import SessionKey
@@ -150,15 +151,14 @@ class Availability:
 
     async def _async_probe(self) -> None:
         """Try to connect, less and less often, until the probe is stopped."""
-        delay = self._timing.probe_delay
-        while True:
+        timing = self._timing
+        for delay in backoff_delays(timing.probe_delay, timing.max_probe_delay):
             # A refused key rarely becomes valid again, and a new key reloads the entry: probe
             # at the slowest rate.
             is_refused = isinstance(self.last_error, InvalidAuthError)
-            pause = self._timing.max_probe_delay if is_refused else delay
+            pause = timing.max_probe_delay if is_refused else delay
             wait = max(pause, self._retry_at - asyncio.get_running_loop().time())
-            await asyncio.sleep(wait * random.uniform(1.0, 1.25))
-            delay = min(delay * 2, self._timing.max_probe_delay)
+            await asyncio.sleep(with_jitter(wait))
             try:
                 async with self._make_client():
                     pass

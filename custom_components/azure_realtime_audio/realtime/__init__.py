@@ -18,6 +18,7 @@ from .audio import (
     ulaw_encode,
     wav_header,
 )
+from .backoff import backoff_delays, with_jitter
 from .client import RealtimeClient
 from .errors import (
     CannotConnectError,
@@ -103,6 +104,7 @@ __all__ = [
     "WebSocketOptions",
     "alaw_decode",
     "alaw_encode",
+    "backoff_delays",
     "decode_base64",
     "normalize_host",
     "pcm_chunks",
@@ -111,4 +113,5 @@ __all__ = [
     "ulaw_encode",
     "validate_response_config",
     "wav_header",
+    "with_jitter",
 ]

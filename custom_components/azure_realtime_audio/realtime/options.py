@@ -44,7 +44,8 @@ class WebSocketOptions:
     always sends one, some gateways do not.
 
     ``max_reconnect_attempts`` counts tries in a row after a socket was lost; 0 never
-    reconnects. The delay doubles from ``reconnect_delay`` to ``max_reconnect_delay``.
+    reconnects. The delay doubles from ``reconnect_delay`` to ``max_reconnect_delay``, and
+    chance adds up to a quarter.
     ``resend_window`` is how long after a loss the speech that is not a turn yet is kept for
     the next connection.
 

@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from enum import StrEnum
-import random
+from itertools import islice
 import time
 from typing import Any, Final, NoReturn
 
 import aiohttp
 
+from .backoff import backoff_delays, with_jitter
 from .command_channel import CommandChannel
 from .errors import (
     CannotConnectError,
@@ -122,14 +123,6 @@ _PUBLIC: Final[Mapping[State, ConnectionState]] = {
     State.RECONNECTING: ConnectionState.CONNECTING,
     State.CLOSING: ConnectionState.CLOSING,
 }
-
-
-def reconnect_delays(options: WebSocketOptions) -> Iterator[float]:
-    """Yield the delay in seconds before each try: doubling, with jitter, bounded."""
-    delay = options.reconnect_delay
-    for _ in range(options.max_reconnect_attempts):
-        yield delay * random.uniform(0.75, 1.0)
-        delay = min(delay * 2, options.max_reconnect_delay)
 
 
 class Supervisor:
@@ -337,7 +330,7 @@ class Supervisor:
         Raises what no further try can help.
         """
         loop = asyncio.get_running_loop()
-        delays = reconnect_delays(self._websocket_options)
+        delays = self._reconnect_delays()
         while True:
             opened = loop.time()
             try:
@@ -355,7 +348,7 @@ class Supervisor:
             if connection is not None:
                 await connection.close()
             if loop.time() - opened > self._websocket_options.max_reconnect_delay:
-                delays = reconnect_delays(self._websocket_options)
+                delays = self._reconnect_delays()
             await self._reconnect(delays, error)
 
     async def _read(self) -> None:
@@ -390,13 +383,21 @@ class Supervisor:
             if outgoing is not None:
                 await outgoing.close()
 
+    def _reconnect_delays(self) -> Iterator[float]:
+        """Return the pause in seconds before each try."""
+        options = self._websocket_options
+        return islice(
+            backoff_delays(options.reconnect_delay, options.max_reconnect_delay),
+            options.max_reconnect_attempts,
+        )
+
     async def _reconnect(self, delays: Iterator[float], error: RealtimeError) -> None:
         """Open a new session; the tries go on where the last loss left them."""
         for delay in delays:
             retry_after = isinstance(error, RateLimitedError) and error.retry_after or 0
             if retry_after > _LONGEST_RETRY_AFTER:
                 break
-            await asyncio.sleep(max(delay, retry_after))
+            await asyncio.sleep(with_jitter(max(delay, retry_after)))
             try:
                 return await self._open()
             except RealtimeError as err:
