@@ -76,7 +76,7 @@ class Outbox:
         if self.is_silent or faults.take("no_pong") is not None:
             return
         if (seconds := faults.take("slow_pong")) is not None:
-            await asyncio.sleep(float(seconds or 1))
+            await asyncio.sleep(float(seconds or 1))  # the fault is a slow network
         with contextlib.suppress(ConnectionError):
             await self.socket.pong(data)
             self.pongs.record({"type": "pong"})

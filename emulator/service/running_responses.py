@@ -90,7 +90,7 @@ class RunningResponses:
         self._out_of_band.pop(response_id, None)
 
     async def _cancel_later(self, response: Response, seconds: float) -> None:
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(seconds)  # the fault is a service that cancels late
         if response.status == "in_progress":
             await response.cancel("client_cancelled")
         else:

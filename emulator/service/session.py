@@ -168,7 +168,7 @@ class Session:
         seconds = self.settings.session_seconds / self.settings.clock_rate
         if (argument := self.settings.faults.take("session_expires")) is not None:
             seconds = float(argument or 1)
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(seconds)  # the life of a session
         message = "Your session hit the maximum duration of 60 minutes."
         self._outbox.refuse(InvalidRequest(message, "session_expired"))
         await self.close(1001, f"session_expired: {message}")
@@ -199,7 +199,7 @@ class Session:
         faults = self.settings.faults
         event_type = str(event.get("type"))
         if faults.hits("late_ack", event_type) is not None:
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.3)  # the fault is a service that acknowledges late
         if faults.hits("no_ack", event_type) is not None:
             return True
         if await self.reached(event_type):
@@ -279,7 +279,7 @@ class Session:
             self.emit(event_type, previous_item_id=previous, item=item.wire())
 
     async def _tell_rate_limits(self) -> None:
-        await asyncio.sleep(_RATE_LIMITS_DELAY)
+        await asyncio.sleep(_RATE_LIMITS_DELAY)  # as the service does
         limit = {
             "name": "tokens",
             "limit": 10000,

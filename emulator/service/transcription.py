@@ -17,7 +17,7 @@ async def transcribe(session: SessionPort, item: Item) -> None:
     if wanted is None or faults.take("no_transcription") is not None:
         return
     if (seconds := faults.take("transcription_late")) is not None:
-        await asyncio.sleep(float(seconds or 1))
+        await asyncio.sleep(float(seconds or 1))  # the fault is a late transcript
     transcript = await session.mind.words(item, session.config, session.config)
     known = wanted.get("model") in settings.transcription_deployments
     if not known or faults.take("transcription_failed") is not None:

@@ -70,7 +70,7 @@ def test_voice_keeps_nothing() -> None:
 
 
 async def test_ears_keep_nothing() -> None:
-    """The same words are heard the same, whoever has spoken before."""
+    """The ears hear the same words in the same sound, after any other sound."""
     voice = EspeakVoice()
     words = await voice.say("my name is john", voice="alloy", speed=1.0)
     texts = ["is the bedroom lamp on", "turn off the bedroom lamp", "good morning"]

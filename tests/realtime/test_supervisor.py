@@ -129,6 +129,7 @@ async def test_tools_that_will_not_return(
 
 async def test_commands_in_one_go(emulator: Emulator, client: RealtimeClient) -> None:
     """All are sent before any is awaited, and each has its own outcome."""
+    # No method of the client sends several commands in one go yet: only a replay does.
     channel = await client._supervisor.channel()  # noqa: SLF001
     emulator.faults.add("no_ack:conversation.item.create")
     item: dict[str, Any] = {"id": "item_1", **user_text("hello")}

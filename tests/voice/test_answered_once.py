@@ -1,4 +1,4 @@
-"""Whoever speaks, on whatever device: the model is asked for one answer, and paid once."""
+"""The model is asked for one answer a turn, for every person and every device."""
 
 from typing import Any
 

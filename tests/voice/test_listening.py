@@ -191,7 +191,7 @@ def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_lost_for_too_long_while_listening(
     forgetful: None, emulator: Emulator, satellite: Satellite
 ) -> None:
-    """Who has waited for too long in mid-sentence is told so."""
+    """A person hears of a loss in mid-sentence that lasts too long."""
     run = satellite.start(waiting_microphone(SPEECH))
     session = await listening(emulator)
     emulator.faults.add("http_503")

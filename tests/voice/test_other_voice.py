@@ -21,7 +21,7 @@ from ..turns import CANNOT_CONNECT, TOO_OFTEN
 
 
 class OtherVoice(TextToSpeechEntity):
-    """Another engine's voice, which speaks without any sound and notes what it was given."""
+    """A silent text-to-speech engine that notes the texts it was given."""
 
     entity_id = "tts.other"
     _attr_name = "Other"

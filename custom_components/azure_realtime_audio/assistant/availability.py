@@ -158,6 +158,7 @@ class Availability:
             is_refused = isinstance(self.last_error, InvalidAuthError)
             pause = timing.max_probe_delay if is_refused else delay
             wait = max(pause, self._retry_at - asyncio.get_running_loop().time())
+            # A session that opens cancels the probe, and with it this pause.
             await asyncio.sleep(with_jitter(wait))
             try:
                 async with self._make_client():

@@ -397,6 +397,7 @@ class Supervisor:
             retry_after = isinstance(error, RateLimitedError) and error.retry_after or 0
             if retry_after > _LONGEST_RETRY_AFTER:
                 break
+            # The service needs the pause to recover; ``close`` cancels the task, and so this.
             await asyncio.sleep(with_jitter(max(delay, retry_after)))
             try:
                 return await self._open()
@@ -456,7 +457,7 @@ class Supervisor:
             return {"api-key": _sendable(self._options.api_key)}
         try:
             token = await self._options.token_provider()
-        except Exception as err:  # it is the caller's own code
+        except Exception as err:  # the caller's provider may raise anything
             raise CannotConnectError("There is no token to connect with") from err
         return {"Authorization": f"Bearer {_sendable(token)}"}
 

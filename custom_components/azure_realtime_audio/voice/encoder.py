@@ -134,7 +134,7 @@ async def async_encode(
                 for chunk in pcm_chunks(piece):
                     if data := encoder.encode(chunk):
                         yield data
-                    await asyncio.sleep(0)
+                    await asyncio.sleep(0)  # a whole reply must not hold the event loop
         except HomeAssistantError as err:
             failure = err
     if data := encoder.flush():

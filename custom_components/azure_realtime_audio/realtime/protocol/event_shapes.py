@@ -1,4 +1,4 @@
-"""What the client relies on in the service's events, whoever speaks for the service."""
+"""What the client relies on in the events of Azure and of gateways that stand in for Azure."""
 
 from collections.abc import Mapping
 from types import NoneType
