@@ -41,6 +41,7 @@ FAULTS = {
     "refuse": "a client event (argument: its type) is refused: error, type server_error",
     # The wire.
     "null_error_codes": "errors have code null, as in 2024",
+    "null_error_event_ids": "errors name no client event, as with some gateways",
     "unknown_events": "an event of an unknown type goes before every response.created",
     "unknown_keys": "every event, session, item and response has a key nobody knows",
     "truncated_json": "half a JSON frame goes before every response.created",
@@ -268,6 +269,8 @@ class Wire:
     def _bent(self, event: Event) -> Event:
         if event["type"] == "error" and self._is_on("null_error_codes"):
             event = {**event, "error": {**event["error"], "code": None}}
+        if event["type"] == "error" and self._is_on("null_error_event_ids"):
+            event = {**event, "error": {**event["error"], "event_id": None}}
         details = event.get("response", {}).get("status_details")
         if details and self._is_on("string_status_details"):
             text = details.get("reason") or details["error"]["message"]

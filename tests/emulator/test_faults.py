@@ -159,6 +159,14 @@ async def test_null_error_codes(emulator: Emulator, connect: Connect) -> None:
     assert (error["code"], error["message"][:19]) == (None, "Cancellation failed")
 
 
+async def test_null_error_event_ids(emulator: Emulator, connect: Connect) -> None:
+    """Some gateways do not say which client event they refuse."""
+    emulator.faults.add("null_error_event_ids")
+    client = await connect()
+    await client.send("response.cancel", event_id="c")
+    assert (await client.error())["event_id"] is None
+
+
 async def test_unknown_events_and_keys(emulator: Emulator, connect: Connect) -> None:
     """Nothing a client may choke on."""
     emulator.faults.add("unknown_events")

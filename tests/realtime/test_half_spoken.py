@@ -180,11 +180,13 @@ async def test_piece_that_is_refused_again(
 ) -> None:
     """What the service never takes does not move the client from session to session."""
     caplog.set_level("DEBUG")
-    opened = becomes_open(client)
+    refused, opened = is_refused(client), becomes_open(client)
     emulator.faults.add(f"{REFUSAL}*2")
     await client.append_pcm(CHUNKS[0])
+    await refused
+    refused_again = is_refused(client)
     await opened
-    await is_refused(client)
+    await refused_again
     assert "has not taken a piece" in caplog.text
     for chunk in CHUNKS[1:]:
         await client.append_pcm(chunk)

@@ -101,6 +101,7 @@ async def test_ahead_of_the_end(
     await clock.advance(10)
     await clock.advance(LOOK)
     await client.create_conversation_item(user_text("of course"))
+    await client.connect()  # the command may be ahead of the rest
     assert [event["state"] for event in states] == ["connecting", "open"]
     assert said(emulator)[:3] == ["hello", "still there?", "of course"]
     old, _ = emulator.sessions

@@ -417,6 +417,7 @@ IN_ANY = (
     "huge_event:item",
     "flood",
     "null_error_codes",
+    "null_error_event_ids",
     "string_status_details",
     "no_expires_at",
     "no_usage",

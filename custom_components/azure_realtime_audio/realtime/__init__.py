@@ -41,6 +41,7 @@ from .errors import (
     UnsupportedApiVersionError,
 )
 from .options import ConnectionState, RealtimeOptions, WebSocketOptions
+from .protocol.changes import NO_CHANGES, Changes
 from .protocol.conversation_record import ConversationRecord
 from .protocol.dialect import PREVIEW_VOICES, Dialect
 from .protocol.error_codes import QUOTA_CODES, RATE_LIMIT_CODES
@@ -62,6 +63,7 @@ __all__ = [
     "BYTES_PER_SECOND",
     "G711_SAMPLE_RATE",
     "MAX_OUTPUT_TOKENS_RANGE",
+    "NO_CHANGES",
     "PREVIEW_VOICES",
     "QUOTA_CODES",
     "RATE_LIMIT_CODES",
@@ -72,6 +74,7 @@ __all__ = [
     "VOICES",
     "AudioFormat",
     "CannotConnectError",
+    "Changes",
     "CommandError",
     "CommandTimeoutError",
     "ConnectError",

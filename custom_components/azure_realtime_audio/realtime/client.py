@@ -20,6 +20,7 @@ from .listeners import Emitter, Listener
 from .options import ConnectionState, RealtimeOptions, WebSocketOptions
 from .protocol import commands
 from .protocol.acknowledgements import Command
+from .protocol.changes import NO_CHANGES, Changes
 from .protocol.conversation_record import ConversationRecord
 from .protocol.dialect import Dialect, aliases
 from .protocol.items import validate_item
@@ -177,19 +178,23 @@ class RealtimeClient:
         """Close."""
         await self.close()
 
-    async def connect(self) -> None:
+    async def connect(self, *, configured: bool = True) -> None:
         """Be connected, with the session configured, or raise why not.
 
         Waits for a connection that is under way. If it waits for one that turns out to be
         lost for good, it tries a new one, once. Raises the ConnectError family,
         CommandError when the session config is refused, CommandTimeoutError, and
         NotConnectedError if somebody closes meanwhile.
+
+        Unless it is to be ``configured``, this returns a round trip earlier, when the
+        configuration has been sent. Should that be refused, commands that follow fail, or
+        the responses that they have begun do.
         """
         try:
-            await self._supervisor.connect()
+            await self._supervisor.connect(configured=configured)
         except ConnectionLostError:
             # The connection we waited for had been open and was lost. Try a new one, once.
-            await self._supervisor.connect()
+            await self._supervisor.connect(configured=configured)
 
     async def close(self) -> None:
         """End the conversation and everything that waits for it; close the socket."""
@@ -237,11 +242,26 @@ class RealtimeClient:
 
     async def clear_audio_buffer(self) -> None:
         """Throw away what was appended since the last commit."""
-        self._speech.clear()
-        self._status.audio_dropped()
-        await self._send(commands.clear_audio())
+        await self.apply(Changes(clears_audio=True))
 
     # --- Conversation
+
+    async def apply(self, changes: Changes) -> None:
+        """Make changes, which are sent in one go.
+
+        If one is refused, the items are deleted before this raises.
+        """
+        self._drop_audio(changes)
+        channel = await self._supervisor.channel()
+        await channel.send_together(
+            changes.commands(channel.live, self._supervisor.add_settings)
+        )
+
+    def _drop_audio(self, changes: Changes) -> None:
+        """Keep nothing that is to be thrown away, even without a connection."""
+        if changes.clears_audio:
+            self._speech.clear()
+            self._status.audio_dropped()
 
     async def create_conversation_item(
         self, item: Mapping[str, Any], previous_item_id: str | None = None
@@ -286,21 +306,31 @@ class RealtimeClient:
             raise
 
     async def create_response(
-        self, config: Mapping[str, Any] | None = None
+        self, config: Mapping[str, Any] | None = None, *, after: Changes = NO_CHANGES
     ) -> Response:
         """Let the model answer; returns the response as it begins.
 
-        The conversation has one response at a time: while it has one, this raises
-        ResponseActiveError (``await client.active_response.done()`` waits for its end).
-        Responses with ``conversation`` "none" may run beside it.
+        The changes ``after`` which the model is to answer are sent in the same go: they cost
+        no time of their own. If one is refused, the response is cancelled and the items are
+        deleted before this raises. The conversation has one response at a time: while it
+        has one, this raises ResponseActiveError (``await client.active_response.done()``
+        waits for its end). Responses with ``conversation`` "none" may run beside it.
         """
         checked = None if config is None else validate_response_config(config)
         is_out_of_band = (checked or {}).get("conversation") == "none"
+        self._drop_audio(after)
         channel = await self._supervisor.channel()
         live = channel.live
         if not is_out_of_band and (live.active or live.creating):
             raise ResponseActiveError
-        return await channel.send(commands.create_response(live, checked))
+        outcomes = await channel.send_together(
+            [
+                *after.commands(live, self._supervisor.add_settings),
+                commands.create_response(live, checked),
+            ]
+        )
+        response: Response = outcomes[-1]
+        return response
 
     async def cancel_response(self) -> bool:
         """Stop the conversation's response; False if there was none to stop."""
@@ -334,4 +364,4 @@ class RealtimeClient:
 
     async def update_session(self, config: SessionConfig | Mapping[str, Any]) -> None:
         """Change the keys that are given; a refused update changes nothing."""
-        await self._supervisor.update_session(SessionConfig(config))
+        await self.apply(Changes(session=SessionConfig(config)))

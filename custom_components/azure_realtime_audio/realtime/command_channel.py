@@ -1,15 +1,18 @@
 """Commands on one open session: sent, and awaited until the service acknowledges them."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import orjson
 
-from .errors import ConnectionLostError, InvalidConfigError, RealtimeError
+from .errors import CommandError, ConnectionLostError, InvalidConfigError, RealtimeError
 from .protocol.acknowledgements import Command, PendingCommand
+from .protocol.commands import delete_item
 from .protocol.dialect import encode
 from .protocol.live_session import LiveSession
+from .response import Response
 from .transport.websocket import Connection
 
 
@@ -18,7 +21,8 @@ class CommandChannel:
 
     A command that is not acknowledged within ``command_timeout`` seconds raises
     CommandTimeoutError, and ``live.wants_renewal`` is set. ``on_deadline`` is called when
-    ``live.deadline`` may have come nearer.
+    ``live.deadline`` may have come nearer. ``is_ready`` tells that the session's
+    configuration has been sent, so that other commands may follow.
     """
 
     def __init__(
@@ -31,6 +35,7 @@ class CommandChannel:
         """Use a session and its socket."""
         self.live = live
         self.connection = connection
+        self.is_ready = False
         self._timeout = command_timeout
         self._on_deadline = on_deadline
 
@@ -48,11 +53,48 @@ class CommandChannel:
             _let_go(pending.future)
             del pending  # its error refers to this frame
 
-    async def send_all(self, commands: Sequence[Command[Any]]) -> list[Any]:
+    async def send_together(self, commands: Sequence[Command[Any]]) -> list[Any]:
+        """Send commands in one go, and return their results in order.
+
+        If one is refused, those that were sent with it are undone as far as the conversation
+        holds them: items are deleted, a response is cancelled. Then this raises the error of
+        the first. A deletion may be refused, because the item is not there then.
+        """
+        outcomes = await self.send_all(commands)
+        for command, outcome in zip(commands, outcomes, strict=True):
+            if not isinstance(outcome, RealtimeError):
+                continue
+            if isinstance(outcome, CommandError) and command.is_optional:
+                continue
+            await self._undo(commands, outcomes)
+            raise outcome
+        return outcomes
+
+    async def _undo(
+        self, commands: Sequence[Command[Any]], outcomes: Sequence[Any]
+    ) -> None:
+        """Leave nothing in the conversation of commands of which one was refused."""
+        item_ids: list[str] = []
+        for command, outcome in zip(commands, outcomes, strict=True):
+            if isinstance(outcome, Response):
+                with suppress(RealtimeError):
+                    await outcome.cancel()
+                item_ids += outcome.item_ids
+            elif command.type == "conversation.item.create" and isinstance(
+                outcome, str
+            ):
+                item_ids.append(outcome)
+        await self.send_all([delete_item(item_id) for item_id in item_ids])
+
+    async def send_all(
+        self,
+        commands: Sequence[Command[Any]],
+        on_sent: Callable[[], Awaitable[None]] | None = None,
+    ) -> list[Any]:
         """Send commands in one go, then await all acknowledgements.
 
         Returns what each came to, in order: its result, or the RealtimeError that ``send``
-        would have raised.
+        would have raised. ``on_sent`` is called in between. Raises what it raises.
         """
         prepared: list[tuple[PendingCommand[Any], bytes] | RealtimeError] = []
         for command in commands:
@@ -64,6 +106,8 @@ class CommandChannel:
             for part in prepared:
                 if not isinstance(part, RealtimeError):
                     await self._write_quietly(*part)
+            if on_sent is not None:
+                await on_sent()
             return [
                 part
                 if isinstance(part, RealtimeError)

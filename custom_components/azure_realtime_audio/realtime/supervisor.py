@@ -1,7 +1,7 @@
 """The life of a connection: connect, configure, renew, reconnect, close."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from enum import StrEnum
 from itertools import islice
@@ -114,6 +114,9 @@ TRANSITIONS: Final[Mapping[State, Mapping[Change, State]]] = {
     },
 }
 
+# The states in which a session is about to be open, for the first time or instead of another.
+_COMING: Final = frozenset({State.CONNECTING, State.RENEWING})
+
 # The four words that browsers have.
 _PUBLIC: Final[Mapping[State, ConnectionState]] = {
     State.CLOSED: ConnectionState.CLOSED,
@@ -166,7 +169,6 @@ class Supervisor:
         self._timer: asyncio.TimerHandle | None = None
         self._renewal = asyncio.Event()
         self._waiters: list[asyncio.Future[None]] = []
-        self._update_lock = asyncio.Lock()
         self._has_replay_timed_out = False
         self._has_been_configured = False
 
@@ -182,10 +184,12 @@ class Supervisor:
         """The socket of the session, while there is one."""
         return self._channel.connection if self._channel else None
 
-    async def connect(self) -> None:
+    async def connect(self, *, configured: bool) -> None:
         """Wait for the connection that is under way, or for a new one. Raises RealtimeError.
 
-        A caller that gives up while there is no connection ends the tries for all.
+        Unless it is to be ``configured``, the connection is enough as soon as commands may
+        follow the configuration. A caller that gives up while there is no connection ends
+        the tries for all.
         """
         if self._task is None:
             self._move(Change.CONNECT)
@@ -194,7 +198,7 @@ class Supervisor:
             )
         task = self._task
         while not task.done():
-            if self._is_open:
+            if self._is_open or (self._is_ready and not configured):
                 return
             try:
                 await self._state_changed()
@@ -215,20 +219,18 @@ class Supervisor:
         await self._stop(task)
 
     async def channel(self) -> CommandChannel:
-        """Return the open session's channel, after a renewal that is under way.
+        """Return the session's channel as soon as commands may be sent on it.
 
-        Raises NotConnectedError.
+        Raises NotConnectedError if no connection is under way.
         """
-        while self._state is State.RENEWING:
+        while not self._is_ready and self._state in _COMING:
             await self._state_changed()
-        if self._channel is None or self._state is not State.OPEN:
+        if self._channel is None or not self._is_ready:
             raise NotConnectedError
         return self._channel
 
-    async def update_session(self, config: SessionConfig) -> None:
-        """Change the settings of this session and of those that follow."""
-        async with self._update_lock:
-            await (await self.channel()).send(commands.update_session(config))
+    def add_settings(self, config: SessionConfig) -> None:
+        """Configure the sessions that follow with these settings as well."""
         self.config = self.config.merge(config)
 
     async def cancel_response(self, response: Response) -> bool:
@@ -254,6 +256,16 @@ class Supervisor:
     # --- States
 
     @property
+    def _is_ready(self) -> bool:
+        channel = self._channel
+        return (
+            channel is not None
+            and channel.is_ready
+            and channel.live.wants_renewal is None
+            and self._state is not State.CLOSING
+        )
+
+    @property
     def _is_open(self) -> bool:
         connection = self.connection
         return (
@@ -271,15 +283,19 @@ class Supervisor:
         """Follow the table, and tell what that changes."""
         before = self.state
         self._state = TRANSITIONS[self._state][change]
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+        self._wake()
         if self.state is not before:
             self._emitter.emit_own(
                 "connection_changed",
                 {"type": "connection_changed", "state": self.state, "error": error},
             )
+
+    def _wake(self) -> None:
+        """Let those who wait look again."""
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
 
     async def _stop(self, task: asyncio.Task[RealtimeError | None]) -> None:
         """End the connection, or the wait for one. The conversation stays."""
@@ -426,16 +442,16 @@ class Supervisor:
         try:
             await connection.open()
             await self._configure(self._channel)
-        except ConnectionLostError as lost:
-            raise refusal_error(live.fatal_error, lost.code) from lost
+        except RealtimeError as error:
+            self._speech.lose(asyncio.get_running_loop().time())
+            if isinstance(error, ConnectionLostError):
+                raise refusal_error(live.fatal_error, error.code) from error
+            raise
         if self._speech:
             self._status.audio_appended()
-        for frame in self._speech.frames():
-            await connection.send(frame)
-        self._speech.open()
         live.begin_use(asyncio.get_running_loop().time() + self._session_life(live))
-        self._set_timer()
         self._move(Change.CONFIGURED)
+        self._heed(live)
 
     def _new_session(self) -> LiveSession:
         # A lone surrogate is refused as soon as the key is to be sent.
@@ -490,33 +506,53 @@ class Supervisor:
         with suppress(TimeoutError):
             async with asyncio.timeout(self._websocket_options.created_timeout):
                 await greeted.wait()
-        await channel.send(commands.update_session(self.config))
-        await self._replay(channel)
+        await self._tell(channel)
 
-    async def _replay(self, channel: CommandChannel) -> None:
-        """Tell the new session what was said before.
+    async def _tell(self, channel: CommandChannel) -> None:
+        """Configure the new session, tell it what was said before and is being said.
 
-        What the service does not take is left out: the rest of the conversation is worth
-        more than none. Raises CommandTimeoutError, the first time.
+        What the service does not take of the conversation is left out: the rest is worth
+        more than none. Raises CommandError, and CommandTimeoutError: for items of the
+        conversation only the first time.
         """
-        retained: list[str] = []
-        for batch in self._record.batches():
+
+        async def let_others_follow() -> None:
+            for frame in self._speech.frames():
+                await channel.connection.send(frame)
+            self._speech.open()
+            channel.is_ready = True
+            self._wake()
+
+        retained: set[str] = set()
+        configuration = [commands.update_session(self.config)]
+        for batch, is_last in _mark_last(self._record.batches()):
+            known = set(self._record.item_ids)
+            items = [commands.create_item(channel.live, item) for item in batch]
             outcomes = await channel.send_all(
-                [commands.create_item(channel.live, item) for item in batch]
+                [*configuration, *items], let_others_follow if is_last else None
             )
-            lost = [each for each in outcomes if isinstance(each, CommandTimeoutError)]
-            if lost and not self._has_replay_timed_out:
-                # Retry once on the next connection; if it does not acknowledge either,
-                # leave these items out.
-                self._has_replay_timed_out = True
-                raise lost[0]
-            retained += (
-                item["id"]
-                for item, outcome in zip(batch, outcomes, strict=True)
-                if not isinstance(outcome, CommandError | InvalidConfigError)
-            )
-        self._record.retain(retained)
+            if configuration and isinstance(outcomes[0], RealtimeError):
+                raise outcomes[0]
+            retained |= self._retained(batch, outcomes[len(configuration) :])
+            configuration = []
+        self._record.forget(known - retained)
         self._has_replay_timed_out = False
+
+    def _retained(
+        self, batch: Sequence[Mapping[str, Any]], outcomes: Sequence[Any]
+    ) -> set[str]:
+        """Return the ids of the items that the session has. Raises CommandTimeoutError."""
+        lost = [each for each in outcomes if isinstance(each, CommandTimeoutError)]
+        if lost and not self._has_replay_timed_out:
+            # Retry once on the next connection; if it does not acknowledge either, leave
+            # these items out.
+            self._has_replay_timed_out = True
+            raise lost[0]
+        return {
+            item["id"]
+            for item, outcome in zip(batch, outcomes, strict=True)
+            if not isinstance(outcome, CommandError | InvalidConfigError)
+        }
 
     def _session_life(self, live: LiveSession) -> float:
         """Return the seconds after which the session is due for renewal."""
@@ -589,6 +625,16 @@ class Supervisor:
             "speech_dropped",
             {"type": "speech_dropped", "error": error or ConnectionLostError()},
         )
+
+
+def _mark_last[T](parts: Iterable[T]) -> Iterator[tuple[T, bool]]:
+    """Yield each part, and whether it is the last."""
+    iterator = iter(parts)
+    part = next(iterator)
+    for following in iterator:
+        yield part, False
+        part = following
+    yield part, True
 
 
 def _sendable(secret: str) -> str:

@@ -25,7 +25,8 @@ class Command[T]:
 
     ``type`` and ``payload`` make the client event. An event of a type in
     ``acknowledged_by`` for which ``matches`` is true acknowledges it, and ``result`` then
-    returns what the command is worth to the caller.
+    returns what the command is worth to the caller. An ``is_optional`` command may be
+    refused without harm to those that are sent with it.
     """
 
     type: str
@@ -33,6 +34,7 @@ class Command[T]:
     acknowledged_by: frozenset[str]
     matches: Callable[[Event], bool] = _always
     result: Callable[[Event], T] = _nothing
+    is_optional: bool = False
 
 
 @dataclass(slots=True)
@@ -47,6 +49,11 @@ class PendingCommand[T]:
     deadline: float
     future: asyncio.Future[T]
     event_id: str = field(default_factory=lambda: f"event_{uuid4().hex[:24]}")
+
+    @property
+    def is_in_order(self) -> bool:
+        """Whether the service answers the command before those that were sent later."""
+        return self.command.type != "response.cancel"
 
     @property
     def event(self) -> dict[str, Any]:
@@ -134,9 +141,13 @@ class PendingCommands:
             return self._waiting.get(event_id)
         if command_type := refused_command(error):
             return next(iter(self.of_type(command_type)), None)
-        # With exactly one command pending, a refused request must be that command.
-        if is_request_refusal(error) and len(self._waiting) == 1:
-            return next(iter(self._waiting.values()))
+        # The service handles commands in order, so that the oldest is the refused one. The
+        # end of a cancelled response comes in its own time.
+        if is_request_refusal(error):
+            return next(
+                (each for each in self._waiting.values() if each.is_in_order),
+                next(iter(self._waiting.values()), None),
+            )
         return None
 
 

@@ -1,6 +1,6 @@
 """The commands of a conversation: what each sends and what acknowledges it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..listeners import Event
@@ -13,12 +13,20 @@ from .session_config import SessionConfig
 _ITEM_KIND = ("type", "role", "call_id")
 
 
-def update_session(config: SessionConfig) -> Command[None]:
-    """Change the session's settings."""
+def update_session(
+    config: SessionConfig, on_updated: Callable[[SessionConfig], None] | None = None
+) -> Command[None]:
+    """Change the session's settings; ``on_updated`` is called once they are changed."""
+
+    def result(_: Event) -> None:
+        if on_updated is not None:
+            on_updated(config)
+
     return Command(
         "session.update",
         {"session": config.as_dict()},
         frozenset({"session.updated"}),
+        result=result,
     )
 
 
@@ -46,6 +54,7 @@ def delete_item(item_id: str) -> Command[None]:
         {"item_id": item_id},
         frozenset({"conversation.item.deleted"}),
         matches=lambda event: event.get("item_id") == item_id,
+        is_optional=True,
     )
 
 

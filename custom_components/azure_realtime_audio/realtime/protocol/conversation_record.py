@@ -1,7 +1,7 @@
 """What the service's conversation holds, in writing, so that a new session can be told."""
 
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -174,7 +174,7 @@ class ConversationRecord:
 
     def delete(self, item_id: str) -> None:
         """Forget an item."""
-        self.retain(id_ for id_ in self.item_ids if id_ != item_id)
+        self.forget({item_id})
 
     def truncate(self, item_id: str, audio_end_ms: int) -> None:
         """Cut what the model says in an item to its first ``audio_end_ms`` ms."""
@@ -258,12 +258,11 @@ class ConversationRecord:
                 batch, size = [], 0
         yield batch
 
-    def retain(self, item_ids: Iterable[str]) -> None:
-        """Forget all items but these."""
-        retained = set(item_ids)
-        for item_id in set(self.item_ids) - retained:
+    def forget(self, item_ids: AbstractSet[str]) -> None:
+        """Forget these items."""
+        for item_id in item_ids:
             self._sounds.pop(item_id, None)
-        self._items = [item for item in self._items if item.id in retained]
+        self._items = [item for item in self._items if item.id not in item_ids]
 
     def clear(self) -> None:
         """Forget everything."""

@@ -221,7 +221,7 @@ class LiveSession:
         Only once for a sentence: the service may never take it. And not at the expense of
         an answer that is being given or about to be.
         """
-        if not self._speech or not self._is_in_use or self.wants_renewal:
+        if not self._speech or not self.is_configured or self.wants_renewal:
             return  # the sentence is a turn already, or about to be sent again
         is_answering = (
             self.status.status is ModelStatus.THINKING
