@@ -61,6 +61,8 @@ FAULTS = {
     "response_stalls": "responses stop after the third delta and never end",
     "string_status_details": "status_details is a bare string",
     "no_usage": "response.done has usage null",
+    "late_answer": "turn detection's own response begins late (argument: seconds, default 0.3)",
+    "no_answer": "turn detection begins no response, whatever create_response says",
     "late_cancel": "response.cancel takes effect late (argument: seconds, default 0.5)",
     "no_rate_limits": "rate_limits.updated never comes",
     # Transcription of what the user said.

@@ -24,6 +24,7 @@ from pytest_homeassistant_custom_component.common import (
 
 from custom_components.azure_realtime_audio import realtime
 from custom_components.azure_realtime_audio.assistant.assistant import Assistant
+from custom_components.azure_realtime_audio.assistant.briefing import Briefing
 from custom_components.azure_realtime_audio.assistant.session_key import SessionPurpose
 from custom_components.azure_realtime_audio.assistant.settings import (
     AssistantSettings,
@@ -121,7 +122,8 @@ async def test_conversation_session_has_turn_detection(
     assistant: Assistant, emulator: Emulator
 ) -> None:
     """A conversation's session has the assistant's turn detection."""
-    await assistant.sessions.async_conversation("kitchen")
+    session = await assistant.sessions.async_conversation("kitchen")
+    await session.client.connect()
     detection = emulator.sessions[-1].config["audio"]["input"]["turn_detection"]
     assert detection["type"] == "server_vad"
     assert detection["silence_duration_ms"] == 500
@@ -234,7 +236,8 @@ async def test_connecting_takes_too_long(
     assert state_of(hass, STATUS) == STATE_UNAVAILABLE
     emulator.faults.clear()
     set_timing(hass, connect_wait=20)
-    await assistant.sessions.async_conversation("kitchen")
+    session = await assistant.sessions.async_conversation("kitchen")
+    await session.client.connect()
     assert state_of(hass, STATUS) == "idle"
 
 
@@ -243,8 +246,8 @@ async def test_told_once(assistant: Assistant, emulator: Emulator) -> None:
     session = await assistant.sessions.async_conversation("kitchen")
     tools = [{"type": "function", "name": "ring", "parameters": {"type": "object"}}]
     for _ in range(2):
-        await session.async_apply_settings("Be brief.", tools)
-    await session.async_apply_settings("Be brief.", [])
+        await session.async_tell(Briefing(instructions="Be brief.", tools=tools))
+    await session.async_tell(Briefing(instructions="Be brief.", tools=[]))
     # One of them configured the session.
     assert len(emulator.sessions[-1].received.of("session.update")) == 3
 
@@ -252,7 +255,7 @@ async def test_told_once(assistant: Assistant, emulator: Emulator) -> None:
     await emulator.next_session()
     await emulator.next_session()
     await emulator.next_session()
-    await session.async_connect()
+    await session.client.connect()
     assert emulator.sessions[-1].config["instructions"] == "Be brief."
     assert emulator.sessions[-1].config["tools"] == []
 

@@ -195,7 +195,7 @@ async def test_turn_on_the_light(
     assert run.wav.pitch == pytest.approx(500, abs=5)
     session = emulator.sessions[-1]
     assert "area Kitchen" in session.config["instructions"]
-    assert len(session.received.of("response.create")) == 2  # nothing was begun anew
+    assert len(session.sent.of("response.created")) == 2  # nothing was begun anew
     assert conversation_lines(session) == [
         "user: ",
         "function_call",
@@ -335,21 +335,23 @@ async def test_local_intent(
     """What Home Assistant does itself, the model does not do as well."""
     await speak_to(hass, AGENT, prefer_local_intents=True)
     emulator.hears.append("turn on the lamp")
-    emulator.replies.append(Reply(tool_calls=[await lamp_on(hass)]))
     run = await transcribing.run()
     assert run.error is None
     assert run.event(PipelineEventType.INTENT_END)["processed_locally"]
     assert house.lamps == ["light.kitchen_lamp"]
     session = emulator.sessions[-1]
     await settled(session)
+    assert session.sent.of("response.created") == []  # nothing is paid in vain
     assert conversation_lines(session) == []
     # The next turn knows what was said and done.
+    emulator.hears.append("who are you")
+    emulator.replies.append(Reply(text="Your house."))
     await transcribing.run()
     assert conversation_lines(session) == [
         "user: turn on the lamp",
         "function_call",
         "function_call_output",
         f"assistant: {run.answer}",
-        "user: hello",
-        "assistant: Hello! How can I help?",
+        "user: who are you",
+        "assistant: Your house.",
     ]

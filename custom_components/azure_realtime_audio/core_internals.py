@@ -51,6 +51,26 @@ def calling_pipeline_input() -> PipelineInput | None:
     return None
 
 
+def agent_of_run(pipeline_input: PipelineInput) -> str | None:
+    """Return the agent that a pipeline run is going to ask; None if it will ask nobody.
+
+    Core tells that only in an event, and only when the agent is asked (2026.10 and 2026.11).
+    """
+    agent = getattr(pipeline_input.run._processor, "intent_agent", None)  # noqa: SLF001
+    return None if agent is None else agent.id
+
+
+def tries_local_intents(pipeline_input: PipelineInput) -> bool:
+    """Return whether Home Assistant itself may answer a pipeline run before its agent.
+
+    Not where the agent has asked something: then only the agent hears the answer (2026.10
+    and 2026.11).
+    """
+    run = pipeline_input.run
+    is_asked = getattr(run._processor, "_intent_agent_only", False)  # noqa: SLF001
+    return run.pipeline.prefer_local_intents and not is_asked
+
+
 def current_run() -> asyncio.Task[Any]:
     """Return what tells one pipeline run from another: the task of its stages.
 

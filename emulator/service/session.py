@@ -124,10 +124,23 @@ class Session:
 
     def answer(self) -> None:
         """Respond to a turn that turn detection has found."""
+        faults = self.settings.faults
+        if faults.take("no_answer") is not None:
+            return
+        if (seconds := faults.take("late_answer")) is not None:
+            self._start(self._answer_later(float(seconds or 0.3)))
+        else:
+            self._answer()
+
+    def _answer(self) -> None:
         try:
             self._responses.create({})
         except InvalidRequest as refusal:
             self._outbox.refuse(refusal)
+
+    async def _answer_later(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)  # the fault is a service that answers late
+        self._answer()
 
     async def interrupt(self) -> None:
         """Cancel the response that the user interrupts."""

@@ -1,6 +1,6 @@
 """A chat log told to the service, over a real socket."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import aiohttp
@@ -73,12 +73,20 @@ def result(call_id: str) -> ToolResultContent:
     )
 
 
+async def tell(
+    history: History, client: RealtimeClient, contents: Sequence[Content]
+) -> None:
+    """Make the service's conversation equal to a chat log."""
+    with history.telling(contents, client.item_ids) as changes:
+        await client.apply(changes)
+
+
 async def test_system_prompt_is_no_item(
     client: RealtimeClient, service: Session
 ) -> None:
     """The system prompt goes to the instructions, and empty contents nowhere."""
-    await History().async_sync(
-        client, [SYSTEM, user("hello"), user(""), reply(None), reply("")]
+    await tell(
+        History(), client, [SYSTEM, user("hello"), user(""), reply(None), reply("")]
     )
     assert said(service) == ["user: hello"]
 
@@ -87,10 +95,10 @@ async def test_only_what_is_new(client: RealtimeClient, service: Session) -> Non
     """What the service holds is not sent again."""
     history = History()
     log: list[Content] = [SYSTEM, user("hello")]
-    await history.async_sync(client, log)
-    await history.async_sync(client, log)
+    await tell(history, client, log)
+    await tell(history, client, log)
     log += [reply("Hello."), user("and you?")]
-    await history.async_sync(client, log)
+    await tell(history, client, log)
     assert said(service) == ["user: hello", "assistant: Hello.", "user: and you?"]
     assert len(service.received.of("conversation.item.create")) == 3
 
@@ -101,14 +109,14 @@ async def test_answer_of_the_service(
     """What the service said itself, it holds already."""
     history = History()
     log: list[Content] = [SYSTEM, user("hello")]
-    await history.async_sync(client, log)
+    await tell(history, client, log)
     emulator.replies.append(Reply(text="Hello.", audio=False))
     response = await (await client.create_response({})).done()
     log.append(reply("Hello."))
     history.record(log[-1], response.item_ids)
     history.mark_orphaned(response.item_ids)
     log.append(user("bye"))
-    await history.async_sync(client, log)
+    await tell(history, client, log)
     assert said(service) == ["user: hello", "assistant: Hello.", "user: bye"]
 
 
@@ -121,7 +129,7 @@ async def test_tool_calls_go_in_pairs(client: RealtimeClient, service: Session) 
         result("call_unheard_of"),
         reply("Done."),
     ]
-    await History().async_sync(client, log)
+    await tell(History(), client, log)
     assert said(service) == [
         "user: do it",
         "assistant: On it.",
@@ -152,8 +160,8 @@ async def test_edited_log(
     """The service follows a chat log that was cut, changed or doubled."""
     parts: list[Content] = [user("a"), reply("b"), user("c"), reply("d"), user("e")]
     history = History()
-    await history.async_sync(client, parts[:4])
-    await history.async_sync(client, [parts[index] for index in edited])
+    await tell(history, client, parts[:4])
+    await tell(history, client, [parts[index] for index in edited])
     assert said(service) == expected
 
 
@@ -163,13 +171,13 @@ async def test_left_over_items(
     """The remains of a turn that was given up are deleted."""
     history = History()
     log: list[Content] = [user("hello")]
-    await history.async_sync(client, log)
+    await tell(history, client, log)
     emulator.replies.append(Reply(text="Never to be known.", audio=False))
     response = await (await client.create_response({})).done()
     history.mark_orphaned(response.item_ids)
     history.mark_orphaned([])
     log.append(user("anybody?"))
-    await history.async_sync(client, log)
+    await tell(history, client, log)
     assert said(service) == ["user: hello", "user: anybody?"]
 
 
@@ -177,11 +185,11 @@ async def test_interrupted(client: RealtimeClient, emulator: Emulator) -> None:
     """An item of which nobody knows whether it arrived is sent again, elsewhere."""
     history = History()
     log: list[Content] = [user("a"), reply("b", "call_1"), result("call_1")]
-    await history.async_sync(client, log[:1])
+    await tell(history, client, log[:1])
     emulator.faults.add("no_ack:conversation.item.create*1")
     with pytest.raises(CommandTimeoutError):
-        await history.async_sync(client, log)
-    await history.async_sync(client, log)
+        await tell(history, client, log)
+    await tell(history, client, log)
     lines = ["user: a", "assistant: b", "call tool_call_1", "output"]
     assert said(emulator.sessions[-1]) == lines
 
@@ -192,17 +200,17 @@ async def test_new_conversation(
     """A new connection is told everything."""
     history = History()
     log: list[Content] = [SYSTEM, user("a"), reply("b")]
-    await history.async_sync(client, log)
+    await tell(history, client, log)
     await client.close()
     await client.connect()
     history.clear()
-    await history.async_sync(client, log)
+    await tell(history, client, log)
     assert said(emulator.sessions[-1]) == ["user: a", "assistant: b"]
 
 
 async def test_what_a_service_says(client: RealtimeClient, service: Session) -> None:
     """Parts have the types that each dialect wants."""
-    await History().async_sync(client, [user("a"), reply("b")])
+    await tell(History(), client, [user("a"), reply("b")])
     created: list[Any] = service.received.of("conversation.item.create")
     types = [event["item"]["content"][0]["type"] for event in created]
     assert types[0] == "input_text"
@@ -217,7 +225,7 @@ async def test_ids_of_other_agents(
     ids = [f"{number}{'x' * (length - 1)}" for number in range(2)]
     log: list[Content] = [SYSTEM, user("hello"), reply(None, *ids)]
     log += map(result, ids)
-    await History().async_sync(client, log)
+    await tell(History(), client, log)
     sent = [item.fields["call_id"] for item in list(service.conversation)[1:]]
     assert sent[:2] == sent[2:]
     assert len(set(sent)) == 2

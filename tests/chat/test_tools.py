@@ -13,6 +13,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 import voluptuous as vol
 
+from custom_components.azure_realtime_audio.assistant.briefing import Briefing
 from custom_components.azure_realtime_audio.assistant.session_key import SessionPurpose
 from custom_components.azure_realtime_audio.chat.tools import (
     InvalidToolCallError,
@@ -134,7 +135,7 @@ async def test_the_house_fits(
     tools = function_tools(api)
     assistant = next(iter(config_entry.runtime_data.values())).assistant
     session = await assistant.sessions.async_shared(SessionPurpose.ACTIONS)
-    await session.async_apply_settings("", tools)
+    await session.async_tell(Briefing(instructions="", tools=tools))
     assert emulator.sessions[-1].config["tools"] == tools
     assert len(tools) >= 3
 

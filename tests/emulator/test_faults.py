@@ -513,6 +513,21 @@ async def test_no_usage_no_rate_limits(emulator: Emulator, connect: Connect) -> 
         await client.socket.receive(timeout=0.2)
 
 
+async def test_own_answers(emulator: Emulator, connect: Connect) -> None:
+    """Turn detection begins its response late, or none at all."""
+    client = await connect()
+    await client.detect_turns()
+    emulator.faults.add("no_answer", times=1)
+    await client.say(tone(300) + silence(600))
+    await client.until("conversation.item.done")
+    emulator.faults.add("late_answer:0.05", times=1)
+    await client.say(tone(300) + silence(600))
+    await client.until("conversation.item.done")
+    assert "response.created" not in client.types()
+    await client.until("response.created")
+    await client.until("response.done")
+
+
 async def test_late_cancel(emulator: Emulator, connect: Connect) -> None:
     """Deltas go on after the cancel; a cancel may also come too late."""
     emulator.faults.add("late_cancel:0.05")

@@ -420,7 +420,8 @@ async def test_tool_outlives_two_connections(
     shorten_timeouts(monkeypatch, command_timeout=5.0, heartbeat=0.4)
 
     async def lose_two() -> None:
-        await session_closed(emulator.sessions[-1])
+        lost = next(each for each in emulator.sessions if each.sent.of("response.done"))
+        await session_closed(lost)
         while (session := await emulator.next_session()).closed:
             pass
         # What was said and the call: all that the new session is told.

@@ -149,6 +149,14 @@ async def test_no_answer(
     await assert_remembers(emulator, satellite)
 
 
+@pytest.fixture
+def asked(hass: HomeAssistant, emulator: Emulator) -> None:
+    """Have a service that has to be asked for the answer to one turn."""
+    emulator.faults.add("no_answer", times=1)
+    set_timing(hass, own_answer=0.01)
+
+
+@pytest.mark.usefixtures("asked")
 async def test_refused_response(emulator: Emulator, satellite: Satellite) -> None:
     """A response that is refused once is asked for again, when the turn is claimed."""
     emulator.faults.add("refuse:response.create", times=1)
@@ -157,6 +165,7 @@ async def test_refused_response(emulator: Emulator, satellite: Satellite) -> Non
     await assert_remembers(emulator, satellite)
 
 
+@pytest.mark.usefixtures("asked")
 async def test_refused_response_again(emulator: Emulator, satellite: Satellite) -> None:
     """A response that is refused again is told of; what was said is not lost."""
     emulator.faults.add("refuse:response.create", times=2)
@@ -229,8 +238,19 @@ async def test_no_acknowledgement(emulator: Emulator, satellite: Satellite) -> N
 async def test_no_acknowledgement_of_the_settings(
     emulator: Emulator, satellite: Satellite
 ) -> None:
-    """Of a session that cannot be set up the person is told after the time-out."""
-    emulator.faults.add("no_ack:session.update", times=1)
+    """A session that does not acknowledge its settings is left for another."""
+    emulator.faults.add("no_ack:session.update", times=2)
+    emulator.hears.append(NAME)
+    assert (await satellite.run()).answer == f"You said: {NAME}"
+    await assert_remembers(emulator, satellite)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_no_acknowledgement_of_any_settings(
+    emulator: Emulator, satellite: Satellite
+) -> None:
+    """Of a service that acknowledges no settings the person is told after the time-outs."""
+    emulator.faults.add("no_ack:session.update", times=4)
     run = await satellite.run()
     assert run.answer == "The Azure service did not answer in time. Try again."
     emulator.hears.clear()

@@ -74,15 +74,20 @@ def break_at(emulator: Emulator, bell: Bell, stage: str, manner: str) -> None:
     emulator.hears.clear()
     bell.rung = 0
     # In the middle of its call means: the tool goes on after the loss.
-    bell.meanwhile = (
-        (lambda: session_closed(emulator.sessions[-1])) if stage == "tool" else None
-    )
+    bell.meanwhile = (lambda: _tool_is_alone(emulator)) if stage == "tool" else None
+
+
+async def _tool_is_alone(emulator: Emulator) -> None:
+    """Wait until the session in which the tool was called is gone."""
+    answering = [each for each in emulator.sessions if each.sent.of("response.done")]
+    await session_closed(answering[-1])
 
 
 async def next_loss(entry: MockConfigEntry, conversation_id: str) -> asyncio.Event:
     """Open the session of a conversation; return what tells when the client has lost it."""
     assistant: Assistant = entry.runtime_data[SUBENTRY_ID].assistant
     session = await assistant.sessions.async_conversation(conversation_id)
+    await session.client.connect()
     lost = asyncio.Event()
     session.client.once("connection_changed", lambda _: lost.set())
     return lost

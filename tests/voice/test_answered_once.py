@@ -29,7 +29,8 @@ def instructions(emulator: Emulator) -> str:
 def assert_answered_once(emulator: Emulator, turns: int = 1) -> None:
     """Check that nothing was begun in vain."""
     session = emulator.sessions[-1]
-    assert len(session.received.of("response.create")) == turns
+    assert len(session.sent.of("response.created")) == turns
+    assert not session.received.of("response.create")
     assert not session.received.of("response.cancel")
     assert not session.received.of("conversation.item.delete")
 

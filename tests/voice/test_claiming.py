@@ -1,7 +1,6 @@
 """Who answers a spoken turn, and what is left of one that nobody claims."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 from homeassistant.components import conversation
@@ -41,7 +40,6 @@ from ..satellite import (
 from ..talk import AGENT, change_assistant, say, session_closed, set_timing, speech
 from ..turns import (
     HOME_ASSISTANT,
-    SPOKEN,
     alive,
     assert_works,
     conversation_lines,
@@ -110,28 +108,6 @@ async def test_our_agent_with_other_ears(
     assert run.heard == "hello"
     await settled(session)
     assert session.received.of("response.create")[-1]["response"]["tools"] == []
-
-
-async def test_late_expectation(
-    hass: HomeAssistant, emulator: Emulator, satellite: Satellite
-) -> None:
-    """The pipeline may prepare its agent after it has begun to listen."""
-    await speak_to(hass, HOME_ASSISTANT)
-    go_on = asyncio.Event()
-
-    async def stream() -> AsyncIterator[bytes]:
-        async for chunk in waiting_microphone(SPEECH, go_on):
-            yield chunk
-
-    run = satellite.start(stream(), end=PipelineStage.STT)
-    session = await listening(emulator)
-    await _prepare(hass, satellite)
-    go_on.set()
-    await run.end()
-    assert run.heard == SPOKEN
-    [created] = session.received.of("response.create")
-    assert "conversation" not in created["response"]
-    assert session.config["tools"]
 
 
 async def _prepare(hass: HomeAssistant, satellite: Satellite) -> None:
@@ -263,26 +239,40 @@ async def test_aborted_before_the_agent(
     assert session.sent.of("response.done")[0]["response"]["status"] == "cancelled"
 
 
+@pytest.mark.parametrize("is_asked_for", [True, False])
 async def test_aborted_while_the_answer_begins(
-    emulator: Emulator, satellite: Satellite
+    hass: HomeAssistant,
+    emulator: Emulator,
+    satellite: Satellite,
+    init_integration: MockConfigEntry,
+    is_asked_for: bool,
 ) -> None:
     """An answer that begins when nobody waits for it any more does not stay."""
-    emulator.faults.add("late_ack:response.create", times=1)
+    if is_asked_for:
+        await change_assistant(
+            hass, init_integration, **{CONF_TRANSCRIPTION_DEPLOYMENT: "whisper-1"}
+        )
+        await speak_to(hass, AGENT, prefer_local_intents=True)
+        emulator.hears.append("what do you think")
+        emulator.faults.add("late_ack:response.create", times=1)
+    else:
+        emulator.faults.add("late_answer", times=1)
     emulator.replies.append(Reply(text="What do you", hold=asyncio.Event()))
     run = satellite.start()
-    session = await newest(emulator)
-    await session.wait_for("response.create")
+    session = await newest(emulator, 3 if is_asked_for else 2)
+    if is_asked_for:
+        await session.wait_for("response.create")
+    else:
+        await session.sent.wait_for("input_audio_buffer.committed")
     await run.abort()
     done = await session.sent.wait_for("response.done")
     assert done["response"]["status"] == "cancelled"
     emulator.replies.clear()
+    await speak_to(hass, AGENT, prefer_local_intents=False)
     await assert_works(satellite)
     assert emulator.sessions[-1] is session
-    assert conversation_lines(session)[-2:] == [
-        "user: ",
-        "assistant: Hello! How can I help?",
-    ]
-    assert "What" not in str(conversation_lines(session))
+    assert conversation_lines(session)[-1] == "assistant: Hello! How can I help?"
+    assert "What do" not in str(conversation_lines(session))
 
 
 async def test_nobody_takes_the_turn(
@@ -325,7 +315,7 @@ async def test_spoken_after_typed(
     emulator.hears.append("what is my name")
     run = await satellite.run()
     assert run.answer == "Your name is Ada."
-    assert len(emulator.sessions[-1].received.of("response.create")) == 2
+    assert len(emulator.sessions[-1].sent.of("response.created")) == 2
 
 
 async def test_typed_while_speaking(
@@ -369,6 +359,6 @@ async def test_extra_prompt(emulator: Emulator, satellite: Satellite) -> None:
     run = await satellite.run(extra_system_prompt="Ada rang the bell.")
     assert run.answer == "Ada is there."
     session = emulator.sessions[-1]
-    assert len(session.received.of("response.create")) == 1
+    assert len(session.sent.of("response.created")) == 1
     assert conversation_lines(session) == ["user: ", "assistant: Ada is there."]
     assert "Ada rang" in session.config["instructions"]

@@ -13,6 +13,7 @@ from homeassistant.util.json import JsonObjectType
 
 from ..answers.reply import DATA_REPLIES, Reply
 from ..assistant.assistant import Assistant
+from ..assistant.briefing import Briefing
 from ..assistant.conversation_session import ConversationSession
 from ..chat.history import system_prompt
 from ..chat.tools import function_tools
@@ -127,7 +128,7 @@ async def async_create_response(request: ActionRequest) -> JsonObjectType:
         for key in ("conversation", "metadata", "modalities", "voice")
         if key in data
     }
-    llm_api = await _async_prepare(request)
+    briefing, llm_api = await _async_briefing(request)
     if not data["run_tools"]:
         llm_api = None
     if instructions := data.get("instructions"):
@@ -135,7 +136,7 @@ async def async_create_response(request: ActionRequest) -> JsonObjectType:
         config["instructions"] = f"{api_prompt}\n{instructions}".strip()
     config = validate_response_config(config)
     timing = request.assistant.timing
-    reply = Reply(request.session, config, llm_api, data["timeout"], timing)
+    reply = Reply(request.session, config, briefing, llm_api, data["timeout"], timing)
     await request.hass.data[DATA_REPLIES].async_begin(reply)
     if data["wait"]:
         await reply.async_finish()
@@ -146,11 +147,13 @@ async def async_create_response(request: ActionRequest) -> JsonObjectType:
     return reply.as_dict()
 
 
-async def _async_prepare(request: ActionRequest) -> llm.APIInstance | None:
-    """Give the session the assistant's instructions and tools, as they are now.
+async def _async_briefing(
+    request: ActionRequest,
+) -> tuple[Briefing, llm.APIInstance | None]:
+    """Return the assistant's instructions and tools, as they are now.
 
-    What an action has set stays. Returns what runs the tools: None if they are not the
-    assistant's.
+    What an action has set stays. The second is what runs the tools: None if they are not
+    the assistant's.
     """
     llm_context = llm.LLMContext(
         platform=DOMAIN,
@@ -162,11 +165,11 @@ async def _async_prepare(request: ActionRequest) -> llm.APIInstance | None:
     log = ChatLog(request.hass, "")
     await request.assistant.async_provide_llm_data(log, llm_context)
     own = request.session.own_settings
-    await request.session.async_apply_settings(
-        own.get("instructions", system_prompt(log)),
-        own.get("tools", function_tools(log.llm_api)),
+    briefing = Briefing(
+        instructions=own.get("instructions", system_prompt(log)),
+        tools=own.get("tools", function_tools(log.llm_api)),
     )
-    return None if "tools" in own else log.llm_api
+    return briefing, None if "tools" in own else log.llm_api
 
 
 async def _async_finish_unattended(reply: Reply) -> None:
@@ -194,7 +197,8 @@ async def async_update_session(request: ActionRequest) -> JsonObjectType:
     """Change the session, until it ends."""
     config = SessionConfig(request.data["session"])
     # With turn detection on, the service answers of its own accord.
-    await _async_prepare(request)
+    briefing, _ = await _async_briefing(request)
+    await request.session.async_tell(briefing)
     await request.session.client.update_session(config)
     settings = config.as_dict()
     request.session.own_settings |= {

@@ -19,20 +19,20 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import intent, llm
 from homeassistant.helpers.translation import async_get_translations
 
+from ..assistant.briefing import Briefing, PromptContext
 from ..assistant.conversation_session import ConversationSession
-from ..chat.history import complete_aborted_turn, has_answered, system_prompt
+from ..chat.history import complete_aborted_turn, has_answered
 from ..chat.tools import (
     InvalidToolCallError,
     TooManyToolCallsError,
     TooManyToolRoundsError,
     error_result,
-    function_tools,
 )
 from ..const import DOMAIN, LOGGER
 from ..core_internals import START_OF_PLAYBACK, merge_concurrent_turns
 from ..data import AssistantRuntime
 from ..errors import response_failure, translated, translated_error
-from ..realtime import ConnectionLostError, NotConnectedError, RealtimeError, Response
+from ..realtime import RealtimeError, Response
 from ..voice.turn import Turn
 from .rounds import Round, async_require_end, async_rounds
 
@@ -108,12 +108,13 @@ class ChatAnswer:
     async def _async_answer(self, session: ConversationSession) -> None:
         """Let the model answer, and use its tools, until it has no more to say."""
         merge_concurrent_turns(self._log)
-        await self._assistant.async_provide_llm_data(
-            self._log,
-            self._input.as_llm_context(DOMAIN),
-            self._input.extra_system_prompt,
+        context = PromptContext(
+            self._input.as_llm_context(DOMAIN), self._input.extra_system_prompt
         )
-        begun = await self._async_claimed()
+        await self._assistant.async_provide_llm_data(
+            self._log, context.llm_context, context.extra_system_prompt
+        )
+        begun = await self._async_claimed(context)
         seconds = self._assistant.timing.turn
         deadline = asyncio.get_running_loop().time() + seconds
         responses = _Responses(session, self._log, self._turn, begun)
@@ -127,11 +128,11 @@ class ChatAnswer:
             session.history.remember_aborted(self._log.content)
             raise
 
-    async def _async_claimed(self) -> Response | None:
+    async def _async_claimed(self, context: PromptContext) -> Response | None:
         """Take a spoken turn over, with the response that the model has begun to it."""
         if (turn := self._turn) is None:
             return None
-        begun = await turn.async_take_over(self._log)
+        begun = await turn.async_take_over(self._log, context)
         if self._input.satellite_id:
             turn.follow_satellite(
                 self._input.satellite_id, lambda: self._turns.async_stop(turn)
@@ -300,25 +301,14 @@ class _Responses:
         if is_first and self._begun is not None:
             made = self.session.cancel_on_exit(self._begun)
         else:
-            try:
-                await self._async_catch_up()
-            except ConnectionLostError, NotConnectedError:  # lost while idle
-                await self._async_catch_up()
             modality = "audio" if self._turn else "text"
-            made = self.session.response({"output_modalities": [modality]})
+            made = self.session.response(
+                {"output_modalities": [modality]}, Briefing.of_chat_log(self._log)
+            )
         async with made as response:
             if self._turn:
                 self._turn.speech.add(response)
             yield response
-
-    async def _async_catch_up(self) -> None:
-        """Bring the service up to date with the chat log."""
-        session = self.session
-        await session.async_connect()
-        await session.async_apply_settings(
-            system_prompt(self._log), function_tools(self._log.llm_api)
-        )
-        await session.history.async_sync(session.client, self._log.content)
 
 
 async def _tool_deltas(

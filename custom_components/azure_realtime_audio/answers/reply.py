@@ -12,6 +12,7 @@ from homeassistant.helpers import llm
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.json import JsonObjectType, JsonValueType, json_loads
 
+from ..assistant.briefing import Briefing
 from ..assistant.conversation_session import ConversationSession
 from ..assistant.timing import Timing
 from ..chat.tools import (
@@ -22,7 +23,7 @@ from ..chat.tools import (
 )
 from ..const import DOMAIN
 from ..errors import response_failure
-from ..realtime import RealtimeError, Response, ResponseActiveError, wav_header
+from ..realtime import Changes, RealtimeError, Response, ResponseActiveError, wav_header
 from ..voice.speech import Speech
 from .rounds import Round, async_read_to_end, async_rounds
 
@@ -34,7 +35,7 @@ REPLY_URL: Final = "/api/azure_realtime_audio/reply/{token}.wav"
 class Reply:
     """One reply: a response, and those that continue it after its tool calls.
 
-    ``llm_api`` runs the tool calls; None leaves them to the caller. An out-of-band response
+    The model is told the ``briefing`` before. ``llm_api`` runs the tool calls; None leaves them to the caller. An out-of-band response
     leaves them too: its calls are not in the conversation, where their output would go.
     ``timeout`` bounds the whole reply, in seconds.
     """
@@ -43,6 +44,7 @@ class Reply:
         self,
         session: ConversationSession,
         config: Mapping[str, Any],
+        briefing: Briefing,
         llm_api: llm.APIInstance | None,
         timeout: float,
         timing: Timing,
@@ -58,6 +60,8 @@ class Reply:
             or session.client.current_session.get("output_modalities", ())
         )
         self._config = config
+        self._briefing: Briefing | None = briefing
+        self._results: list[dict[str, Any]] = []
         self._llm_api = None if self.is_out_of_band else llm_api
         self._timeout = timeout
         self._stall = timing.response_stall
@@ -88,6 +92,8 @@ class Reply:
             finally:
                 with suppress(RealtimeError):
                     await self._speech.responses[-1].cancel()
+                with suppress(RealtimeError):
+                    await self._async_tell_results()
                 self._speech.finish()
 
     async def _async_respond(self, this: Round) -> bool:
@@ -111,7 +117,7 @@ class Reply:
                 self._tool_outputs[call.call_id] = output
             else:
                 output = tool_output(error_result(TooManyToolRoundsError()))
-            await self.session.client.create_conversation_item(
+            self._results.append(
                 {
                     "type": "function_call_output",
                     "call_id": call.call_id,
@@ -119,10 +125,14 @@ class Reply:
                 }
             )
 
+    async def _async_tell_results(self) -> None:
+        """Tell the model what its tools returned, if it has not answered that."""
+        results, self._results = self._results, []
+        if results:
+            await self.session.client.apply(Changes(items=results))
+
     async def _async_next_response(self) -> None:
-        creating = asyncio.ensure_future(
-            self.session.client.create_response(self._config)
-        )
+        creating = asyncio.ensure_future(self._async_ask())
         try:
             response = await asyncio.shield(creating)
         except asyncio.CancelledError:
@@ -133,6 +143,16 @@ class Reply:
         self._speech.add(response)
         if self._is_stopped:
             await response.cancel()
+
+    async def _async_ask(self) -> Response:
+        """Let the model answer what it has been told, or what its tools returned."""
+        briefing, self._briefing = self._briefing, None
+        if briefing is not None:
+            return await self.session.async_ask(self._config, briefing)
+        results, self._results = self._results, []
+        return await self.session.client.create_response(
+            self._config, after=Changes(items=results)
+        )
 
     def stop(self) -> None:
         """Let no further response follow; the one in progress is the caller's to cancel."""

@@ -10,8 +10,8 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
-import re
 from typing import Any, Protocol
 
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
@@ -22,6 +22,7 @@ from ..chat.history import History
 from ..errors import ConversationBusyError
 from ..realtime import (
     CannotConnectError,
+    Changes,
     CommandError,
     ConnectionLostError,
     ConnectionState,
@@ -29,12 +30,12 @@ from ..realtime import (
     RealtimeClient,
     RealtimeError,
     Response,
+    SessionConfig,
 )
+from .briefing import Briefing
 from .kept_conversations import KeptConversation
 from .session_key import SessionKey, SessionPurpose
 from .timing import Timing
-
-_DIGITS = re.compile(r"\d+")
 
 
 class CreateTask(Protocol):
@@ -55,11 +56,15 @@ class ConversationSession:
         key: SessionKey,
         client: RealtimeClient,
         history: History,
+        turn_detection: Mapping[str, Any],
         timing: Timing,
         create_task: CreateTask,
         on_idle: Callable[[ConversationSession], None],
     ) -> None:
-        """Begin unconnected. ``on_idle`` is called when the session has been unused for a while."""
+        """Begin unconnected. ``turn_detection`` is how the service finds the end of a turn.
+
+        ``on_idle`` is called when the session has been unused for a while.
+        """
         self.key = key
         self.client = client
         self.history = history
@@ -68,16 +73,20 @@ class ConversationSession:
         # What actions have set in it: it stays, whatever the assistant's settings say.
         self.own_settings: dict[str, Any] = {}
         self._hass = hass
+        self._turn_detection = turn_detection
         self._timing = timing
         self._create_task = create_task
         self._on_idle = on_idle
         self._turn = asyncio.Lock()
         self._work_count = 0
-        self._settings: tuple[str, Sequence[Mapping[str, Any]]] | None = None
+        self._told: tuple[str, Sequence[Mapping[str, Any]]] | None = None
+        self._answers_alone = False
+        self._own_answer: asyncio.Future[Response] | None = None
         self._idle_timer: CALLBACK_TYPE | None = None
         self._undoing: asyncio.Task[None] | None = None
         self._closed = False
         client.on("connection_changed", self._on_connection_changed)
+        client.on("response.created", self._on_response_created)
 
     @property
     def conversation_id(self) -> str | None:
@@ -113,13 +122,14 @@ class ConversationSession:
     async def async_connect(self) -> None:
         """Be connected, or wait for a reconnection that is under way, for a while.
 
-        Raises RealtimeError.
+        A conversation does not wait for its configuration to be acknowledged: what it is
+        told follows in the same go. Raises RealtimeError.
         """
         if self._closed:
             raise NotConnectedError
         try:
             async with asyncio.timeout(self._timing.connect_wait):
-                await self.client.connect()
+                await self.client.connect(configured=self.conversation_id is None)
         except TimeoutError:
             raise CannotConnectError from None
 
@@ -153,32 +163,95 @@ class ConversationSession:
             if not self.is_busy:
                 self.client.abandon_tool_calls()
 
-    async def async_apply_settings(
-        self, instructions: str, tools: Sequence[Mapping[str, Any]]
+    async def async_tell(
+        self,
+        briefing: Briefing | None,
+        *,
+        clears_audio: bool = False,
+        answers_alone: bool | None = None,
     ) -> None:
-        """Give the session its instructions and function tools, if they are new to it.
+        """Let the model know something before a person has finished.
 
-        Raises RealtimeError.
+        ``clears_audio`` throws away what was heard before. ``answers_alone`` says whether
+        the service answers by itself what it hears; None leaves that as it is. Raises
+        RealtimeError.
         """
-        if self._settings != (instructions, tools):
-            await self.client.update_session(
-                {"instructions": instructions, "tools": tools}
-            )
-            self._settings = (instructions, tools)
+        with self._telling(briefing, answers_alone) as changes:
+            changes = replace(changes, clears_audio=clears_audio)
+            if changes:
+                await self.client.apply(changes)
 
-    def has_settings(
-        self, instructions: str, tools: Sequence[Mapping[str, Any]]
-    ) -> bool:
-        """Whether the session has these settings.
+    async def async_ask(
+        self, config: Mapping[str, Any], briefing: Briefing | None = None
+    ) -> Response:
+        """Let the model answer what the briefing tells it. Raises RealtimeError."""
+        with self._telling(briefing) as changes:
+            return await self.client.create_response(config, after=changes)
 
-        Digits are not compared, because the instructions may contain the current time.
+    @contextmanager
+    def _telling(
+        self, briefing: Briefing | None, answers_alone: bool | None = None
+    ) -> Iterator[Changes]:
+        """Yield what the model does not know yet; it does when the context is left."""
+        told, alone = self._told, self._answers_alone
+        settings: dict[str, Any] = {}
+        if briefing is not None and told != (briefing.instructions, briefing.tools):
+            told = briefing.instructions, briefing.tools
+            settings |= {"instructions": briefing.instructions, "tools": briefing.tools}
+        if answers_alone not in (None, alone):
+            alone = bool(answers_alone)
+            settings["turn_detection"] = {
+                **self._turn_detection,
+                "create_response": alone,
+            }
+        changes = Changes(session=SessionConfig(settings) if settings else None)
+        if briefing is None or briefing.contents is None:
+            yield changes
+        else:
+            with self.history.telling(
+                briefing.contents,
+                frozenset(self.client.item_ids),
+                is_before=briefing.is_before,
+            ) as missing:
+                yield replace(missing, session=changes.session)
+        self._told, self._answers_alone = told, alone
+
+    # The service's own answers
+
+    @callback
+    def async_expect_answer(self) -> asyncio.Future[Response]:
+        """Return what ends with the next answer that the service begins by itself.
+
+        Whoever has it answers for that response, until the future is cancelled.
         """
-        if self._settings is None or self._settings[1] != tools:
-            return False
-        return _DIGITS.sub("", self._settings[0]) == _DIGITS.sub("", instructions)
+        self._own_answer = asyncio.get_running_loop().create_future()
+        return self._own_answer
 
-    async def async_create_response(self, config: Mapping[str, Any]) -> Response:
-        """Let the model begin to answer. Raises RealtimeError.
+    @callback
+    def _on_response_created(self, event: Mapping[str, Any]) -> None:
+        response = self.client.active_response
+        if response is None or response.id != event["response"]["id"]:
+            return
+        if response.was_asked_for or not self._answers_alone:
+            return
+        own, self._own_answer = self._own_answer, None
+        if own is not None and not own.done():
+            own.set_result(response)
+        else:
+            self._create_task(self._async_take_back(response), "stop an answer")
+
+    async def _async_take_back(self, response: Response) -> None:
+        """Never answer unasked: nobody has claimed what the model answers."""
+        with suppress(RealtimeError):
+            await response.cancel()
+        self.history.mark_orphaned(self.client.item_ids)
+
+    # Responses
+
+    async def async_create_response(
+        self, config: Mapping[str, Any], briefing: Briefing | None = None
+    ) -> Response:
+        """Let the model begin to answer what the briefing tells it. Raises RealtimeError.
 
         A caller that is cancelled meanwhile leaves no response behind: the response is
         cancelled as soon as it begins, and the next one waits for that.
@@ -186,7 +259,7 @@ class ConversationSession:
         if self._undoing is not None:
             await asyncio.wait((self._undoing,))
         creating = self._create_task(
-            self._async_create_response(config), "create a response"
+            self._async_create_response(config, briefing), "create a response"
         )
         try:
             return await asyncio.shield(creating)
@@ -196,14 +269,16 @@ class ConversationSession:
             )
             raise
 
-    async def _async_create_response(self, config: Mapping[str, Any]) -> Response:
+    async def _async_create_response(
+        self, config: Mapping[str, Any], briefing: Briefing | None
+    ) -> Response:
         try:
-            return await self.client.create_response(config)
+            return await self.async_ask(config, briefing)
         except ConnectionLostError, NotConnectedError:
             # Safe to retry: the response died with the lost session, and the new session has
             # the history.
             await self.async_connect()
-            return await self.client.create_response(config)
+            return await self.async_ask(config, briefing)
 
     async def _async_undo(self, creating: asyncio.Future[Response]) -> None:
         with suppress(RealtimeError):
@@ -214,9 +289,11 @@ class ConversationSession:
                     await self.client.delete_item(item_id)
 
     @asynccontextmanager
-    async def response(self, config: Mapping[str, Any]) -> AsyncIterator[Response]:
+    async def response(
+        self, config: Mapping[str, Any], briefing: Briefing | None = None
+    ) -> AsyncIterator[Response]:
         """Let the model answer, and leave no response behind. Raises RealtimeError."""
-        response = await self.async_create_response(config)
+        response = await self.async_create_response(config, briefing)
         async with self.cancel_on_exit(response):
             yield response
 
@@ -247,14 +324,14 @@ class ConversationSession:
         self._stop_idle_timer()
         await self.client.close()
         self.client.off_all()
-        self._settings = None
+        self._told = None
 
     @callback
     def _on_connection_changed(self, event: Mapping[str, Any]) -> None:
         match event["state"]:
             case ConnectionState.CLOSING:
                 self.history.clear()
-            case ConnectionState.OPEN:
+            case ConnectionState.CONNECTING:
                 # Items survive a reconnect, but unfinished turns do not: their items are
                 # orphans.
                 self.history.mark_orphaned(self.client.item_ids)

@@ -131,6 +131,7 @@ class SessionPool:
             key,
             self._make_client(config, kept.record if kept else None),
             kept.history if kept else History(placeholders(self._hass)),
+            self._settings.turn_detection_config() or {},
             self._timing,
             self._create_task,
             self.async_end,

@@ -119,7 +119,7 @@ class AssistantSettings:
         InvalidConfigError.
         """
         audio_input: dict[str, Any] = {
-            "turn_detection": self._turn_detection() if detects_turns else None
+            "turn_detection": self.turn_detection_config() if detects_turns else None
         }
         audio_output: dict[str, Any] = {}
         config: dict[str, Any] = {
@@ -141,7 +141,8 @@ class AssistantSettings:
             config["temperature"] = self.temperature
         return SessionConfig(config)
 
-    def _turn_detection(self) -> dict[str, Any] | None:
+    def turn_detection_config(self) -> dict[str, Any] | None:
+        """Return how the service finds the end of a turn; None where it does not."""
         if not self.detects_turns:
             return None
         return {

@@ -31,6 +31,9 @@ class Timing:
     commit: float = 3.0  # until the service has found speech in a stream that has ended
     catch_up: float = 0.5  # until the service has found the end of that speech
     transcript: float = 10.0  # until the words are known
+    own_answer: float = (
+        1.0  # until the service has begun its answer, which is asked for then
+    )
     claim: float = 10.0  # after the last word, until an agent has taken the turn
     max_buffered: float = 30.0  # of speech that is kept until the session is open
 

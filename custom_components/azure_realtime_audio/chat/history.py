@@ -1,11 +1,10 @@
 """A chat log as the items of the service's conversation."""
 
-from collections.abc import Iterable, Iterator, Sequence, Set as AbstractSet
-from contextlib import suppress
+from collections.abc import Container, Iterable, Iterator, Sequence, Set as AbstractSet
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
-from uuid import uuid4
 
 from homeassistant.components.conversation import (
     AssistantContent,
@@ -21,7 +20,7 @@ from homeassistant.util.hass_dict import HassKey
 
 from ..const import DOMAIN
 from ..core_internals import is_core_text
-from ..realtime import CommandError, RealtimeClient, Response
+from ..realtime import Changes, Response, new_item_id
 from .plain_json import as_json
 from .tools import function_name, tool_output
 
@@ -158,42 +157,48 @@ class History:
 
     def mark_orphaned(self, item_ids: Iterable[str]) -> None:
         """Note items that stand for nothing in the chat log, unless they are known to."""
-        known = {item_id for held in self._synced for item_id in held.item_ids}
+        known = set(_item_ids(self._synced))
         if left := [item_id for item_id in item_ids if item_id not in known]:
             self._synced.append(SyncedContent(None, left))
 
-    async def async_sync(
+    @contextmanager
+    def telling(
         self,
-        client: RealtimeClient,
         contents: Sequence[Content],
+        existing_ids: Container[str],
         *,
         is_before: bool = False,
-    ) -> None:
-        """Make the service's conversation equal to the chat log. Raises RealtimeError.
+    ) -> Iterator[Changes]:
+        """Yield the changes that make the service's conversation equal to the chat log.
 
-        ``is_before`` puts what is missing before what the log does not have yet.
+        They count as made when the context is left without an error. Otherwise what the
+        service has of them stands for nothing in the log, and is deleted the next time.
+        ``existing_ids`` are the ids of the items that the conversation has. ``is_before``
+        puts what is missing before what the log does not have yet.
         """
         log = self._told(contents)
         same = _common_length([held.content for held in self._synced], log)
-        while len(self._synced) > same:
-            for item_id in self._synced[-1].item_ids:
-                # It may never have arrived.
-                with suppress(CommandError):
-                    await client.delete_item(item_id)
-            self._synced.pop()
-        previous_id = self._last_item_id if is_before else None
-        pairs = _ToolPairs(log, self._synced)
-        for content in log[same:]:
-            held = SyncedContent(None, is_copy=True)
-            self._synced.append(held)
+        kept, outdated = self._synced[:same], self._synced[same:]
+        pairs = _ToolPairs(log, kept)
+        added = [SyncedContent(content, is_copy=True) for content in log[same:]]
+        items: list[dict[str, Any]] = []
+        for content, held in zip(log[same:], added, strict=True):
             for item in self._items(content, pairs):
-                item_id = f"item_{uuid4().hex[:24]}"
-                held.item_ids.append(item_id)
-                await client.create_conversation_item(
-                    {"id": item_id, **item}, previous_id
-                )
-                previous_id = item_id if is_before else None
-            held.content = content
+                held.item_ids.append(item_id := new_item_id())
+                items.append({"id": item_id, **item})
+        in_question = SyncedContent(None, _item_ids([*outdated, *added]))
+        previous_id = (_item_ids(kept) or ["root"])[-1] if is_before else None
+        self._synced = [*kept, in_question]
+        yield Changes(
+            deleted=[id_ for id_ in _item_ids(outdated) if id_ in existing_ids],
+            items=items,
+            previous_item_id=previous_id,
+        )
+        self._synced = [
+            each
+            for held in self._synced
+            for each in (added if held is in_question else (held,))
+        ]
 
     def _items(self, content: Content, pairs: _ToolPairs) -> Iterator[dict[str, Any]]:
         """Yield the items of a content; none of words that were never known."""
@@ -212,10 +217,9 @@ class History:
         ]
         return [*self._aborted, *log[_common_length(self._aborted, log) :]]
 
-    @property
-    def _last_item_id(self) -> str:
-        ids = [item_id for held in self._synced for item_id in held.item_ids]
-        return ids[-1] if ids else "root"
+
+def _item_ids(synced: Iterable[SyncedContent]) -> list[str]:
+    return [item_id for held in synced for item_id in held.item_ids]
 
 
 def _common_length(one: Sequence[Content | None], other: Sequence[Content]) -> int:

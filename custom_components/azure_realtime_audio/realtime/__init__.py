@@ -45,6 +45,7 @@ from .protocol.changes import NO_CHANGES, Changes
 from .protocol.conversation_record import ConversationRecord
 from .protocol.dialect import PREVIEW_VOICES, Dialect
 from .protocol.error_codes import QUOTA_CODES, RATE_LIMIT_CODES
+from .protocol.items import new_item_id
 from .protocol.session_config import (
     MAX_OUTPUT_TOKENS_RANGE,
     SPEED_RANGE,
@@ -109,6 +110,7 @@ __all__ = [
     "alaw_encode",
     "backoff_delays",
     "decode_base64",
+    "new_item_id",
     "normalize_host",
     "pcm_chunks",
     "pcm_duration_ms",

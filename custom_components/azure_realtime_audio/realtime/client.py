@@ -4,7 +4,6 @@ import asyncio
 from binascii import b2a_base64
 from collections.abc import Callable, Mapping
 from typing import Any, Self
-from uuid import uuid4
 
 import aiohttp
 import orjson
@@ -23,7 +22,7 @@ from .protocol.acknowledgements import Command
 from .protocol.changes import NO_CHANGES, Changes
 from .protocol.conversation_record import ConversationRecord
 from .protocol.dialect import Dialect, aliases
-from .protocol.items import validate_item
+from .protocol.items import new_item_id, validate_item
 from .protocol.session_config import SessionConfig, validate_response_config
 from .protocol.status import ModelStatus, StatusTracker
 from .protocol.unsent_speech import UnsentSpeech
@@ -187,8 +186,7 @@ class RealtimeClient:
         NotConnectedError if somebody closes meanwhile.
 
         Unless it is to be ``configured``, this returns a round trip earlier, when the
-        configuration has been sent. Should that be refused, commands that follow fail, or
-        the responses that they have begun do.
+        configuration has been sent: commands that follow fail with the configuration.
         """
         try:
             await self._supervisor.connect(configured=configured)
@@ -270,7 +268,7 @@ class RealtimeClient:
 
         Returns its id, which the caller may choose (at most 32 characters).
         """
-        item = {"id": f"item_{uuid4().hex[:24]}", **validate_item(item)}
+        item = {"id": new_item_id(), **validate_item(item)}
         channel = await self._supervisor.channel()
         return await channel.send(
             commands.create_item(channel.live, item, previous_item_id)

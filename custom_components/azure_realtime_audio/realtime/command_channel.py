@@ -22,7 +22,8 @@ class CommandChannel:
     A command that is not acknowledged within ``command_timeout`` seconds raises
     CommandTimeoutError, and ``live.wants_renewal`` is set. ``on_deadline`` is called when
     ``live.deadline`` may have come nearer. ``is_ready`` tells that the session's
-    configuration has been sent, so that other commands may follow.
+    configuration has been sent, so that other commands may follow: they have their results
+    once ``accept`` is called, or the error with which ``end`` is.
     """
 
     def __init__(
@@ -36,8 +37,29 @@ class CommandChannel:
         self.live = live
         self.connection = connection
         self.is_ready = False
+        self._accepted: asyncio.Future[None] = (
+            asyncio.get_running_loop().create_future()
+        )
         self._timeout = command_timeout
         self._on_deadline = on_deadline
+
+    def accept(self) -> None:
+        """Note that the session is as it should be."""
+        self._accepted.set_result(None)
+
+    def end(self, error: RealtimeError) -> None:
+        """Note that the session has ended."""
+        if not self._accepted.done():
+            self._accepted.set_exception(error.without_traceback())
+            self._accepted.exception()  # mark the error as seen: perhaps nobody waits
+
+    async def _acceptance(self) -> None:
+        """Wait until the session is as it should be; costs no time of its own."""
+        if not self._accepted.done():
+            await asyncio.wait((self._accepted,))
+        if error := self._accepted.exception():
+            assert isinstance(error, RealtimeError)
+            raise error.without_traceback()
 
     async def send[T](self, command: Command[T]) -> T:
         """Send a command and return its result.
@@ -48,7 +70,9 @@ class CommandChannel:
         pending, frame = self._prepare(command)
         try:
             await self._write(pending, frame)
-            return await pending.future
+            result = await pending.future
+            await self._acceptance()
+            return result
         finally:
             _let_go(pending.future)
             del pending  # its error refers to this frame
@@ -68,22 +92,26 @@ class CommandChannel:
                 continue
             await self._undo(commands, outcomes)
             raise outcome
+        await self._acceptance()
         return outcomes
 
     async def _undo(
         self, commands: Sequence[Command[Any]], outcomes: Sequence[Any]
     ) -> None:
         """Leave nothing in the conversation of commands of which one was refused."""
-        item_ids: list[str] = []
-        for command, outcome in zip(commands, outcomes, strict=True):
-            if isinstance(outcome, Response):
-                with suppress(RealtimeError):
-                    await outcome.cancel()
-                item_ids += outcome.item_ids
-            elif command.type == "conversation.item.create" and isinstance(
-                outcome, str
-            ):
-                item_ids.append(outcome)
+        response = outcomes[-1] if isinstance(outcomes[-1], Response) else None
+        item_ids = [
+            outcome
+            for command, outcome in zip(commands, outcomes, strict=True)
+            if command.type == "conversation.item.create" and isinstance(outcome, str)
+        ]
+        if response is not None:
+            with suppress(RealtimeError):
+                await response.cancel()
+            item_ids += response.item_ids
+        for item_id in item_ids:
+            # Even if the deletion does not arrive: the next session is built from the record.
+            self.live.record.delete(item_id)
         await self.send_all([delete_item(item_id) for item_id in item_ids])
 
     async def send_all(

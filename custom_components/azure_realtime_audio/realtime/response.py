@@ -75,6 +75,7 @@ class ResponseContent:
     metadata: dict[str, str] = field(default_factory=dict)
     conversation_id: str | None = None
     is_out_of_band: bool = False
+    was_asked_for: bool = False
     deltas: list[Delta] = field(default_factory=list)
     texts: dict[tuple[DeltaKind, str, int], str] = field(default_factory=dict)
     items: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -153,6 +154,11 @@ class Response:
     def conversation_id(self) -> str | None:
         """The service's id of the conversation; None out of band, or where it is not told."""
         return self._content.conversation_id
+
+    @property
+    def was_asked_for(self) -> bool:
+        """Whether the client created it: the service begins others by itself."""
+        return self._content.was_asked_for
 
     @property
     def is_out_of_band(self) -> bool:

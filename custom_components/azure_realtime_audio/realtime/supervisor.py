@@ -198,7 +198,9 @@ class Supervisor:
             )
         task = self._task
         while not task.done():
-            if self._is_open or (self._is_ready and not configured):
+            if self._is_open or (
+                self._is_ready and not self._is_lost and not configured
+            ):
                 return
             try:
                 await self._state_changed()
@@ -267,12 +269,11 @@ class Supervisor:
 
     @property
     def _is_open(self) -> bool:
-        connection = self.connection
-        return (
-            self._state is State.OPEN
-            and connection is not None
-            and not connection.is_lost
-        )
+        return self._state is State.OPEN and not self._is_lost
+
+    @property
+    def _is_lost(self) -> bool:
+        return self.connection is None or self.connection.is_lost
 
     async def _state_changed(self) -> None:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -449,6 +450,7 @@ class Supervisor:
             raise
         if self._speech:
             self._status.audio_appended()
+        self._channel.accept()
         live.begin_use(asyncio.get_running_loop().time() + self._session_life(live))
         self._move(Change.CONFIGURED)
         self._heed(live)
@@ -573,6 +575,8 @@ class Supervisor:
         channel, self._channel = self._channel, None
         if live is not None:
             live.end(error)
+        if channel is not None:
+            channel.end(error)
         self._set_timer()
         return channel.connection if channel else None
 

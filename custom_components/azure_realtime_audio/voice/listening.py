@@ -42,6 +42,7 @@ class SpeechInput:
     def __init__(self, turn_detection: str, timing: Timing) -> None:
         """Prepare to listen; ``turn_detection`` is what ends it, as the settings call it."""
         self.ended_at = 0.0  # the event loop's time of the end of speech
+        self.was_ended_by_hand = False  # the service does not answer that by itself
         self._turn_detection = turn_detection
         self._timing = timing
         self._peak = 0
@@ -217,6 +218,7 @@ class SpeechInput:
             except ConnectionLostError, NotConnectedError:
                 await client.connect()  # there it has been said again
                 await client.commit_audio()
+            self.was_ended_by_hand = True
 
     # What the service tells
 

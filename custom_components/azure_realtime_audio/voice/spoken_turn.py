@@ -7,17 +7,27 @@ from dataclasses import replace
 from typing import Final
 
 from homeassistant.components.assist_pipeline import PipelineInput
-from homeassistant.components.conversation import ChatLog, UserContent
+from homeassistant.components.conversation import (
+    ChatLog,
+    Content,
+    SystemContent,
+    UserContent,
+)
 from homeassistant.exceptions import HomeAssistantError
 
 from ..assistant.assistant import Assistant
+from ..assistant.briefing import Briefing, PromptContext
 from ..assistant.conversation_session import ConversationSession
 from ..assistant.prompt import pipeline_llm_context
-from ..chat.history import system_prompt
-from ..chat.tools import function_tools
 from ..const import LOGGER
-from ..core_internals import chat_log_as_it_is
-from ..realtime import CommandError, ConnectionLostError, RealtimeError, Response
+from ..core_internals import chat_log_as_it_is, tries_local_intents
+from ..realtime import (
+    CommandError,
+    ConnectionLostError,
+    RealtimeError,
+    Response,
+    ResponseActiveError,
+)
 from .listening import SpeechInput
 
 _SPOKEN: Final = {"output_modalities": ["audio"]}
@@ -43,41 +53,86 @@ class SpokenTurn:
         self._assistant = assistant
         self._input = speech_input
         self._pipeline_input = pipeline_input
-        self._is_prepared = False
+        self._prepared: Briefing | None = None
+        self._prepared_for: PromptContext | None = None
+        self._own_answer: asyncio.Future[Response] | None = None
         self._said: UserContent | None = None
 
     # The answer's beginning
 
-    async def async_prepare(self) -> None:
-        """Tell the session what a chat log would, as far as that is known.
+    async def async_prepare(self, *, will_answer: bool) -> None:
+        """Have the session hear only what is said from now on.
 
-        Raises HomeAssistantError and RealtimeError.
+        If it will answer, tell it what a chat log would, as far as that is known; and let
+        the service answer by itself, where the answer is sure to be wanted. Raises
+        RealtimeError.
         """
-        if self._is_prepared or self._pipeline_input is None:
-            return
-        assistant, session = self._assistant, self.session
-        log = chat_log_as_it_is(assistant.hass, str(session.key))
-        await assistant.async_provide_llm_data(
-            log,
-            pipeline_llm_context(self._pipeline_input, assistant.agent_id or ""),
-            self._pipeline_input.conversation_extra_system_prompt,
+        session = self.session
+        briefing = await self._async_briefing() if will_answer else None
+        answers_alone = (
+            briefing is not None
+            and self._assistant.settings.detects_turns
+            and not self._waits_for_words
         )
-        await session.async_apply_settings(
-            system_prompt(log), function_tools(log.llm_api)
+        await session.async_tell(
+            briefing, clears_audio=True, answers_alone=answers_alone
         )
-        await session.history.async_sync(session.client, log.content)
-        self._is_prepared = True
+        self._prepared = briefing
+        self._own_answer = session.async_expect_answer() if answers_alone else None
+
+    async def _async_briefing(self) -> Briefing | None:
+        """Return what the agent would tell the model; None if that is not known or fails."""
+        if (pipeline_input := self._pipeline_input) is None:
+            return None
+        assistant = self._assistant
+        context = PromptContext(
+            pipeline_llm_context(pipeline_input, assistant.agent_id or ""),
+            pipeline_input.conversation_extra_system_prompt,
+        )
+        log = chat_log_as_it_is(assistant.hass, str(self.session.key))
+        try:
+            await assistant.async_provide_llm_data(
+                log, context.llm_context, context.extra_system_prompt
+            )
+        except HomeAssistantError as err:  # the claim meets it again, and tells
+            LOGGER.debug("The answer cannot begin before the claim: %s", err)
+            return None
+        self._prepared_for = context
+        return Briefing.of_chat_log(log)
+
+    @property
+    def _waits_for_words(self) -> bool:
+        """Whether Home Assistant itself may answer, once it knows the words."""
+        return (
+            self._assistant.settings.transcription_deployment != ""
+            and self._pipeline_input is not None
+            and tries_local_intents(self._pipeline_input)
+        )
 
     async def async_begin(self) -> None:
-        """Let the model begin to answer before the turn is claimed.
+        """Have the model answer before the turn is claimed, if the answer is sure to be wanted.
 
-        What keeps it from that shows again when the turn is claimed.
+        What keeps the model from that shows again when the turn is claimed.
         """
+        if self._prepared is None or self._waits_for_words:
+            return
         try:
-            await self.async_prepare()
-            self.response = await self.session.async_create_response(_SPOKEN)
+            self.response = await self._async_answer()
         except (HomeAssistantError, RealtimeError) as err:
             LOGGER.debug("The answer could not begin before the claim: %s", err)
+
+    async def _async_answer(self) -> Response:
+        """Return the answer that the service begins by itself, or ask for one."""
+        own = self._own_answer
+        if own is not None and not self._input.was_ended_by_hand:
+            await asyncio.wait((own,), timeout=self._assistant.timing.own_answer)
+        if own is None or not own.done():
+            try:
+                return await self.session.async_create_response(_SPOKEN)
+            except ResponseActiveError, CommandError:
+                if own is None or not own.done():
+                    raise
+        return own.result()
 
     # The words
 
@@ -130,7 +185,9 @@ class SpokenTurn:
 
     # The claim
 
-    async def async_take_over(self, chat_log: ChatLog) -> Response | None:
+    async def async_take_over(
+        self, chat_log: ChatLog, prompt_context: PromptContext
+    ) -> Response | None:
         """Return the answer that the model has begun, if it knew all that it should.
 
         From now on what was said is part of the chat log, and in the service's
@@ -145,21 +202,37 @@ class SpokenTurn:
                 raise ConnectionLostError
             return None  # the words are not lost: they are in the chat log
         history.unmark_orphaned([item_id])
-        knows_history = history.matches(earlier)
-        knows_all = knows_history and self.session.has_settings(
-            system_prompt(chat_log), function_tools(chat_log.llm_api)
-        )
-        if begun is not None and not knows_all:
+        briefing = Briefing.of_chat_log(chat_log)
+        if begun is not None and not self._knows(earlier, prompt_context, briefing):
             await self._async_take_back(begun)
             begun = None
-        if not knows_history:
-            await history.async_sync(client, earlier, is_before=True)
+        if begun is not None and self._prepared is not None:
+            # The time may be in them: these are the instructions that the model has.
+            chat_log.content[0] = SystemContent(self._prepared.instructions)
+        elif not history.matches(earlier):
+            await self.session.async_tell(
+                replace(briefing, contents=earlier, is_before=True)
+            )
         history.record(said, [item_id])
         self._said = said
         return begun
 
+    def _knows(
+        self, earlier: list[Content], context: PromptContext, briefing: Briefing
+    ) -> bool:
+        """Return whether the model knew all that it should when it began to answer."""
+        return (
+            self.session.history.matches(earlier)
+            and self._prepared is not None
+            and self._prepared_for == context
+            and self._prepared.tools == briefing.tools
+        )
+
     async def async_discard(self) -> None:
         """Take back the answer and what was said. Raises RealtimeError and AssistantError."""
+        own, self._own_answer = self._own_answer, None
+        if own is not None and not own.cancel() and self.response is None:
+            self.response = own.result()
         async with self.session.turn():
             if self.response is not None:
                 await self._async_take_back(self.response)

@@ -9,10 +9,10 @@ from typing import Any, Final
 from homeassistant.components.assist_pipeline import PipelineInput
 from homeassistant.components.conversation import ChatLog
 from homeassistant.core import CALLBACK_TYPE, Event, EventStateChangedData, callback
-from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_track_state_change_event
 
 from ..assistant.assistant import Assistant
+from ..assistant.briefing import PromptContext
 from ..const import LOGGER
 from ..core_internals import SATELLITE_RESPONDING
 from ..errors import AssistantError
@@ -106,15 +106,9 @@ class Turn:
         self.was_played |= phase is TurnPhase.PLAYING
 
     @property
-    def is_for_agent(self) -> bool:
-        """Whether the run's agent is this assistant, as far as its pipeline tells.
-
-        Core prepares the agent beside speech-to-text: a turn may fail before.
-        """
-        if self.is_expected or self._pipeline_input is None:
-            return self.is_expected
-        engine = self._pipeline_input.run.pipeline.conversation_engine
-        return engine == self._assistant.agent_id
+    def is_run_known(self) -> bool:
+        """Whether it is known who speaks, and in which run."""
+        return self._pipeline_input is not None
 
     @property
     def is_claimed(self) -> bool:
@@ -159,18 +153,12 @@ class Turn:
         session.is_listening = True
         async with session.turn():
             try:
-                await self._async_make_ready(self._spoken)
+                await self._spoken.async_prepare(will_answer=self.is_expected)
             except CommandTimeoutError, ConnectionLostError, NotConnectedError:
                 await session.async_connect()
-                await self._async_make_ready(self._spoken)
+                await self._spoken.async_prepare(will_answer=self.is_expected)
             self._input.listen_to(session.client)
         return session.client
-
-    async def _async_make_ready(self, spoken: SpokenTurn) -> None:
-        await spoken.session.client.clear_audio_buffer()
-        if self.is_expected:
-            with suppress(HomeAssistantError):  # the claim meets it again, and tells
-                await spoken.async_prepare()
 
     # The answer
 
@@ -179,14 +167,16 @@ class Turn:
         if self.failure is not None:
             raise self.failure.without_traceback()
 
-    async def async_take_over(self, chat_log: ChatLog) -> Response | None:
+    async def async_take_over(
+        self, chat_log: ChatLog, prompt_context: PromptContext
+    ) -> Response | None:
         """Return the answer that the model has begun, if it knew all that it should.
 
         Raises RealtimeError.
         """
         if self._spoken is None:
             raise ConnectionLostError
-        return await self._spoken.async_take_over(chat_log)
+        return await self._spoken.async_take_over(chat_log, prompt_context)
 
     def correct(self, chat_log: ChatLog) -> None:
         """Put the words into the chat log that were not known when it was written."""

@@ -7,7 +7,7 @@ from homeassistant.helpers.chat_session import ChatSession
 from homeassistant.helpers.event import async_call_later
 
 from ..assistant.assistant import Assistant
-from ..core_internals import current_run, is_chat_kept
+from ..core_internals import agent_of_run, current_run, is_chat_kept
 from ..errors import AssistantError
 from ..realtime import RealtimeError
 from .turn import Turn, TurnPhase
@@ -27,13 +27,13 @@ class Turns:
         """Note that the run that begins in this conversation has this assistant as agent.
 
         The pipeline tells it while the person begins to speak, sometimes before and
-        sometimes after it lets speech-to-text listen.
+        sometimes after it lets speech-to-text listen. A run that is known has told already.
         """
         conversation_id = chat.conversation_id
         turn = self._turns.get(conversation_id)
         is_listening = turn is not None and turn.phase is TurnPhase.LISTENING
         if turn is not None and is_listening and not turn.is_expected:
-            turn.is_expected = True
+            turn.is_expected = not turn.is_run_known
         elif conversation_id not in self._expected:
             self._expected.add(conversation_id)
             chat.async_on_cleanup(lambda: self._expected.discard(conversation_id))
@@ -44,7 +44,10 @@ class Turns:
     ) -> Turn:
         """Begin a turn; it ends the one before."""
         conversation_id = chat.conversation_id
-        is_expected = conversation_id in self._expected
+        if pipeline_input is None:
+            is_expected = conversation_id in self._expected
+        else:
+            is_expected = agent_of_run(pipeline_input) == self._assistant.agent_id
         self._expected.discard(conversation_id)
         if (previous := self._turns.get(conversation_id)) is None:
             chat.async_on_cleanup(lambda: self._forget(conversation_id))
@@ -98,7 +101,7 @@ class Turns:
         """Leave it to the agent to tell why nothing was heard; False if it cannot."""
         if turn.phase is not TurnPhase.LISTENING or not self._is_latest(turn):
             return False
-        if not turn.is_for_agent:
+        if not turn.is_expected:
             return False
         turn.failure = error
         return self.async_offer(turn)

@@ -6,6 +6,7 @@ from typing import Any
 
 from .acknowledgements import Command
 from .commands import clear_audio, create_item, delete_item, update_session
+from .items import new_item_id, validate_item
 from .live_session import LiveSession
 from .session_config import SessionConfig
 
@@ -16,8 +17,8 @@ class Changes:
 
     ``clears_audio`` throws away what was appended since the last commit. ``deleted`` are the
     ids of items; an item that is not there is passed over. ``session`` changes settings.
-    ``items``, each with an id of its own, are added one behind the other: at the end, or
-    behind ``previous_item_id`` ("root" is the front).
+    ``items``, which may have ids of their own, are added one behind the other: at the end,
+    or behind ``previous_item_id`` ("root" is the front).
     """
 
     clears_audio: bool = False
@@ -35,14 +36,16 @@ class Changes:
     ) -> list[Command[Any]]:
         """Return the commands that make the changes in this session.
 
-        ``on_updated`` is called with the settings once they are changed.
+        ``on_updated`` is called with the settings once they are changed. Raises
+        InvalidConfigError.
         """
         commands: list[Command[Any]] = [clear_audio()] if self.clears_audio else []
         commands += map(delete_item, self.deleted)
         if self.session is not None:
             commands.append(update_session(self.session, on_updated))
         previous_id = self.previous_item_id
-        for item in self.items:
+        for described in self.items:
+            item = {"id": new_item_id(), **validate_item(described)}
             commands.append(create_item(live, item, previous_id))
             previous_id = item["id"] if previous_id is not None else None
         return commands

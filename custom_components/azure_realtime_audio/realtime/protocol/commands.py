@@ -123,6 +123,7 @@ def create_response(
     def result(event: Event) -> Response:
         feed = live.responses[_response_id(event)]
         feed.content.is_out_of_band = is_out_of_band
+        feed.content.was_asked_for = True
         if is_out_of_band and feed.response is live.active:
             live.active = None
         return feed.response

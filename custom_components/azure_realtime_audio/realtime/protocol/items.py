@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import uuid4
 
 from ..audio.pcm import decode_base64
 from ..errors import InvalidAudioError, InvalidConfigError
@@ -27,6 +28,11 @@ def validate_item(item: Mapping[str, Any]) -> dict[str, Any]:
     """
     checked: dict[str, Any] = _item(item, "item")
     return checked
+
+
+def new_item_id() -> str:
+    """Return an id for an item, of 29 characters: the service takes 32."""
+    return f"item_{uuid4().hex[:24]}"
 
 
 def _audio(value: Any, key: str) -> str:
