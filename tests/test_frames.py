@@ -165,7 +165,7 @@ async def test_instructions_that_change(
     snapshot: SnapshotAssertion,
     instructions: str,
 ) -> None:
-    """A template costs a change of the settings where it changes, and no second response."""
+    """A template costs at most a change of the settings, and no second response."""
     await change_assistant(hass, init_integration, **{CONF_INSTRUCTIONS: instructions})
     satellite.context = Context(user_id=hass_admin_user.id)
     wire = Wire(emulator)
@@ -173,7 +173,11 @@ async def test_instructions_that_change(
     wire.frames()
     rings(emulator)
     await satellite.run()
-    assert wire.frames() == snapshot
+    frames = wire.frames()
+    # Core 2026.11 keeps the instructions of a conversation as they were.
+    changes = [line for line in frames if line.startswith("session.update")]
+    assert changes in ([], ["session.update instructions, tools"])
+    assert [line for line in frames if line not in changes] == snapshot
 
 
 async def test_action(

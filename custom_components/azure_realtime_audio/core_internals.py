@@ -89,7 +89,12 @@ def chat_log_as_it_is(hass: HomeAssistant, conversation_id: str) -> ChatLog:
     log = hass.data.get(DATA_CHAT_LOGS, {}).get(conversation_id)
     if log is None:
         return ChatLog(hass, conversation_id)
-    return replace(log, content=log.content.copy(), delta_listener=None)
+    # Core 2026.11 keeps the LLM API of a chat and tells it who speaks now: a turn that is
+    # still under way must not run its tools with the rights of the next.
+    llm_api = replace(log.llm_api) if log.llm_api else None
+    return replace(
+        log, content=log.content.copy(), delta_listener=None, llm_api=llm_api
+    )
 
 
 def merge_concurrent_turns(chat_log: ChatLog) -> None:

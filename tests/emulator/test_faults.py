@@ -516,13 +516,12 @@ async def test_no_usage_no_rate_limits(emulator: Emulator, connect: Connect) -> 
 async def test_own_answers(emulator: Emulator, connect: Connect) -> None:
     """Turn detection begins its response late, or none at all."""
     client = await connect()
-    await client.detect_turns()
     emulator.faults.add("no_answer", times=1)
-    await client.say(tone(300) + silence(600))
-    await client.until("conversation.item.done")
+    await client.say(tone(300) + silence(400))
+    await client.until("input_audio_buffer.committed")
     emulator.faults.add("late_answer:0.05", times=1)
-    await client.say(tone(300) + silence(600))
-    await client.until("conversation.item.done")
+    await client.say(tone(300) + silence(400))
+    await client.until("input_audio_buffer.committed")
     assert "response.created" not in client.types()
     await client.until("response.created")
     await client.until("response.done")

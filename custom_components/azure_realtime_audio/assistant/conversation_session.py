@@ -82,6 +82,7 @@ class ConversationSession:
         self._told: tuple[str, Sequence[Mapping[str, Any]]] | None = None
         self._answers_alone = False
         self._own_answer: asyncio.Future[Response] | None = None
+        self._carried_ids: list[str] = []
         self._idle_timer: CALLBACK_TYPE | None = None
         self._undoing: asyncio.Task[None] | None = None
         self._closed = False
@@ -193,6 +194,7 @@ class ConversationSession:
         self, briefing: Briefing | None, answers_alone: bool | None = None
     ) -> Iterator[Changes]:
         """Yield what the model does not know yet; it does when the context is left."""
+        self._mark_carried_items()
         told, alone = self._told, self._answers_alone
         settings: dict[str, Any] = {}
         if briefing is not None and told != (briefing.instructions, briefing.tools):
@@ -332,9 +334,18 @@ class ConversationSession:
             case ConnectionState.CLOSING:
                 self.history.clear()
             case ConnectionState.CONNECTING:
-                # Items survive a reconnect, but unfinished turns do not: their items are
-                # orphans.
-                self.history.mark_orphaned(self.client.item_ids)
+                self._carried_ids = self.client.item_ids
+            case ConnectionState.OPEN:
+                self._mark_carried_items()
+
+    def _mark_carried_items(self) -> None:
+        """Let items that came from the last connection go, unless the chat log has them.
+
+        Items survive a loss, but unfinished turns do not. Turns of which the end came with
+        the loss are in the chat log by now.
+        """
+        carried, self._carried_ids = self._carried_ids, []
+        self.history.mark_orphaned(carried)
 
     @callback
     def _on_timer(self, _: datetime) -> None:
