@@ -9,6 +9,7 @@ from benchmarks.soak.results import Outcome, Results, Spoken, name_of, new_numbe
 MINE = new_number(7, 42)
 OTHERS = new_number(8, 42)
 WHOLE = {"answer": f"You said: {MINE} {MINE}", "heard": f"{MINE} {MINE}"}
+LOST = "The connection to the Azure service was lost. Try again."
 
 
 def spoken(**came_back: Any) -> Spoken:
@@ -31,6 +32,15 @@ def spoken(**came_back: Any) -> Spoken:
             {"apology": "The answer was cancelled.", "deltas": f"You said: {OTHERS}"},
             Outcome.WRONG,
         ),
+        ({"answer": f"You said: {MINE}\n\n{LOST}", "heard": MINE[:3]}, Outcome.APOLOGY),
+        ({"answer": f"You\n\n{LOST}"}, Outcome.APOLOGY),
+        ({"answer": LOST}, Outcome.APOLOGY),  # it had begun to speak, without a word
+        ({"answer": f"{WHOLE['answer']}\n\n{LOST}"}, Outcome.APOLOGY),
+        ({"answer": f"You said: {OTHERS}\n\n{LOST}"}, Outcome.WRONG),
+        ({"answer": f"You said: {MINE[1:]}\n\n{LOST}"}, Outcome.GARBLED),
+        ({"answer": f"You said:\n\n{LOST}", "heard": MINE[1:]}, Outcome.GARBLED),
+        ({"answer": f"You said: {LOST}"}, Outcome.NEITHER),
+        ({"answer": "You said:\n\nTry again."}, Outcome.NEITHER),
         ({"error": "stt-stream-failed: speech-to-text failed"}, Outcome.ERROR),
         ({"is_hung_up": True, "heard": OTHERS}, Outcome.WRONG),
         ({"is_hung_up": True, "heard": MINE}, Outcome.HUNG_UP),
@@ -47,6 +57,8 @@ def test_sentences() -> None:
     results = Results()
     results.add(spoken(apology="Hm."))
     assert [error for _, error in results.unclear] == ["unexpected: Hm."]
+    results.add(spoken(answer=f"You said:\n\n{LOST}"))
+    assert results.errors == {"unexpected: Hm.": 1, "connection_lost": 1}
 
 
 def test_calls_of_the_tool() -> None:

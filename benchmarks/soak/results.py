@@ -39,6 +39,30 @@ def _digits(text: str) -> str:
     return "".join(re.findall(r"\d", text))
 
 
+_SENTENCES: dict[str, re.Pattern[str]] = {
+    key: re.compile(
+        re.sub(r"\\\{\w+\\\}", ".*", re.escape(sentence["message"])), re.DOTALL
+    )
+    for key, sentence in json.loads((PACKAGE / "translations" / "en.json").read_text())[
+        "exceptions"
+    ].items()
+}
+UNCLEAR = "unexpected"
+# Stands between the beginning of an answer and why it went no further.
+_BREAK = "\n\n"
+
+
+def _key_of(apology: str) -> str | None:
+    return next(
+        (key for key, each in _SENTENCES.items() if each.fullmatch(apology)), None
+    )
+
+
+def name_of(apology: str) -> str:
+    """Return which sentence of ours it is; a sentence of nobody's is unclear."""
+    return _key_of(apology) or f"{UNCLEAR}: {apology}"
+
+
 class Outcome(StrEnum):
     """How a turn ended."""
 
@@ -86,6 +110,15 @@ class Spoken:
         """The digits of the reply."""
         return self.number if self.is_star else self.number * self.repeats
 
+    @property
+    def said_error(self) -> str:
+        """The sentence that says why there is no whole answer; empty without one.
+
+        After a beginning of the answer it is the last paragraph of the same bubble.
+        """
+        last = self.answer.rpartition(_BREAK)[2]
+        return self.apology or (last if _key_of(last) else "")
+
     def outcome(self) -> Outcome:
         """Judge it."""
         said = f"{self.deltas} {self.answer}"
@@ -99,33 +132,18 @@ class Spoken:
             return Outcome.ERROR
         if self.apology:
             return Outcome.APOLOGY
-        in_text, in_sound = _digits(self.answer), _digits(self.heard)
+        begun = self.answer.removesuffix(self.said_error)
+        in_text, in_sound = _digits(begun), _digits(self.heard)
+        is_beginning = self.expected.startswith(in_text) and self.expected.startswith(
+            in_sound
+        )
+        if self.said_error:
+            return Outcome.APOLOGY if is_beginning else Outcome.GARBLED
         if in_text == in_sound == self.expected:
             return Outcome.ANSWERED
         if not in_text or not in_sound:
             return Outcome.NEITHER
-        if self.expected.startswith(in_text) and self.expected.startswith(in_sound):
-            return Outcome.CUT_SHORT
-        return Outcome.GARBLED
-
-
-_SENTENCES: dict[str, re.Pattern[str]] = {
-    key: re.compile(
-        re.sub(r"\\\{\w+\\\}", ".*", re.escape(sentence["message"])), re.DOTALL
-    )
-    for key, sentence in json.loads((PACKAGE / "translations" / "en.json").read_text())[
-        "exceptions"
-    ].items()
-}
-UNCLEAR = "unexpected"
-
-
-def name_of(apology: str) -> str:
-    """Return which sentence of ours it is; a sentence of nobody's is unclear."""
-    for key, sentence in _SENTENCES.items():
-        if sentence.fullmatch(apology):
-            return key
-    return f"{UNCLEAR}: {apology}"
+        return Outcome.CUT_SHORT if is_beginning else Outcome.GARBLED
 
 
 class Results:
@@ -146,7 +164,7 @@ class Results:
         outcome = spoken.outcome()
         self.outcomes[outcome] += 1
         if outcome in (Outcome.APOLOGY, Outcome.ERROR):
-            error = spoken.error or name_of(spoken.apology)
+            error = spoken.error or name_of(spoken.said_error)
             self.errors[error] += 1
             if UNCLEAR in error.lower():
                 self.unclear.append((spoken.told_at, error))
