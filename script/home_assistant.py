@@ -26,6 +26,7 @@ MICROPHONE_RATE = 16000  # Hz
 MICROPHONE_BYTES = MICROPHONE_RATE * 2 // 50  # 20 ms of PCM16
 USER_NAME = "admin"
 PASSWORD = "admin-pass-1"
+_HUNG_UP = "Home Assistant hung up"
 
 CONFIGURATION = """\
 homeassistant:
@@ -241,7 +242,7 @@ class HomeAssistant:
         self._websocket = websocket
         self._ids = itertools.count(1)
         self._results: dict[int, asyncio.Future[dict[str, Any]]] = {}
-        self._events: dict[int, asyncio.Queue[dict[str, Any]]] = {}
+        self._events: dict[int, asyncio.Queue[dict[str, Any] | SetupError]] = {}
 
     async def rest(
         self, method: str, path: str, payload: Mapping[str, Any] | None = None
@@ -300,7 +301,10 @@ class HomeAssistant:
     async def events(
         self, command: str, **fields: Any
     ) -> AsyncGenerator[dict[str, Any]]:
-        """Send a websocket command that subscribes; return its events, the first included."""
+        """Send a websocket command that subscribes; return its events, the first included.
+
+        They end with SetupError where the command fails later, or Home Assistant hangs up.
+        """
         number = next(self._ids)
         queue = self._events[number] = asyncio.Queue()
         await self._send(number, command, fields)
@@ -354,15 +358,28 @@ class HomeAssistant:
 
     async def read(self) -> None:
         """Hand incoming messages to those who wait for them, until the connection ends."""
-        async for frame in self._websocket:
-            received = frame.json()
-            for message in received if isinstance(received, list) else [received]:
-                if message["type"] == "result":
-                    self._results.pop(message["id"]).set_result(message)
-                elif message["type"] == "event":
-                    self._events[message["id"]].put_nowait(message["event"])
-        for waiting in self._results.values():
-            waiting.set_exception(SetupError("Home Assistant hung up"))
+        try:
+            async for frame in self._websocket:
+                received = frame.json()
+                for message in received if isinstance(received, list) else [received]:
+                    self._hand_on(message)
+        finally:
+            for waiting in self._results.values():
+                if not waiting.done():
+                    waiting.set_exception(SetupError(_HUNG_UP))
+            for queue in self._events.values():
+                queue.put_nowait(SetupError(_HUNG_UP))
+
+    def _hand_on(self, message: dict[str, Any]) -> None:
+        number = message["id"]
+        if message["type"] == "event":
+            self._events[number].put_nowait(message["event"])
+        elif waiting := self._results.pop(number, None):
+            if not waiting.done():  # the sender may have given up
+                waiting.set_result(message)
+        elif number in self._events and not message["success"]:
+            # Core sends a second result where a command fails after its first one.
+            self._events[number].put_nowait(SetupError(message["error"]["message"]))
 
 
 def _filled(
@@ -383,7 +400,10 @@ def _filled(
 
 
 async def _drain(
-    queue: asyncio.Queue[dict[str, Any]],
+    queue: asyncio.Queue[dict[str, Any] | SetupError],
 ) -> AsyncGenerator[dict[str, Any]]:
     while True:
-        yield await queue.get()
+        event = await queue.get()
+        if isinstance(event, SetupError):
+            raise event
+        yield event

@@ -16,7 +16,7 @@ from emulator.model import touch_tones
 from emulator.wire.audio import RATE
 from script.home_assistant import MICROPHONE_RATE, HomeAssistant, SetupError, connected
 
-from .results import Results, Spoken, new_number
+from .results import UNCLEAR, Results, Spoken, new_number
 
 SILENCE_SECONDS = 0.5  # of turn detection, as an assistant has it
 PATIENCE_SECONDS = 120.0  # until a turn has neither reply nor error
@@ -119,7 +119,9 @@ class Satellite:
                 task.cancel()
             (error, _) = await asyncio.gather(talk, enough, return_exceptions=True)
         if isinstance(error, SetupError):
-            spoken.error = str(error)
+            # Core's words: they are to be expected only in the middle of a reload.
+            spoken.error = f"{UNCLEAR}: {error}"
+            spoken.told_at = time.monotonic()
         elif isinstance(error, Exception):
             raise error
         await self._hear(spoken)
