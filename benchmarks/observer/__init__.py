@@ -28,9 +28,12 @@ from homeassistant.helpers.typing import ConfigType
 from homeassistant.util.hass_dict import HassKey
 import voluptuous as vol
 
-from custom_components.azure_realtime_audio.assistant import (
-    conversation_session as session,
+from custom_components.azure_realtime_audio.assistant import kept_conversations
+from custom_components.azure_realtime_audio.assistant.conversation_session import (
+    ConversationSession,
 )
+from custom_components.azure_realtime_audio.assistant.timing import Timing
+from custom_components.azure_realtime_audio.const import DOMAIN as INTEGRATION
 from custom_components.azure_realtime_audio.realtime import RealtimeClient, Response
 from custom_components.azure_realtime_audio.realtime.transport.websocket import (
     Connection,
@@ -44,7 +47,7 @@ CALLS = HassKey[Counter[int]](DOMAIN)
 
 # What an integration may leave behind, and core.
 KINDS = (
-    session.ConversationSession,
+    ConversationSession,
     RealtimeClient,
     Connection,
     Response,
@@ -213,9 +216,24 @@ def _shorten(
     Replies for less: they are what core's memory is full of, and they need only be fetched.
     """
     seconds = msg["seconds"]
-    chat_session.CONVERSATION_TIMEOUT = timedelta(seconds=seconds)
-    setattr(session, "SESSION_IDLE", seconds)  # Final for everybody else
+    for owner, name, value in (
+        (chat_session, "CONVERSATION_TIMEOUT", timedelta(seconds=seconds)),
+        (kept_conversations, "SESSION_IDLE", seconds),
+    ):
+        assert hasattr(owner, name)  # a name that has gone would change nothing
+        setattr(owner, name, value)
+    _shorten_sessions(hass, seconds)
     manager = hass.data[DATA_TTS_MANAGER]
     for cleanup in (manager.memcache_cleanup, manager.token_to_stream_cleanup):
         cleanup.maxage = min(seconds, REPLY_SECONDS)
     connection.send_result(msg["id"])
+
+
+def _shorten_sessions(hass: HomeAssistant, seconds: float) -> None:
+    """Change the idle time of the assistants that there are, and of those to come."""
+    defaults = Timing.__init__.__kwdefaults__
+    assert defaults is not None and "session_idle" in defaults
+    defaults["session_idle"] = seconds
+    for entry in hass.config_entries.async_loaded_entries(INTEGRATION):
+        for runtime in entry.runtime_data.values():
+            runtime.assistant.timing.session_idle = seconds
