@@ -11,12 +11,13 @@ from ..wire.usage import Tokens, text_tokens
 
 
 class Mind:
-    """Hears items and plans responses; remembers which items earlier responses have read."""
+    """Hears items and plans responses; remembers what earlier responses have read."""
 
     def __init__(self, settings: Settings) -> None:
-        """Start without any item read."""
+        """Start with nothing read."""
         self._settings = settings
-        self._cached: set[Item] = set()
+        # Each is the hash of all that a response has read up to some place.
+        self._read: set[int] = set()
 
     async def words(
         self, item: Item, session_config: dict[str, Any], config: dict[str, Any]
@@ -53,14 +54,19 @@ class Mind:
     def input_tokens(
         self, config: dict[str, Any], context: list[Item]
     ) -> tuple[Tokens, Tokens]:
-        """Return the tokens that a response read, and those of them read before."""
-        setup = Tokens(
-            text=text_tokens(config["instructions"] + json.dumps(config["tools"]))
-        )
-        cached = sum(
-            (item.tokens for item in context if item in self._cached), Tokens()
-        )
-        if self._cached:
-            cached += setup
-        self._cached.update(context)
-        return sum((item.tokens for item in context), setup), cached
+        """Return the tokens that a response read, and those of them that were cached.
+
+        As with real models, only a beginning is cached that some response has read before, to
+        the byte: instructions and tools, then one item after the other.
+        """
+        setup = config["instructions"] + json.dumps(config["tools"])
+        parts: list[tuple[Any, Tokens]] = [(setup, Tokens(text=text_tokens(setup)))]
+        parts += [(item, item.tokens) for item in context]
+        total, cached, place = Tokens(), Tokens(), 0
+        for part in parts:
+            place = hash((place, part))
+            total += part[1]
+            if place in self._read:
+                cached += part[1]
+            self._read.add(place)
+        return total, cached

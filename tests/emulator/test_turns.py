@@ -327,6 +327,20 @@ async def test_usage_adds_up(emulator: Emulator, connect: Connect) -> None:
     assert usages[2]["input_token_details"]["cached_tokens"] > 0
 
 
+async def test_only_an_equal_beginning_is_cached(
+    emulator: Emulator, connect: Connect
+) -> None:
+    """Other instructions make the model read everything again, until they are old."""
+    client = await connect()
+    cached = []
+    for instructions in ("Be brief.", "Be brief.", "Be long.", "Be long.", "Be brief."):
+        await client.ask("hello", instructions=instructions)
+        done = (await client.until("response.done"))["response"]
+        cached.append(done["usage"]["input_token_details"]["cached_tokens"])
+    assert cached[0] == cached[2] == 0
+    assert 0 < cached[1] < cached[4] < cached[3]
+
+
 @pytest.mark.parametrize("kind", ["audio/pcmu", "audio/pcma"])
 async def test_g711(emulator: Emulator, connect: Connect, kind: str) -> None:
     """G.711 is an eighth of the bytes a second, both ways."""
