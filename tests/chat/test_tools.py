@@ -87,12 +87,24 @@ async def test_names(hass: HomeAssistant) -> None:
     tools = ("plain-Name_1", "with space", "with.space", "größe", LONG, f"{LONG}again")
     api = await api_of(hass, *(EchoTool(name) for name in tools))
     names = [function["name"] for function in function_tools(api)]
-    assert names[0] == "plain-Name_1"
+    assert "plain-Name_1" in names
     assert len(set(names)) == len(tools)
     assert all(re.fullmatch("[a-zA-Z0-9_-]{1,64}", name) for name in names)
     assert [
         tool_input(api, call(name), ToolBudget()).tool_name for name in names
-    ] == list(tools)
+    ] == sorted(tools)
+
+
+async def test_order(hass: HomeAssistant) -> None:
+    """Tools are in the same order, with the same names, however core has them."""
+    tools = [EchoTool("with space"), EchoTool("with.space"), EchoTool("a")]
+    offered = function_tools(await api_of(hass, *tools))
+    assert function_tools(await api_of(hass, *reversed(tools))) == offered
+    assert [function["name"] for function in offered] == [
+        "a",
+        "with_space",
+        "with_space_2",
+    ]
 
 
 async def test_schema(hass: HomeAssistant) -> None:

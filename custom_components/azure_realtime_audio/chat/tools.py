@@ -149,9 +149,13 @@ async def async_run_tool_call(
 
 
 def _tools_by_function(llm_api: llm.APIInstance) -> dict[str, llm.Tool]:
-    """Return the tools by the names their functions have; no two share one."""
+    """Return the tools by the names their functions have; no two share one.
+
+    They are sorted, because core has them as integrations came up, and the service reuses what
+    it has read only as long as every byte is the same.
+    """
     tools: dict[str, llm.Tool] = {}
-    for tool in llm_api.tools:
+    for tool in sorted(llm_api.tools, key=lambda tool: tool.name):
         name = function_name(tool.name)
         number = 2
         while name in tools:
