@@ -579,7 +579,7 @@ async def prepared(
 async def test_prepare(
     hass: HomeAssistant, init_integration: MockConfigEntry, hass_admin_user: Any
 ) -> None:
-    """An action has the instructions a chat has: template, API, and the time without API."""
+    """An action has the instructions a chat has: template and API, and never the time."""
     await change_assistant(
         hass, init_integration, instructions="{{ user_name }} in {{ ha_name }}."
     )
@@ -594,9 +594,9 @@ async def test_prepare(
     await change_assistant(hass, init_integration, llm_hass_api=[], instructions="")
     assistant = init_integration.runtime_data[SUBENTRY_ID].assistant
     instructions, llm_api = await prepared(assistant, llm_context())
-    assert llm_api is None
+    assert llm_api is not None
     assert instructions.startswith(llm.DEFAULT_INSTRUCTIONS_PROMPT)
-    assert "Current time is" in instructions
+    assert "Current time is" not in instructions
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from .talk import AGENT, change_assistant, give_tool, said, say, speech, tool_ca
 
 LIGHT = "light.kitchen_light"
 PREVIEW = "2025-04-01-preview"
+CLOCK = "azure_realtime_audio__GetDateTime"
 
 
 @pytest.fixture
@@ -283,18 +284,26 @@ async def test_every_language(
 async def test_usage_is_traced(
     hass: HomeAssistant, init_integration: MockConfigEntry, emulator: Emulator
 ) -> None:
-    """The debug view shows the tokens used."""
-    await say(hass, "hello")
+    """The debug view shows the tokens used, and those that the service had read before."""
+    conversation_id = (await say(hass, "hello")).conversation_id
+    assert _traced_usage(emulator)["cached_input_tokens"] == 0
+    await say(hass, "hello again", conversation_id)
+    traced = _traced_usage(emulator)
+    # All but the new words, and the answer before them, is what the first turn has read.
+    assert 0 < traced["input_tokens"] - traced["cached_input_tokens"] < 40
+
+
+def _traced_usage(emulator: Emulator) -> dict[str, int]:
+    """Return what the newest trace tells of tokens: what the service has told."""
     events = async_get_traces()[-1].as_dict()["events"]
-    stats = [e["data"]["stats"] for e in events if "stats" in (e["data"] or {})]
+    (stats,) = (e["data"]["stats"] for e in events if "stats" in (e["data"] or {}))
     usage = emulator.sessions[-1].sent.of("response.done")[-1]["response"]["usage"]
-    assert stats == [
-        {
-            "input_tokens": usage["input_tokens"],
-            "cached_input_tokens": usage["input_token_details"]["cached_tokens"],
-            "output_tokens": usage["output_tokens"],
-        }
-    ]
+    assert stats == {
+        "input_tokens": usage["input_tokens"],
+        "cached_input_tokens": usage["input_token_details"]["cached_tokens"],
+        "output_tokens": usage["output_tokens"],
+    }
+    return dict(stats)
 
 
 async def test_no_usage(
@@ -320,7 +329,7 @@ async def test_extra_system_prompt(
 async def test_without_control(
     hass: HomeAssistant, init_integration: MockConfigEntry, emulator: Emulator
 ) -> None:
-    """An assistant without an LLM API says that it cannot control, and has no tools."""
+    """An assistant without an LLM API says that it cannot control, and has a clock only."""
     state = hass.states.get(AGENT)
     assert state is not None
     assert state.attributes["supported_features"] == 1
@@ -332,7 +341,8 @@ async def test_without_control(
     emulator.replies.append(Reply(tool_calls=[("HassTurnOn", {"name": "x"})]))
     emulator.replies.append(Reply(text="I can't."))
     assert speech(await say(hass, "turn on the light")) == "I can't."
-    assert emulator.sessions[-1].config["tools"] == []
+    (clock,) = emulator.sessions[-1].config["tools"]
+    assert clock["name"] == CLOCK
 
 
 # --- The chat log is the truth

@@ -1,5 +1,7 @@
 """What the model is told about the house before a person speaks to it."""
 
+from typing import override
+
 from homeassistant.components.assist_pipeline import PipelineInput
 from homeassistant.components.conversation import (
     ChatLog,
@@ -7,12 +9,34 @@ from homeassistant.components.conversation import (
     ConverseError,
 )
 from homeassistant.const import MATCH_ALL
-from homeassistant.exceptions import Unauthorized
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError, Unauthorized
 from homeassistant.helpers import llm
 
-from ..const import DOMAIN
+from ..chat.clock import with_clock
+from ..const import DOMAIN, LOGGER
 from ..errors import translated
 from .settings import AssistantSettings
+
+
+class AssistantApi(llm.API):
+    """The LLM APIs that an assistant was given, or none, and a clock."""
+
+    def __init__(self, hass: HomeAssistant, api_ids: tuple[str, ...]) -> None:
+        """Take the ids of the APIs."""
+        super().__init__(hass=hass, id="|".join(api_ids), name="Azure Realtime Audio")
+        self._api_ids = list(api_ids)
+
+    @override
+    async def async_get_api_instance(
+        self, llm_context: llm.LLMContext
+    ) -> llm.APIInstance:
+        """Return the APIs as one. Raises HomeAssistantError when one does not work."""
+        if self._api_ids:
+            llm_api = await llm.async_get_api(self.hass, self._api_ids, llm_context)
+        else:
+            llm_api = llm.APIInstance(self, "", llm_context, [])
+        return with_clock(llm_api)
 
 
 async def async_provide_llm_data(
@@ -25,17 +49,24 @@ async def async_provide_llm_data(
 
     Raises HomeAssistantError when the template or an API does not work.
     """
+    if not settings.llm_api_ids:
+        # Core 2026.11 keeps the instructions of the first turn while the LLM API is the same.
+        # Here only the clock is: the owner's template is rendered for every turn.
+        chat_log.llm_api = None
     try:
         await chat_log.async_provide_llm_data(
             llm_context,
-            list(settings.llm_api_ids) or None,
+            AssistantApi(chat_log.hass, settings.llm_api_ids),
             settings.instructions or None,
             extra_system_prompt,
         )
-    except ConverseError as err:  # the chat log has logged why
-        if isinstance(err.__cause__, Unauthorized):
-            raise translated("llm_api_not_allowed") from err
+    except ConverseError as err:  # the template; the chat log has logged why
         raise translated("prompt_failed") from err
+    except HomeAssistantError as err:
+        LOGGER.error("The LLM API %s failed: %s", ", ".join(settings.llm_api_ids), err)
+        is_refused = isinstance(err, Unauthorized)
+        key = "llm_api_not_allowed" if is_refused else "prompt_failed"
+        raise translated(key) from err
 
 
 def pipeline_llm_context(
