@@ -32,6 +32,7 @@ from custom_components.azure_realtime_audio.const import (
     DOMAIN,
     SUBENTRY_CONVERSATION,
 )
+from custom_components.azure_realtime_audio.flows.patience import CONF_PATIENCE
 
 from ..conftest import SUBENTRY_ID
 from ..test_config_flow import PREVIEW, assert_translated, assistant, suggested
@@ -77,6 +78,7 @@ async def test_add_assistant(
         CONF_NAME: DEFAULT_ASSISTANT_NAME,
         **DEFAULT_ASSISTANT,
         CONF_CREATE_PIPELINE: True,
+        CONF_PATIENCE: "balanced",
     }
     assert CONF_TEMPERATURE not in sections[1]
 

@@ -62,6 +62,7 @@ from .fields import (
     whole_number_field,
     without_sections,
 )
+from .patience import CHOICES, CONF_PATIENCE, patience, with_patience
 
 SECTION_LISTENING = "listening"
 SECTION_SPEAKING = "speaking"
@@ -100,13 +101,16 @@ class AssistantSubentryFlow(ConfigSubentryFlow):
         if user_input is not None:
             data = _subentry_data(user_input)
             name = data.pop(CONF_NAME).strip()
+            chosen = data.pop(CONF_PATIENCE)
             errors = _errors(name, data)
             if not errors:
+                data = with_patience(chosen, data, self._assistant())
                 return self._async_store(name, data)
         schema = _schema(
             self.hass,
             preview=bool(self._get_entry().data[CONF_API_VERSION]),
             is_new=self.source == SOURCE_USER,
+            shown_patience=patience(self._assistant()),
         )
         return self.async_show_form(
             step_id="assistant",
@@ -116,13 +120,19 @@ class AssistantSubentryFlow(ConfigSubentryFlow):
             errors=errors,
         )
 
+    def _assistant(self) -> dict[str, Any]:
+        """Return the settings of the assistant as it is, or the defaults."""
+        if self.source == SOURCE_USER:
+            return dict(DEFAULT_ASSISTANT)
+        return {**DEFAULT_ASSISTANT, **self._get_reconfigure_subentry().data}
+
     def _stored(self) -> dict[str, Any]:
         """Return what the form begins with: the assistant as it is, or the defaults."""
-        if self.source == SOURCE_USER:
-            data = {CONF_NAME: DEFAULT_ASSISTANT_NAME, **DEFAULT_ASSISTANT}
-        else:
-            subentry = self._get_reconfigure_subentry()
-            data = {CONF_NAME: subentry.title, **subentry.data}
+        data = self._assistant()
+        is_new = self.source == SOURCE_USER
+        data[CONF_NAME] = (
+            DEFAULT_ASSISTANT_NAME if is_new else self._get_reconfigure_subentry().title
+        )
         known = {api.id for api in llm.async_get_apis(self.hass)}
         data[CONF_LLM_HASS_API] = [
             api for api in data[CONF_LLM_HASS_API] if api in known
@@ -140,7 +150,9 @@ class AssistantSubentryFlow(ConfigSubentryFlow):
         )
 
 
-def _schema(hass: HomeAssistant, *, preview: bool, is_new: bool) -> vol.Schema:
+def _schema(
+    hass: HomeAssistant, *, preview: bool, is_new: bool, shown_patience: str
+) -> vol.Schema:
     """Return the form; the preview API has fewer voices, and a temperature.
 
     A new assistant may have a pipeline made.
@@ -177,6 +189,9 @@ def _schema(hass: HomeAssistant, *, preview: bool, is_new: bool) -> vol.Schema:
                     ],
                     mode=SelectSelectorMode.DROPDOWN,
                 )
+            ),
+            vol.Required(CONF_PATIENCE, default=shown_patience): choice_field(
+                CONF_PATIENCE, CHOICES
             ),
             **(PIPELINE_FIELD if is_new else {}),
             vol.Required(SECTION_LISTENING): collapsed(LISTENING_FIELDS),
