@@ -11,7 +11,6 @@ from homeassistant.components.conversation import (
 )
 from homeassistant.const import MATCH_ALL
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers.chat_session import current_session
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .answers.chat_answer import ChatAnswer
@@ -53,9 +52,10 @@ class AssistantConversation(AssistantEntity, ConversationEntity):
 
     @override
     async def async_prepare(self, language: str | None = None) -> None:
-        """Learn that a spoken run has this agent: what is heard now is to be answered."""
-        if (chat := current_session.get()) is not None:
-            self.turns.async_expect(chat)
+        """Open a session ahead, which nobody waits for: somebody is about to speak."""
+        self.assistant.async_create_task(
+            self.assistant.async_open_ahead(language), "open a session ahead"
+        )
 
     @override
     async def _async_handle_message(

@@ -3,15 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from homeassistant.components.conversation import DOMAIN as CONVERSATION_DOMAIN, ChatLog
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er, llm
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
+from homeassistant.helpers.chat_session import current_session
 
-from ..const import DOMAIN
+from ..const import DOMAIN, LOGGER
 from ..realtime import (
     CommandTimeoutError,
     ConnectError,
@@ -19,11 +22,13 @@ from ..realtime import (
     ConversationRecord,
     ModelStatus,
     RealtimeClient,
+    RealtimeError,
     Response,
     SessionConfig,
 )
 from .availability import Availability
-from .prompt import async_provide_llm_data
+from .briefing import Briefing
+from .prompt import async_provide_llm_data, dialog_llm_context
 from .server_events import async_fire_server_events
 from .session_key import SessionPurpose
 from .session_pool import SessionPool
@@ -118,6 +123,29 @@ class Assistant:
         await async_provide_llm_data(
             self.settings, chat_log, llm_context, extra_system_prompt
         )
+
+    async def async_open_ahead(self, language: str | None) -> None:
+        """Open a session before it is needed: a dialog has been opened, or a run begun.
+
+        While the service is away the turn itself tries, and tells a person why not.
+        """
+        if not self.available:
+            return
+        try:
+            if (chat := current_session.get()) is not None:
+                await self.sessions.async_conversation(chat.conversation_id)
+                return
+            session = await self.sessions.async_shared(SessionPurpose.AHEAD)
+            log = ChatLog(self.hass, "")
+            await self.async_provide_llm_data(
+                log, dialog_llm_context(language, self.agent_id or "")
+            )
+            await session.async_tell(
+                replace(Briefing.of_chat_log(log), contents=None),
+                answers_alone=self.settings.detects_turns or None,
+            )
+        except (HomeAssistantError, RealtimeError) as err:
+            LOGGER.debug("%s could not open a session ahead: %s", self.name, err)
 
     @asynccontextmanager
     async def async_read_aloud(

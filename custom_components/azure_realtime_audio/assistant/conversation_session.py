@@ -117,8 +117,15 @@ class ConversationSession:
         self._stop_idle_timer()
         if not self._closed:
             self._idle_timer = async_call_later(
-                self._hass, self._timing.session_idle, self._on_timer
+                self._hass, self._idle_seconds, self._on_timer
             )
+
+    @property
+    def _idle_seconds(self) -> float:
+        is_shared = self.key in (SessionPurpose.ACTIONS, SessionPurpose.READ_ALOUD)
+        if is_shared or self.client.item_ids:
+            return self._timing.session_idle
+        return self._timing.silent_idle
 
     async def async_connect(self) -> None:
         """Be connected, or wait for a reconnection that is under way, for a while.

@@ -39,6 +39,10 @@ class KeptConversations:
         """Return how many are kept."""
         return len(self._kept)
 
+    def has(self, subentry_id: str, conversation_id: str) -> bool:
+        """Return whether an assistant's conversation is kept."""
+        return (subentry_id, conversation_id) in self._kept
+
     @callback
     def async_keep(
         self, subentry_id: str, conversation_id: str, kept: KeptConversation

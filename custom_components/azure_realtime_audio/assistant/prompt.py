@@ -8,8 +8,9 @@ from homeassistant.components.conversation import (
     ConversationInput,
     ConverseError,
 )
+from homeassistant.components.websocket_api import current_connection
 from homeassistant.const import MATCH_ALL
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, Unauthorized
 from homeassistant.helpers import llm
 
@@ -85,5 +86,19 @@ def pipeline_llm_context(
         device_id=pipeline_input.device_id,
         satellite_id=pipeline_input.satellite_id,
         language=language,
+        agent_id=agent_id,
+    ).as_llm_context(DOMAIN)
+
+
+def dialog_llm_context(language: str | None, agent_id: str) -> llm.LLMContext:
+    """Return what core will tell the agent when the person at this dialog speaks to it."""
+    connection = current_connection.get()
+    return ConversationInput(
+        text="",
+        context=Context(user_id=connection.user.id if connection else None),
+        conversation_id=None,
+        device_id=None,
+        satellite_id=None,
+        language=language or MATCH_ALL,
         agent_id=agent_id,
     ).as_llm_context(DOMAIN)

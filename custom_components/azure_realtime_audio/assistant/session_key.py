@@ -8,6 +8,7 @@ class SessionPurpose(Enum):
 
     ACTIONS = "actions"
     READ_ALOUD = "reading"
+    AHEAD = "ahead"  # opened for the next conversation, which makes it its own
 
 
 # A conversation's own session goes by the conversation's id.

@@ -77,7 +77,9 @@ class SessionPool:
         Raises RealtimeError.
         """
         if (session := self._sessions.get(conversation_id)) is None:
-            session = self._add(conversation_id, self._settings.session_config())
+            session = self._adopt(conversation_id) or self._add(
+                conversation_id, self._settings.session_config()
+            )
             chat = current_session.get()
             if chat is not None and chat.conversation_id == conversation_id:
                 # Capture the id, not the session: core may keep the ChatSession long after
@@ -86,12 +88,14 @@ class SessionPool:
         return await self._async_connected(session)
 
     async def async_shared(self, purpose: SessionPurpose) -> ConversationSession:
-        """Return the connected session for a purpose: its turns end by hand.
+        """Return the connected session for a purpose.
 
-        Raises RealtimeError.
+        Its turns end by hand, unless a conversation is to have it. Raises RealtimeError.
         """
         if (session := self._sessions.get(purpose)) is None:
-            config = self._settings.session_config(detects_turns=False)
+            config = self._settings.session_config(
+                detects_turns=purpose is SessionPurpose.AHEAD
+            )
             session = self._add(purpose, config)
         return await self._async_connected(session)
 
@@ -117,6 +121,16 @@ class SessionPool:
                 self._kept.async_keep(self._subentry_id, session.conversation_id, kept)
         await asyncio.gather(*(session.async_close() for session in sessions))
 
+    def _adopt(self, conversation_id: str) -> ConversationSession | None:
+        """Give the session that was opened ahead to a conversation that has said nothing."""
+        if self._kept.has(self._subentry_id, conversation_id):
+            return None
+        session = self._sessions.pop(SessionPurpose.AHEAD, None)
+        if session is not None:
+            session.key = conversation_id
+            self._sessions[conversation_id] = session
+        return session
+
     def _add(self, key: SessionKey, config: SessionConfig) -> ConversationSession:
         """Make a session, and room for it. Raises TooManySessionsError."""
         if self._closed:
@@ -139,6 +153,8 @@ class SessionPool:
         return session
 
     def _least_used(self) -> ConversationSession:
+        if ahead := self._sessions.get(SessionPurpose.AHEAD):
+            return ahead
         for session in self._sessions.values():
             if session.conversation_id is not None and not session.is_busy:
                 return session

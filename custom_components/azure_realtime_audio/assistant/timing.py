@@ -16,6 +16,7 @@ class Timing:
     connect_wait: float = 20.0  # that a turn waits for its connection
     turn_wait: float = 10.0  # that a second turn of a conversation waits for the first
     session_idle: float = SESSION_IDLE  # until an unused session is closed
+    silent_idle: float = 60.0  # until one is closed in which nothing was said
     max_sessions: int = MAX_SESSIONS
 
     # A service that is away

@@ -70,9 +70,8 @@ class Turn:
     ) -> None:
         """Prepare to listen; ``is_expected`` says whether the assistant is to answer.
 
-        ``pipeline_input`` tells who speaks. Without it, the model begins to answer only
-        when the conversation entity claims the turn. ``previous`` is the turn before this
-        one in the conversation.
+        ``pipeline_input`` tells who speaks, and to whom. ``previous`` is the turn before
+        this one in the conversation.
         """
         self.conversation_id = conversation_id
         self.is_expected = is_expected
@@ -106,11 +105,6 @@ class Turn:
         self.was_played |= phase is TurnPhase.PLAYING
 
     @property
-    def is_run_known(self) -> bool:
-        """Whether it is known who speaks, and in which run."""
-        return self._pipeline_input is not None
-
-    @property
     def is_claimed(self) -> bool:
         """Whether the agent answers the turn, or has."""
         return self.phase in (TurnPhase.CLAIMED, TurnPhase.PLAYING, TurnPhase.ENDED)
@@ -137,7 +131,7 @@ class Turn:
         spoken = self._spoken
         if spoken is None:  # the input would have raised
             raise NotConnectedError
-        if self.is_expected and self._pipeline_input is not None:
+        if self.is_expected:
             await spoken.async_begin()
         return spoken
 

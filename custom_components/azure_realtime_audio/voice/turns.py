@@ -20,23 +20,6 @@ class Turns:
         """Begin with none."""
         self._assistant = assistant
         self._turns: dict[str, Turn] = {}
-        self._expected: set[str] = set()
-
-    @callback
-    def async_expect(self, chat: ChatSession) -> None:
-        """Note that the run that begins in this conversation has this assistant as agent.
-
-        The pipeline tells it while the person begins to speak, sometimes before and
-        sometimes after it lets speech-to-text listen. A run that is known has told already.
-        """
-        conversation_id = chat.conversation_id
-        turn = self._turns.get(conversation_id)
-        is_listening = turn is not None and turn.phase is TurnPhase.LISTENING
-        if turn is not None and is_listening and not turn.is_expected:
-            turn.is_expected = not turn.is_run_known
-        elif conversation_id not in self._expected:
-            self._expected.add(conversation_id)
-            chat.async_on_cleanup(lambda: self._expected.discard(conversation_id))
 
     @callback
     def async_begin(
@@ -44,11 +27,10 @@ class Turns:
     ) -> Turn:
         """Begin a turn; it ends the one before."""
         conversation_id = chat.conversation_id
-        if pipeline_input is None:
-            is_expected = conversation_id in self._expected
-        else:
-            is_expected = agent_of_run(pipeline_input) == self._assistant.agent_id
-        self._expected.discard(conversation_id)
+        is_expected = (
+            pipeline_input is not None
+            and agent_of_run(pipeline_input) == self._assistant.agent_id
+        )
         if (previous := self._turns.get(conversation_id)) is None:
             chat.async_on_cleanup(lambda: self._forget(conversation_id))
         elif previous.is_claimed:
@@ -115,7 +97,6 @@ class Turns:
     @callback
     def async_claim(self, chat_log: ChatLog) -> Turn | None:
         """Return the turn that was spoken in this run, if there is one, to be answered."""
-        self._expected.discard(chat_log.conversation_id)
         turn = self._turns.get(chat_log.conversation_id)
         if turn is None:
             return None
@@ -168,6 +149,5 @@ class Turns:
 
     def _forget(self, conversation_id: str) -> None:
         """Drop what a conversation that has ended left."""
-        self._expected.discard(conversation_id)
         if turn := self._turns.pop(conversation_id, None):
             turn.close()
