@@ -68,6 +68,7 @@ def test_off(emitter: Emitter) -> None:
     emitter.emit("x", {})
     assert (len(first), len(second)) == (1, 0)
     emitter.off("x")
+    emitter.off("never heard of")
     emitter.emit("x", {})
     emitter.on("x", first.append)
     emitter.off_all()

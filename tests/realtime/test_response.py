@@ -235,7 +235,9 @@ async def test_deltas_are_a_view(feed: ResponseFeed, response: Response) -> None
 
 async def test_reader_that_gives_up(feed: ResponseFeed, response: Response) -> None:
     """It leaves nothing behind."""
-    waiting = asyncio.Task(response.changed(), eager_start=True)
+    waiting = asyncio.ensure_future(response.changed())
+    await asyncio.sleep(0)
+    assert len(feed.content.readers) == 1
     waiting.cancel()
     await asyncio.wait((waiting,))
-    assert feed.content.readers == []
+    assert len(feed.content.readers) == 0

@@ -20,6 +20,7 @@ from ..realtime import (
     ConnectError,
     ConnectionState,
     ConversationRecord,
+    Listeners,
     ModelStatus,
     RealtimeClient,
     RealtimeError,
@@ -55,7 +56,7 @@ class Assistant:
         self.timing = Timing()
         self.latency_ms: int | None = None
         self._status = ModelStatus.IDLE
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners: Listeners[()] = Listeners("the assistant")
         self.availability = Availability(
             hass, entry, self.name, self.timing, self.client, self.async_notify
         )
@@ -90,19 +91,12 @@ class Assistant:
     @callback
     def async_add_listener(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call ``listener`` when the status or availability changes; returns its end."""
-        self._listeners.append(listener)
-
-        @callback
-        def remove() -> None:
-            self._listeners.remove(listener)
-
-        return remove
+        return self._listeners.add(listener)
 
     @callback
     def async_notify(self) -> None:
         """Tell the listeners of a change."""
-        for listener in tuple(self._listeners):
-            listener()
+        self._listeners.notify()
 
     @callback
     def async_set_latency(self, latency_ms: int) -> None:

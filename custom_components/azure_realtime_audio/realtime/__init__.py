@@ -40,6 +40,7 @@ from .errors import (
     ResponseActiveError,
     UnsupportedApiVersionError,
 )
+from .listeners import Listeners
 from .options import ConnectionState, RealtimeOptions, WebSocketOptions
 from .protocol.changes import NO_CHANGES, Changes
 from .protocol.conversation_record import ConversationRecord
@@ -91,6 +92,7 @@ __all__ = [
     "InvalidAuthError",
     "InvalidConfigError",
     "InvalidHostError",
+    "Listeners",
     "ModelStatus",
     "NotConnectedError",
     "NotRealtimeModelError",

@@ -1,6 +1,8 @@
-"""Listeners by event name: on, once, off, off_all."""
+"""Listeners: called, or awaited, when something happens; and those of events, by name."""
 
+import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 import inspect
 import logging
 from typing import Any
@@ -13,13 +15,99 @@ type Event = Mapping[str, Any]
 type Listener = Callable[[Event], None]
 
 
-class _Once:
-    """A listener that is forgotten as it fires."""
+class _Entry[*Args]:
+    """A listener, until it is removed."""
 
-    __slots__ = ("listener",)
+    __slots__ = ("is_for_once", "listener")
 
-    def __init__(self, listener: Listener) -> None:
-        self.listener = listener
+    def __init__(self, listener: Callable[[*Args], None], is_for_once: bool) -> None:
+        self.listener: Callable[[*Args], None] | None = listener
+        self.is_for_once = is_for_once
+
+
+class Listeners[*Args]:
+    """Tells of one thing that happens: to callables, in the order they came, and to tasks.
+
+    Listeners may be added and removed while they are called: a new one hears of the next
+    time, a removed one of nothing more. One that raises does not stop the others. ``name``
+    says in the log what they listen to.
+    """
+
+    __slots__ = ("_entries", "_name", "_waiters")
+
+    def __init__(self, name: str) -> None:
+        """Start with none."""
+        self._name = name
+        # Replaced and never changed, so that it can be read while listeners come and go.
+        self._entries: tuple[_Entry[*Args], ...] = ()
+        # Not among the entries: a task that reads a reply waits once for every piece.
+        self._waiters: list[asyncio.Future[None]] = []
+
+    def __len__(self) -> int:
+        """Return how many listen or wait."""
+        return len(self._entries) + len(self._waiters)
+
+    def add(
+        self, listener: Callable[[*Args], None], *, once: bool = False
+    ) -> Callable[[], None]:
+        """Call ``listener`` every time, or the next time only; returns what ends that."""
+        entry = _Entry(listener, once)
+        self._entries = (*self._entries, entry)
+        return partial(self._remove, entry)
+
+    def remove(self, listener: Callable[[*Args], None]) -> None:
+        """Forget a listener, if it is there."""
+        for entry in self._entries:
+            if entry.listener == listener:
+                self._remove(entry)
+                return
+
+    def clear(self) -> None:
+        """Forget every listener. A task that waits goes on waiting."""
+        for entry in self._entries:
+            self._remove(entry)
+
+    async def wait(self) -> None:
+        """Wait for the next time."""
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        try:
+            await waiter
+        finally:
+            if waiter in self._waiters:  # the task has given up
+                self._waiters.remove(waiter)
+
+    def notify(
+        self, *args: *Args, told: list[Callable[[*Args], None]] | None = None
+    ) -> None:
+        """Call the listeners, and wake the tasks that wait.
+
+        Listeners in ``told`` are not called; those that are called are added to it.
+        """
+        for entry in self._entries:
+            if (listener := entry.listener) is None:
+                continue
+            if entry.is_for_once:
+                self._remove(entry)
+            if told is not None:
+                if listener in told:
+                    continue
+                told.append(listener)
+            try:
+                listener(*args)
+            except (
+                Exception
+            ):  # a listener's bug must not end the session for the others
+                _LOGGER.exception("A listener for %s failed", self._name)
+        if self._waiters:
+            waiters, self._waiters = self._waiters, []
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
+
+    def _remove(self, entry: _Entry[*Args]) -> None:
+        entry.listener = None
+        self._entries = tuple(each for each in self._entries if each is not entry)
 
 
 class Emitter:
@@ -33,92 +121,57 @@ class Emitter:
     def __init__(self, other_name: Callable[[str], str | None]) -> None:
         """Start with no listeners; ``other_name`` returns the other name of an event."""
         self._other_name = other_name
-        self._listeners: dict[str, list[Listener | _Once]] = {}
+        self._listeners: dict[str | None, Listeners[Event]] = {}
 
     def on(self, event: str, listener: Listener) -> Callable[[], None]:
         """Call ``listener`` for every ``event``; returns what ends that.
 
         Raises TypeError for a coroutine function: listeners are not awaited.
         """
-        _refuse_coroutine_function(listener)
-        return self._add(event, listener)
+        return self._named(event).add(_callable(listener))
 
     def once(self, event: str, listener: Listener) -> Callable[[], None]:
         """Call ``listener`` for the next ``event`` only; returns what ends that.
 
         Raises TypeError for a coroutine function: listeners are not awaited.
         """
-        _refuse_coroutine_function(listener)
-        return self._add(event, _Once(listener))
+        return self._named(event).add(_callable(listener), once=True)
 
     def off(self, event: str, listener: Listener | None = None) -> None:
         """Forget ``listener`` of ``event``, or every listener of it."""
-        if listener is None:
-            self._listeners.pop(event, None)
+        if (listeners := self._listeners.get(event)) is None:
             return
-        for entry in self._listeners.get(event, ()):
-            if _target(entry) == listener:
-                self._remove(event, entry)
-                return
+        if listener is None:
+            listeners.clear()
+        else:
+            listeners.remove(listener)
 
     def off_all(self) -> None:
         """Forget every listener."""
-        self._listeners.clear()
+        for listeners in self._listeners.values():
+            listeners.clear()
 
     def emit_own(self, name: str, event: Event) -> None:
         """Call the listeners of an event of the client's own; ``"*"`` does not hear it."""
-        self._emit((name,), name, event)
+        if listeners := self._listeners.get(name):
+            listeners.notify(event)
 
     def emit(self, event_type: str, event: Event) -> None:
         """Call the listeners of an event of the service."""
         listeners = self._listeners
         alias = self._other_name(event_type)
         if event_type in listeners or alias in listeners or ANY_EVENT in listeners:
-            self._emit((event_type, alias, ANY_EVENT), event_type, event)
+            told: list[Listener] = []
+            for name in (event_type, alias, ANY_EVENT):
+                if name in listeners:
+                    listeners[name].notify(event, told=told)
 
-    def _emit(
-        self, names: tuple[str | None, ...], event_type: str, event: Event
-    ) -> None:
-        called: list[Listener] = []
-        for name in names:
-            if name is None or name not in self._listeners:
-                continue
-            for entry in tuple(self._listeners[name]):
-                target = _target(entry)
-                if isinstance(entry, _Once):
-                    self._remove(name, entry)
-                if target not in called:
-                    called.append(target)
-                    self._call(target, event_type, event)
-
-    def _call(self, listener: Listener, event_type: str, event: Event) -> None:
-        try:
-            listener(event)
-        except Exception:  # a listener's bug must not end the session for the others
-            _LOGGER.exception("A listener for %s failed", event_type)
-
-    def _add(self, event: str, entry: Listener | _Once) -> Callable[[], None]:
-        self._listeners.setdefault(event, []).append(entry)
-
-        def unsubscribe() -> None:
-            self._remove(event, entry)
-
-        return unsubscribe
-
-    def _remove(self, event: str, entry: Listener | _Once) -> None:
-        entries = self._listeners.get(event)
-        if entries is None or entry not in entries:
-            return
-        entries.remove(entry)
-        if not entries:
-            del self._listeners[event]
+    def _named(self, event: str) -> Listeners[Event]:
+        return self._listeners.setdefault(event, Listeners(event))
 
 
-def _target(entry: Listener | _Once) -> Listener:
-    return entry.listener if isinstance(entry, _Once) else entry
-
-
-def _refuse_coroutine_function(listener: Listener) -> None:
+def _callable(listener: Listener) -> Listener:
     call = type(listener).__call__
     if inspect.iscoroutinefunction(listener) or inspect.iscoroutinefunction(call):
         raise TypeError("A listener is called, not awaited: it must not be async")
+    return listener

@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple, overload
 
 from .audio import AudioFormat
 from .errors import RealtimeError
+from .listeners import Listeners
 
 type DeltaKind = Literal["text", "transcript", "audio"]
 
@@ -59,6 +60,10 @@ class Deltas(Sequence[Delta]):
         return self._deltas[index]
 
 
+def _no_readers() -> Listeners[()]:
+    return Listeners("a response")
+
+
 @dataclass(slots=True)
 class ResponseContent:
     """What is known of a response: ResponseFeed writes it, Response shows it.
@@ -83,20 +88,13 @@ class ResponseContent:
     audio_bytes: int = 0
     error: RealtimeError | None = None
     ended: asyncio.Event = field(default_factory=asyncio.Event)
-    # Each ends with the next delta, or with the response.
-    readers: list[asyncio.Future[None]] = field(default_factory=list)
+    # Told of every delta, and of the end.
+    readers: Listeners[()] = field(default_factory=_no_readers)
 
     @property
     def is_done(self) -> bool:
         """Whether nothing more will come."""
         return self.ended.is_set()
-
-    def wake_readers(self) -> None:
-        """Tell the readers that there is more, or that the response has ended."""
-        for reader in self.readers:
-            if not reader.done():
-                reader.set_result(None)
-        self.readers.clear()
 
 
 class Response:
@@ -256,16 +254,9 @@ class Response:
         """Wait for the end, whatever it is."""
         await self._content.ended.wait()
 
-    async def changed(self) -> None:
+    def changed(self) -> Awaitable[None]:
         """Wait for the next Delta, or the end."""
-        readers = self._content.readers
-        reader: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        readers.append(reader)
-        try:
-            await reader
-        finally:
-            if reader in readers:  # the caller has given up
-                readers.remove(reader)
+        return self._content.readers.wait()
 
     async def cancel(self) -> bool:
         """Stop it and wait for its end; False if it had ended already."""

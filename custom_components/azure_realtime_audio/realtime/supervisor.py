@@ -24,7 +24,7 @@ from .errors import (
     RateLimitedError,
     RealtimeError,
 )
-from .listeners import Emitter
+from .listeners import Emitter, Listeners
 from .options import ConnectionState, RealtimeOptions, WebSocketOptions
 from .protocol import commands
 from .protocol.conversation_record import ConversationRecord
@@ -168,7 +168,7 @@ class Supervisor:
         self._channel: CommandChannel | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._renewal = asyncio.Event()
-        self._waiters: list[asyncio.Future[None]] = []
+        self._state_changes: Listeners[()] = Listeners("a state")
         self._has_replay_timed_out = False
         self._has_been_configured = False
 
@@ -203,7 +203,7 @@ class Supervisor:
             ):
                 return
             try:
-                await self._state_changed()
+                await self._state_changes.wait()
             except asyncio.CancelledError:
                 if self.state is ConnectionState.CONNECTING:
                     await self._stop(task)
@@ -226,7 +226,7 @@ class Supervisor:
         Raises NotConnectedError if no connection is under way.
         """
         while not self._is_ready and self._state in _COMING:
-            await self._state_changed()
+            await self._state_changes.wait()
         if self._channel is None or not self._is_ready:
             raise NotConnectedError
         return self._channel
@@ -275,28 +275,16 @@ class Supervisor:
     def _is_lost(self) -> bool:
         return self.connection is None or self.connection.is_lost
 
-    async def _state_changed(self) -> None:
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
-        await waiter
-
     def _move(self, change: Change, error: RealtimeError | None = None) -> None:
         """Follow the table, and tell what that changes."""
         before = self.state
         self._state = TRANSITIONS[self._state][change]
-        self._wake()
+        self._state_changes.notify()
         if self.state is not before:
             self._emitter.emit_own(
                 "connection_changed",
                 {"type": "connection_changed", "state": self.state, "error": error},
             )
-
-    def _wake(self) -> None:
-        """Let those who wait look again."""
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
 
     async def _stop(self, task: asyncio.Task[RealtimeError | None]) -> None:
         """End the connection, or the wait for one. The conversation stays."""
@@ -523,7 +511,7 @@ class Supervisor:
                 await channel.connection.send(frame)
             self._speech.open()
             channel.is_ready = True
-            self._wake()
+            self._state_changes.notify()
 
         retained: set[str] = set()
         configuration = [commands.update_session(self.config)]

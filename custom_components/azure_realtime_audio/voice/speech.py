@@ -11,6 +11,7 @@ from ..realtime import (
     G711_SAMPLE_RATE,
     SAMPLE_RATE,
     AudioFormat,
+    Listeners,
     Resampler,
     Response,
 )
@@ -48,17 +49,17 @@ class Speech:
         self._gap = gap
         self.responses: list[Response] = []
         self.is_finished = False
-        self._changed = asyncio.Event()
+        self._changes: Listeners[()] = Listeners("a reply")
 
     def add(self, response: Response) -> None:
         """Let a response follow those before it."""
         self.responses.append(response)
-        self._wake()
+        self._changes.notify()
 
     def finish(self) -> None:
         """Let no response follow."""
         self.is_finished = True
-        self._wake()
+        self._changes.notify()
 
     @property
     def pcm(self) -> bytes:
@@ -68,10 +69,6 @@ class Speech:
             decode(response.audio_format, response.audio) for response in self.responses
         ]
         return b"".join((*said, decode.flush()))
-
-    def _wake(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
 
     async def pieces(self) -> AsyncGenerator[tuple[str | None, bytes]]:
         """Yield (item id, PCM) as it comes; silence, of no item, fills the gaps.
@@ -90,7 +87,7 @@ class Speech:
                     if rest := decode.flush():
                         yield None, rest
                     return
-                change = self._changed.wait()
+                change = self._changes.wait()
             elif position < len(deltas := self.responses[number].deltas):
                 delta = deltas[position]
                 position += 1

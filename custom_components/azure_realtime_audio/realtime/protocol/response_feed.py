@@ -89,8 +89,7 @@ class ResponseFeed:
         content.deltas.append(
             Delta("audio", event["item_id"], event.get("content_index", 0), "", audio)
         )
-        if content.readers:
-            content.wake_readers()
+        content.readers.notify()
         return is_first
 
     def finish(self, response: Mapping[str, Any]) -> None:
@@ -111,7 +110,7 @@ class ResponseFeed:
 
     def _end(self) -> None:
         self.content.ended.set()
-        self.content.wake_readers()
+        self.content.readers.notify()
 
     def _add_text(
         self, kind: DeltaKind, item_id: str, content_index: int, text: str
@@ -123,7 +122,7 @@ class ResponseFeed:
         key = (kind, item_id, content_index)
         texts[key] = texts.get(key, "") + text
         self.content.deltas.append(Delta(kind, item_id, content_index, text, b""))
-        self.content.wake_readers()
+        self.content.readers.notify()
 
     def _complete_text(
         self, kind: DeltaKind, item_id: str, content_index: int, whole: str | None
