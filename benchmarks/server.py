@@ -5,7 +5,8 @@ up to a commit, and receiving one spoken response. How long that response is and
 is asked for in the metadata of ``response.create``: ``deltas``, and ``interval_us`` between them.
 
 It speaks the websocket protocol itself, because it must be faster than the clients: with a server
-that lags behind, their sends only fill a buffer and cost nothing.
+that lags behind, their sends only fill a buffer and cost nothing. It listens on two ports, without
+TLS and with the certificate of its only argument.
 """
 
 import asyncio
@@ -16,13 +17,16 @@ from hashlib import sha1
 import itertools
 import json
 import re
+import ssl
 import struct
+import sys
 from typing import Any, override
 
 DELTA_BYTES = 4800  # PCM16 of one audio delta: 100 ms at 24 kHz
 _LONGEST_COMMAND = 1000  # bytes; whatever is longer is an append, which nobody looks at
 
 _EVENT_NUMBERS = itertools.count()
+_AUDIO = b64encode(bytes(range(240)) * (DELTA_BYTES // 240))
 
 _ACCEPT_SUFFIX = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455
 
@@ -147,16 +151,15 @@ def _spoken_response(number: int, deltas: int) -> Iterator[bytes]:
     item = _item(number, "assistant")
     of_response = {"response_id": response["id"], "output_index": 0}
     of_part = of_response | {"item_id": item["id"], "content_index": 0}
-    audio = b64encode(bytes(range(240)) * (DELTA_BYTES // 240)).decode()
-    # Enough of them that none looks like one that came twice.
-    some_deltas = [
-        _event("response.output_audio.delta", **of_part, delta=audio) for _ in range(64)
-    ]
     yield _event("response.created", response=response | {"status": "in_progress"})
     yield _event("response.output_item.added", **of_response, item=item)
     yield _event("conversation.item.added", item=item)
     yield _event("response.content_part.added", **of_part, part={"type": "audio"})
-    yield from itertools.islice(itertools.cycle(some_deltas), deltas)
+    fields = b",".join(
+        b'"%b":%b' % (k.encode(), json.dumps(v).encode()) for k, v in of_part.items()
+    )
+    for _ in range(deltas):
+        yield _audio_delta(fields)
     yield _event("response.output_audio.done", **of_part)
     yield _event("response.content_part.done", **of_part, part={"type": "audio"})
     yield _event("response.output_item.done", **of_response, item=item)
@@ -173,6 +176,15 @@ def _event(kind: str, **fields: Any) -> bytes:
     return _frame(Opcode.TEXT, json.dumps(event, separators=(",", ":")).encode())
 
 
+def _audio_delta(fields: bytes) -> bytes:
+    """Return a delta; without JSON, for the clients wait for the first one."""
+    return _frame(
+        Opcode.TEXT,
+        b'{"type":"response.output_audio.delta","event_id":"event_%d",%b,"delta":"%b"}'
+        % (next(_EVENT_NUMBERS), fields, _AUDIO),
+    )
+
+
 def _frame(opcode: int, payload: bytes) -> bytes:
     length = len(payload)
     if length < 126:
@@ -180,13 +192,18 @@ def _frame(opcode: int, payload: bytes) -> bytes:
     return struct.pack("!BBH", 0x80 | opcode, 126, length) + payload
 
 
-async def main() -> None:
-    """Serve on a free port of 127.0.0.1, print the port, and go on until killed."""
+async def main(certificate: str) -> None:
+    """Serve on free ports of 127.0.0.1, print them, and go on until killed."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(Session, "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate)
+    servers = [
+        await loop.create_server(Session, "127.0.0.1", 0, ssl=context, backlog=500)
+        for context in (None, tls)
+    ]
+    print(*(server.sockets[0].getsockname()[1] for server in servers), flush=True)
+    await asyncio.gather(*(server.serve_forever() for server in servers))
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(sys.argv[1]))

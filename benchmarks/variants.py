@@ -6,10 +6,13 @@ one spoken response as PCM. Only how it does so differs.
 
 from base64 import b64decode, b64encode
 from binascii import a2b_base64, b2a_base64
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 import json
-from typing import Any, Protocol, override
+import ssl
+from time import perf_counter
+from typing import Any, Final, Protocol, override
 
 import aiohttp
 from openai import AsyncOpenAI
@@ -21,20 +24,45 @@ from custom_components.azure_realtime_audio.realtime import (
     RealtimeOptions,
 )
 
-API_KEY = "bench"
+from .server import DELTA_BYTES
+
+API_KEY = "a key as long as Azure's: 0123456"
 DEPLOYMENT = "bench"
 
 _APPEND = b'{"type":"input_audio_buffer.append","audio":"'
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where the server listens; ``tls`` trusts its certificate."""
+
+    port: int
+    tls: ssl.SSLContext | None = None
+
+    def url(self, scheme: str) -> str:
+        """Return the beginning of a URL, such as ``ws://127.0.0.1:1234``."""
+        return f"{scheme}{'s' if self.tls else ''}://127.0.0.1:{self.port}"
+
+    def http(self) -> aiohttp.ClientSession:
+        """Return what opens websockets to it."""
+        connector = aiohttp.TCPConnector(ssl=self.tls or True, limit=0)
+        return aiohttp.ClientSession(connector=connector)
 
 
 class Variant(Protocol):
     """One open session."""
 
     async def append(self, pcm: bytes, count: int) -> None:
-        """Append the same PCM ``count`` times, then commit and wait for the acknowledgement."""
+        """Append the same PCM ``count`` times."""
 
-    async def receive(self, asked: dict[str, str]) -> int:
-        """Ask for a spoken response and return the number of bytes that arrived."""
+    async def commit(self) -> None:
+        """Make an item of it, and wait for the acknowledgement."""
+
+    async def receive(self, asked: dict[str, str]) -> float:
+        """Ask for a spoken response and take in all of it.
+
+        Returns the seconds from the question to the first piece of audio.
+        """
 
 
 class BareSocket(Variant):
@@ -43,27 +71,35 @@ class BareSocket(Variant):
     def __init__(self, websocket: aiohttp.ClientWebSocketResponse[bool]) -> None:
         """Take an open websocket."""
         self._websocket = websocket
+        self._frames: dict[bytes, str] = {}
 
     @override
     async def append(self, pcm: bytes, count: int) -> None:
-        frame = _event("input_audio_buffer.append", audio=b64encode(pcm).decode())
+        if pcm not in self._frames:
+            audio = b64encode(pcm).decode()
+            self._frames[pcm] = _event("input_audio_buffer.append", audio=audio)
+        frame = self._frames[pcm]
         for _ in range(count):
             await self._websocket.send_str(frame)
+
+    @override
+    async def commit(self) -> None:
         await self._websocket.send_str(_event("input_audio_buffer.commit"))
         while "conversation.item.done" not in (await self._websocket.receive()).data:
             pass
 
     @override
-    async def receive(self, asked: dict[str, str]) -> int:
+    async def receive(self, asked: dict[str, str]) -> float:
+        start, first = perf_counter(), 0.0
         await self._websocket.send_str(
             _event("response.create", response={"metadata": asked})
         )
-        received = 0
         while not (text := (await self._websocket.receive()).data).startswith(
             '{"type":"response.done"'
         ):
-            received += len(text)
-        return received
+            if not first and len(text) > DELTA_BYTES:
+                first = perf_counter()
+        return first - start
 
 
 class ByHand(Variant):
@@ -78,22 +114,26 @@ class ByHand(Variant):
         for _ in range(count):
             audio = b2a_base64(pcm, newline=False)
             await self._send(_APPEND + audio + b'"}')
+
+    @override
+    async def commit(self) -> None:
         await self._send(_event("input_audio_buffer.commit").encode())
         while b"conversation.item.done" not in (await self._websocket.receive()).data:
             pass
 
     @override
-    async def receive(self, asked: dict[str, str]) -> int:
+    async def receive(self, asked: dict[str, str]) -> float:
+        start, first = perf_counter(), 0.0
         await self._send(
             _event("response.create", response={"metadata": asked}).encode()
         )
-        received = 0
         while True:
             event = orjson.loads((await self._websocket.receive()).data)
             if event["type"] == "response.output_audio.delta":
-                received += len(a2b_base64(event["delta"]))
+                a2b_base64(event["delta"])
+                first = first or perf_counter()
             elif event["type"] == "response.done":
-                return received
+                return first - start
 
     async def _send(self, frame: bytes) -> None:
         await self._websocket.send_frame(frame, aiohttp.WSMsgType.TEXT)
@@ -112,15 +152,18 @@ class Client(Variant):
     async def append(self, pcm: bytes, count: int) -> None:
         for _ in range(count):
             await self._client.append_pcm(pcm)
+
+    @override
+    async def commit(self) -> None:
         await self._client.commit_audio()
 
     @override
-    async def receive(self, asked: dict[str, str]) -> int:
-        received = 0
-        async for delta in await self._client.create_response({"metadata": asked}):
-            received += len(delta.audio)
+    async def receive(self, asked: dict[str, str]) -> float:
+        start, first = perf_counter(), 0.0
+        async for _ in await self._client.create_response({"metadata": asked}):
+            first = first or perf_counter()
         self._client.set_model_speak_done()
-        return received
+        return first - start
 
 
 class OpenAISdk(Variant):
@@ -136,45 +179,47 @@ class OpenAISdk(Variant):
             await self._connection.input_audio_buffer.append(
                 audio=b64encode(pcm).decode()
             )
+
+    @override
+    async def commit(self) -> None:
         await self._connection.input_audio_buffer.commit()
         async for event in self._connection:
             if event.type == "conversation.item.done":
                 return
 
     @override
-    async def receive(self, asked: dict[str, str]) -> int:
+    async def receive(self, asked: dict[str, str]) -> float:
+        start, first = perf_counter(), 0.0
         await self._connection.response.create(response={"metadata": asked})
-        received = 0
         async for event in self._connection:
             if event.type == "response.output_audio.delta":
-                received += len(b64decode(event.delta))
+                b64decode(event.delta)
+                first = first or perf_counter()
             elif event.type == "response.done":
                 break
-        return received
+        return first - start
 
 
 @asynccontextmanager
-async def bare_socket(port: int) -> AsyncGenerator[BareSocket]:
-    """Open the variant that everything is compared with."""
-    async with _websocket(port, decode_text=True) as websocket:
+async def _bare_socket(address: Address) -> AsyncGenerator[Variant]:
+    async with _websocket(address, decode_text=True) as websocket:
         yield BareSocket(websocket)
 
 
 @asynccontextmanager
-async def by_hand(port: int) -> AsyncGenerator[ByHand]:
-    """Open the variant that tells how little is possible."""
-    async with _websocket(port, decode_text=False) as websocket:
+async def _by_hand(address: Address) -> AsyncGenerator[Variant]:
+    async with _websocket(address, decode_text=False) as websocket:
         yield ByHand(websocket)
 
 
 @asynccontextmanager
 async def _websocket(
-    port: int, *, decode_text: bool
+    address: Address, *, decode_text: bool
 ) -> AsyncGenerator[aiohttp.ClientWebSocketResponse[bool]]:
     async with (
-        aiohttp.ClientSession() as session,
+        address.http() as session,
         session.ws_connect(
-            f"ws://127.0.0.1:{port}/openai/v1/realtime?model={DEPLOYMENT}",
+            f"{address.url('ws')}/openai/v1/realtime?model={DEPLOYMENT}",
             compress=0,
             max_msg_size=0,
             decode_text=decode_text,
@@ -184,29 +229,30 @@ async def _websocket(
 
 
 @asynccontextmanager
-async def client(port: int) -> AsyncGenerator[Client]:
-    """Open a RealtimeClient."""
+async def _client(address: Address) -> AsyncGenerator[Variant]:
     options = RealtimeOptions(
-        host_name=f"ws://127.0.0.1:{port}", deployment=DEPLOYMENT, api_key=API_KEY
+        host_name=address.url("ws"), deployment=DEPLOYMENT, api_key=API_KEY
     )
     async with (
-        aiohttp.ClientSession() as session,
+        address.http() as session,
         RealtimeClient(options, session=session) as connected,
     ):
         yield Client(connected)
 
 
 @asynccontextmanager
-async def openai_sdk(port: int) -> AsyncGenerator[OpenAISdk]:
-    """Open a connection of the openai package."""
-    base = f"127.0.0.1:{port}/openai/v1"
+async def _openai_sdk(address: Address) -> AsyncGenerator[Variant]:
+    tls: Any = {"ssl": address.tls} if address.tls else {}
     async with (
         AsyncOpenAI(
             api_key=API_KEY,
-            base_url=f"http://{base}",
-            websocket_base_url=f"ws://{base}",
+            base_url=f"{address.url('http')}/openai/v1",
+            websocket_base_url=f"{address.url('ws')}/openai/v1",
         ) as sdk,
-        sdk.realtime.connect(model=DEPLOYMENT) as connection,
+        sdk.realtime.connect(
+            model=DEPLOYMENT,
+            websocket_connection_options=tls,
+        ) as connection,
     ):
         yield OpenAISdk(connection)
 
@@ -217,3 +263,17 @@ def _event(kind: str, **fields: Any) -> str:
 
 def _ignore(event: Mapping[str, Any]) -> None:
     """Listen, as an application does."""
+
+
+BARE: Final = "bare aiohttp"
+BY_HAND: Final = "by hand: base64 and JSON"
+CLIENT: Final = "RealtimeClient"
+SDK: Final = "openai SDK"
+
+# What everything is compared with; how little is possible; ours; the usual.
+VARIANTS: Mapping[str, Callable[[Address], AbstractAsyncContextManager[Variant]]] = {
+    BARE: _bare_socket,
+    BY_HAND: _by_hand,
+    CLIENT: _client,
+    SDK: _openai_sdk,
+}

@@ -676,6 +676,24 @@ async def test_error_events_hide_the_key(
     assert KEY not in str(errors)
 
 
+@pytest.mark.parametrize("key", ["a", "event_id", "response_id", "x"])
+@pytest.mark.parametrize("sound", [SPEECH, b"", bytes(3)], ids=len)
+async def test_sound_hides_the_key(
+    emulator: Emulator, client: RealtimeClient, key: str, sound: bytes
+) -> None:
+    """The key is not looked for in the sound itself, but in all that comes with it."""
+    heard = record(client, "response.output_audio.delta")
+    ids = {"response_id": "resp_1", "item_id": "item_1"}
+    delta = {**ids, key: f"key {KEY}", "delta": b64encode(sound).decode(), "z": KEY}
+    for event in (delta, dict(reversed(delta.items()))):
+        await emulator.sessions[0].send(
+            {"type": "response.output_audio.delta", **event}
+        )
+    await client.create_conversation_item(user_text("hello"))
+    assert [event[key] for event in heard] == ["key ***", "key ***"]
+    assert KEY not in str(heard)
+
+
 async def test_listeners_can_be_ended(client: RealtimeClient) -> None:
     """``off`` and ``off_all`` mean it."""
     heard = record(client, "status_changed")

@@ -372,7 +372,7 @@ def test_ids_that_the_service_gave() -> None:
     """A client may not choose an id that long."""
     conversation = ConversationRecord()
     item_id = "item_of_somebody_who_likes_to_make_long_names"
-    conversation.committed(item_id, None, [b"AAAA", b"AA=="])
+    conversation.committed(item_id, None, [bytes(3), bytes(1)])
     for _ in range(2):
         (item,) = conversation.items()
         assert len(item["id"]) == 32

@@ -160,6 +160,13 @@ async def test_broken_audio_is_left_out(feed: ResponseFeed, response: Response) 
     assert response.audio == b"\1\0"
 
 
+async def test_audio_in_lines(feed: ResponseFeed, response: Response) -> None:
+    """Line breaks in base64 are forgiven."""
+    for delta in ("AQAC\r\nAAMA\n", "BAA=\n"):
+        feed.feed(audio_delta(b"") | {"delta": delta})
+    assert response.audio == b"\1\0\2\0\3\0\4\0"
+
+
 async def test_waiting_is_bounded(feed: ResponseFeed, response: Response) -> None:
     """A response that never ends times out, and can still be read later."""
     with pytest.raises(TimeoutError):

@@ -1,7 +1,6 @@
 """Speech for the model out of files, media and base64, whatever their format."""
 
 import asyncio
-from base64 import b64decode
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ from homeassistant.components.ffmpeg import get_ffmpeg_manager
 from homeassistant.components.media_player import async_process_play_media_url
 from homeassistant.core import HomeAssistant, ServiceCall
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from pybase64 import b64decode
 
 from ..const import DOMAIN
 from ..errors import translated

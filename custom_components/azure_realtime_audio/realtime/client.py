@@ -1,7 +1,6 @@
 """The client: the surface of the reference client ``AzureRealTimeAudio``, in Python."""
 
 import asyncio
-from binascii import b2a_base64
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
@@ -210,8 +209,8 @@ class RealtimeClient:
         At most 15 MiB. The service does not acknowledge it. After a loss it is kept for the
         next connection, for ``resend_window`` seconds. Raises InvalidAudioError.
         """
-        decode_base64(base64_audio, self._speech.audio_format.sample_bytes)
-        await self._append(base64_audio.encode())
+        sample_bytes = self._speech.audio_format.sample_bytes
+        await self._append(decode_base64(base64_audio, sample_bytes))
 
     async def append_pcm(self, pcm: bytes, *, sample_rate: int = SAMPLE_RATE) -> None:
         """Append PCM16 mono little-endian bytes of ``sample_rate`` Hz.
@@ -223,7 +222,7 @@ class RealtimeClient:
             raise InvalidAudioError("PCM16 audio has an even number of bytes")
         if self._speech.needs_conversion(sample_rate):
             pcm = self._speech.convert(pcm, sample_rate)
-        await self._append(b2a_base64(pcm, newline=False))
+        await self._append(pcm)
 
     async def _append(self, audio: bytes) -> None:
         frame = self._speech.add(audio)

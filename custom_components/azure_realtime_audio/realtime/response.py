@@ -236,7 +236,7 @@ class Response:
                 position += 1
             if self.is_done:
                 break
-            await self.changed()
+            await self._content.readers.wait()
         self._raise_loss()
 
     async def done(self, timeout: float | None = None) -> Response:

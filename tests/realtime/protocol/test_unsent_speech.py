@@ -1,6 +1,6 @@
 """What the person is saying when there is no connection."""
 
-from base64 import b64encode
+from base64 import b64decode
 
 import orjson
 import pytest
@@ -13,7 +13,7 @@ from custom_components.azure_realtime_audio.realtime.protocol.unsent_speech impo
     UnsentSpeech,
 )
 
-PIECES = [b64encode(bytes([number]) * 3) for number in range(6)]  # 4 bytes each
+PIECES = [bytes([number]) * 4 for number in range(6)]
 
 
 def piece_of(frame: bytes | None) -> bytes:
@@ -21,8 +21,7 @@ def piece_of(frame: bytes | None) -> bytes:
     assert frame is not None
     event = orjson.loads(frame)
     assert (event["type"], event["event_id"]) == ("input_audio_buffer.append", "append")
-    piece: str = event["audio"]
-    return piece.encode()
+    return b64decode(event["audio"])
 
 
 def test_needs_a_connection() -> None:

@@ -1,9 +1,10 @@
 """Audio as the service speaks it: PCM16 mono little-endian at 24 kHz, or G.711 at 8 kHz."""
 
-from base64 import b64decode
 import binascii
 from collections.abc import Iterator
 import struct
+
+from pybase64 import b64decode
 
 from ..errors import InvalidAudioError
 

@@ -1,11 +1,11 @@
 """What the service's conversation holds, in writing, so that a new session can be told."""
 
-from binascii import a2b_base64, b2a_base64
 from collections.abc import Iterable, Iterator, Mapping, Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
+from pybase64 import b64encode_as_string
 
 from ..audio import MAX_BASE64_LENGTH, SAMPLE_RATE
 from ..listeners import Event
@@ -202,12 +202,12 @@ class ConversationRecord:
     ) -> None:
         """Note what a person said: it is an item now, even if no other event tells so.
 
-        Its sound, which comes in pieces of base64, is kept until it is transcribed.
+        Its sound, which comes in pieces, is kept until it is transcribed.
         """
         part = {"type": "input_audio", "transcript": None}
         item = {"id": item_id, "type": "message", "role": "user", "content": [part]}
         self._add(item, previous_item_id)
-        self._sounds[item_id] = b"".join(map(a2b_base64, pieces))
+        self._sounds[item_id] = b"".join(pieces)
         size = sum(map(len, self._sounds.values()))
         while size > self._max_sound:
             size -= len(self._sounds.pop(next(iter(self._sounds))))
@@ -279,7 +279,7 @@ class ConversationRecord:
     def _sound(self, item_id: str) -> str | None:
         """Return the base64 of what a person said, if it is kept."""
         sound = self._sounds.get(item_id)
-        return b2a_base64(sound, newline=False).decode() if sound else None
+        return b64encode_as_string(sound) if sound else None
 
     def _find(self, item_id: str) -> RecordedItem | None:
         return next((item for item in self._items if item.id == item_id), None)

@@ -29,6 +29,7 @@ _SENT_ITEMS = 256
 # How many frames are remembered, so that one that comes again is dropped.
 _RECENT_FRAMES = 8
 _MAX_RECENT_FRAME = 1024 * 1024  # bytes
+_SOUND_EVENTS = frozenset({"response.output_audio.delta", "response.audio.delta"})
 
 # Exceptions that decoding a malformed event can raise.
 _MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
@@ -64,7 +65,7 @@ class LiveSession:
         secret: bytes = b"",
         quiet_check: float = 1.0,
     ) -> None:
-        """Begin. ``secret`` is removed from every frame, ``cancel`` stops a response.
+        """Begin. ``secret`` is removed from what is received, ``cancel`` stops a response.
 
         A session that is due for renewal is looked at every ``quiet_check`` seconds, until
         nothing goes on.
@@ -159,10 +160,11 @@ class LiveSession:
 
     def receive(self, frame: bytes, now: float) -> None:
         """Take in a frame. What is no event, or not a whole one, is logged and ignored."""
-        if self._secret and self._secret in frame:
-            frame = frame.replace(self._secret, b"***")
         try:
             received = orjson.loads(frame)
+            if self._secret and self._has_secret(frame, received):
+                frame = frame.replace(self._secret, b"***")
+                received = orjson.loads(frame)
             # The whole frame: some gateways give all events one id, or none.
             if "event_id" in received and len(frame) <= _MAX_RECENT_FRAME:
                 if frame in self._recent_frames:
@@ -174,6 +176,20 @@ class LiveSession:
             return
         for event in events:
             self._take_in(event, now)
+
+    def _has_secret(self, frame: bytes, received: Mapping[str, Any]) -> bool:
+        """Return whether the secret is in a frame. It is not looked for in sound.
+
+        That would take longer than to decode the sound. What is around it has at most as
+        many bytes as the frame has more than the sound.
+        """
+        if received["type"] not in _SOUND_EVENTS:
+            return self._secret in frame
+        around = len(frame) - len(received["delta"])
+        return (
+            frame.find(self._secret, 0, around) >= 0
+            or frame.find(self._secret, len(frame) - around) >= 0
+        )
 
     def _take_in(self, event: dict[str, Any], now: float) -> None:
         event_type = event["type"]

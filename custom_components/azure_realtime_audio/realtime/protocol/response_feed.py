@@ -4,6 +4,8 @@ from binascii import a2b_base64
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
+from pybase64 import b64decode
+
 from ..audio import AudioFormat
 from ..errors import RealtimeError
 from ..response import Delta, DeltaKind, Response, ResponseContent, ToolCall
@@ -76,10 +78,14 @@ class ResponseFeed:
 
     def feed_audio(self, event: Mapping[str, Any]) -> bool:
         """Take in a piece of its audio. True for the first of the response."""
+        delta = event["delta"]
         try:
-            audio = a2b_base64(event["delta"])
+            audio = b64decode(delta, None, True)
         except ValueError:
-            return False  # the piece is not base64: the reply goes on without it
+            try:
+                audio = a2b_base64(delta)  # forgives line breaks and the like
+            except ValueError:
+                return False  # the piece is not base64: the reply goes on without it
         self._size += len(audio) + _DELTA_SIZE
         if self._size > self._max_size:
             return False

@@ -1,9 +1,10 @@
 """What the person is saying: kept until it is a turn, so that a lost connection loses no word."""
 
-from binascii import b2a_base64
 from collections import deque
 from collections.abc import Iterator
 from typing import Final
+
+from pybase64 import b64encode
 
 from ..audio import MAX_BASE64_LENGTH, SAMPLE_RATE, AudioFormat, Resampler
 from ..errors import InvalidAudioError, NotConnectedError
@@ -17,25 +18,24 @@ _PREFIX = (
     % APPEND_ID.encode()
 )
 _SUFFIX = b'"}'
+_MAX_LENGTH = MAX_BASE64_LENGTH // 4 * 3  # bytes of audio in one event
 
 
 class UnsentSpeech:
-    """The pieces, in base64, that were appended since the last commit.
+    """The pieces of audio that were appended since the last commit.
 
     While the connection is open each piece is sent as well. After ``lose`` the pieces wait
     for the next connection, which gets all ``frames`` again, but only until ``deadline``:
     the time, in seconds of the caller's clock, at which ``expire`` drops them. ``size`` is
-    in bytes of base64. ``was_resent`` tells that the sentence was sent to another session
+    in bytes. ``was_resent`` tells that the sentence was sent to another session
     once already.
     """
 
-    def __init__(
-        self, *, window: float = 5.0, max_size: int = MAX_SOUND * 4 // 3
-    ) -> None:
+    def __init__(self, *, window: float = 5.0, max_size: int = MAX_SOUND) -> None:
         """Start closed.
 
-        Pieces wait for ``window`` seconds after a loss. Of more than ``max_size`` bytes of
-        base64 the oldest pieces are dropped.
+        Pieces wait for ``window`` seconds after a loss. Of more than ``max_size`` bytes the
+        oldest pieces are dropped.
         """
         self.audio_format = AudioFormat.PCM
         self.size = 0
@@ -79,12 +79,12 @@ class UnsentSpeech:
     # --- The pieces
 
     def add(self, audio: bytes) -> bytes | None:
-        """Keep a piece of base64; returns the frame to send, None while there is no connection.
+        """Keep a piece; returns the frame to send, None while there is no connection.
 
         Raises NotConnectedError if no connection is to be expected, and InvalidAudioError
         for more than one event can hold.
         """
-        if len(audio) > MAX_BASE64_LENGTH:
+        if len(audio) > _MAX_LENGTH:
             raise InvalidAudioError("One append takes at most 15 MiB of audio")
         if not self._is_open and self.deadline is None:
             raise NotConnectedError
@@ -94,14 +94,14 @@ class UnsentSpeech:
             self.size -= len(self._pieces.popleft())
             self._first += 1
         if self._is_open:
-            return b"".join((_PREFIX, audio, _SUFFIX))
+            return _frame(audio)
         return None
 
     def frames(self) -> Iterator[bytes]:
         """Yield the frame of every piece, also of those that are added or dropped meanwhile."""
         number = self._first
         while (number := max(number, self._first)) < self._first + len(self._pieces):
-            yield b"".join((_PREFIX, self._pieces[number - self._first], _SUFFIX))
+            yield _frame(self._pieces[number - self._first])
             number += 1
 
     def take(self) -> list[bytes]:
@@ -146,7 +146,11 @@ class UnsentSpeech:
         return sample_rate != SAMPLE_RATE or self.audio_format is not AudioFormat.PCM
 
     def flush(self) -> bytes:
-        """Return the base64 of what the resampler holds back; the stream is at its end."""
+        """Return what the resampler holds back; the stream is at its end."""
         resampler, self._resampler = self._resampler, None
         tail = resampler.flush() if resampler else b""
-        return b2a_base64(self.audio_format.from_pcm(tail), newline=False)
+        return self.audio_format.from_pcm(tail)
+
+
+def _frame(audio: bytes) -> bytes:
+    return b"".join((_PREFIX, b64encode(audio), _SUFFIX))
