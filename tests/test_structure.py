@@ -81,6 +81,9 @@ FRONT_DOORS = {REALTIME: PACKAGE}
 # Modules below these import each other in no circle.
 NO_CIRCLES = (PACKAGE, "emulator")
 
+# What takes longer to import than the integration.
+SLOW_MODULES = ("av", "numpy")
+
 MAX_BYTES = 28 * 1024
 BOUNDED = ("benchmarks", "custom_components", "emulator", "script", "tests")
 
@@ -198,6 +201,19 @@ def test_front_door(door: str, package: str) -> None:
         if is_below(source, door) and source != door
     ]
     assert reaches == []
+
+
+def test_slow_modules_are_imported_late() -> None:
+    """Set-up imports them in another thread; with the integration they would double its time."""
+    importers = [
+        module_name(path)
+        for path in (ROOT / "custom_components").rglob("*.py")
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in (getattr(node, "module", None), *(each.name for each in node.names))
+        if name in SLOW_MODULES
+    ]
+    assert importers == []
 
 
 def test_no_file_is_too_long() -> None:

@@ -1,5 +1,7 @@
 """Azure Realtime Audio: a native speech-to-speech assistant on Azure OpenAI Realtime."""
 
+from importlib import import_module
+
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP, Platform
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.exceptions import (
@@ -39,6 +41,7 @@ async def async_setup_entry(
     hass: HomeAssistant, entry: AzureRealtimeAudioConfigEntry
 ) -> bool:
     """Connect once to see that the deployment answers, then make its assistants."""
+    await hass.async_add_import_executor_job(_import_slow_modules)
     try:
         await async_test_connection(hass, entry.data)
     except RealtimeError as err:
@@ -81,6 +84,12 @@ async def _async_reload(
 ) -> None:
     """Start again with changed data: the entry's, or an assistant's."""
     await hass.config_entries.async_reload(entry.entry_id)
+
+
+def _import_slow_modules() -> None:
+    """Import what sound needs, which would hold the event loop in somebody's first turn."""
+    for module in ("av", "numpy"):
+        import_module(module)
 
 
 def _setup_error(

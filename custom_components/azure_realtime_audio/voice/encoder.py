@@ -5,13 +5,14 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from av import AudioCodecContext, AudioFrame, CodecContext
 from homeassistant.exceptions import HomeAssistantError
-import numpy as np
 
 from ..realtime import SAMPLE_RATE, Resampler, pcm_chunks, wav_header
+
+if TYPE_CHECKING:
+    from av import AudioCodecContext, AudioFrame
 
 # Those of MPEG: what players ask for.
 _RATES: Final = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
@@ -66,6 +67,8 @@ class Encoder:
 
     def __init__(self, audio_format: AudioFormat) -> None:
         """Prepare to make this format, which can be made."""
+        from av import AudioCodecContext, CodecContext
+
         codec = _CODECS[audio_format.extension]
         context = CodecContext.create(codec.name, "w")
         assert isinstance(context, AudioCodecContext)
@@ -93,6 +96,9 @@ class Encoder:
         return self._packed(self._resampler.flush()) + self._joined(None)
 
     def _packed(self, pcm: bytes) -> bytes:
+        from av import AudioFrame
+        import numpy as np
+
         if not pcm:
             return b""
         # Where FFmpeg makes two channels of one, it takes 3 dB off.

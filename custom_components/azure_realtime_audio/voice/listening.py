@@ -6,7 +6,6 @@ from contextlib import suppress
 from typing import Any, Final
 
 from homeassistant.core import CALLBACK_TYPE, callback
-import numpy as np
 
 from ..assistant.timing import Timing
 from ..const import TURN_DETECTION_NONE, TURN_DETECTION_SERVER_VAD
@@ -148,6 +147,8 @@ class SpeechInput:
 
     async def _async_append(self, client: RealtimeClient, pcm: bytearray) -> None:
         """Send what there is, a second at a time: resampling takes many times its memory."""
+        import numpy as np
+
         # `_async_catch_up` and `_async_upload` drain the same buffer, so its length is read
         # again after every await.
         while len(pcm) > 1:

@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable
 from typing import Final
 
-import numpy as np
-
 from ..realtime import (
     BYTES_PER_SECOND,
     G711_SAMPLE_RATE,
@@ -30,6 +28,8 @@ _VOLUME = 8000  # of 32767
 
 def failure_sound() -> bytes:
     """Return two falling notes, 24 kHz PCM16: what is played where nothing can be said."""
+    import numpy as np
+
     times = np.arange(int(SAMPLE_RATE * _NOTE_SECONDS)) / SAMPLE_RATE
     fade = np.sin(np.pi * times / _NOTE_SECONDS)
     notes = [fade * np.sin(2 * np.pi * hertz * times) for hertz in _FALLING_HERTZ]

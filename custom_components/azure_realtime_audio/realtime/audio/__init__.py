@@ -1,4 +1,8 @@
-"""Audio as the service speaks it: PCM16 mono little-endian at 24 kHz, or G.711 at 8 kHz."""
+"""Audio as the service speaks it: PCM16 mono little-endian at 24 kHz, or G.711 at 8 kHz.
+
+NumPy takes longer to import than all of the client, so functions that need it import it. A
+program with an event loop should import it before, in another thread.
+"""
 
 from .g711 import (
     G711_SAMPLE_RATE,

@@ -1,11 +1,13 @@
 """Sample rates: a streaming resampler for PCM16."""
 
 from math import gcd
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from ..errors import InvalidConfigError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 # Half the filter's length in samples of the slower rate, and the shape of its window: images and
 # aliases stay below -80 dB up to 7/8 of the band, for 2 ms of delay at 16 kHz.
@@ -43,6 +45,8 @@ class Resampler:
         self._reset()
 
     def _reset(self) -> None:
+        import numpy as np
+
         self._odd_byte = b""
         self._waiting = np.zeros(self._reach - 1, np.float32)
         self._received = 0
@@ -55,6 +59,8 @@ class Resampler:
         self._odd_byte = pcm[whole:]
         if self.source_rate == self.target_rate:
             return pcm[:whole]
+        import numpy as np
+
         samples = np.frombuffer(pcm, "<i2", whole // 2)
         self._received += len(samples)
         return self._convert(samples.astype(np.float32))
@@ -64,6 +70,8 @@ class Resampler:
         if self.source_rate == self.target_rate:
             self._reset()
             return b""
+        import numpy as np
+
         total = -(-self._received * self._up // self._down)
         missing = 2 * (total - self._produced)
         rest = self._convert(np.zeros(self._reach + self._down, np.float32))[:missing]
@@ -72,6 +80,8 @@ class Resampler:
 
     def _convert(self, samples: NDArray[np.float32]) -> bytes:
         """Filter as many whole periods as there are: `down` samples in, `up` samples out."""
+        import numpy as np
+
         waiting = np.concatenate((self._waiting, samples))
         width = len(self._filter)
         periods = max(0, (len(waiting) - width) // self._down + 1)
@@ -95,6 +105,8 @@ def _filter_bank(up: int, down: int, reach: int) -> NDArray[np.float32]:
 
     Column j is a windowed sinc, `reach` input samples to either side of output j's moment.
     """
+    import numpy as np
+
     moments = np.arange(up) * down / up
     places = np.arange(2 * reach + down - 1) - (reach - 1)
     distance = places[:, None] - moments[None, :]
