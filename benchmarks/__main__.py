@@ -7,17 +7,13 @@ openai SDK, how many times ours it should be at least.
 
 import argparse
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
-import ssl
 from statistics import median, quantiles
-import sys
-import tempfile
 import time
 
-from .certificate import write_certificate
+from .processes import server
 from .server import DELTA_BYTES
 from .variants import BARE, BY_HAND, CLIENT, SDK, VARIANTS, Address, Variant
 
@@ -189,30 +185,10 @@ async def measure_sessions(address: Address, rounds: int) -> None:
         cpu.show()
 
 
-@asynccontextmanager
-async def server() -> AsyncGenerator[tuple[Address, Address]]:
-    """Run the server in a process of its own; yields where it is, without and with TLS."""
-    with tempfile.TemporaryDirectory() as folder:
-        certificate = Path(folder, "certificate.pem")
-        write_certificate(certificate)
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "benchmarks.server", str(certificate)),
-            stdout=asyncio.subprocess.PIPE,
-        )
-        try:
-            assert process.stdout
-            plain, tls = map(int, (await process.stdout.readline()).split())
-            trust = ssl.create_default_context(cafile=certificate)
-            yield Address(plain), Address(tls, trust)
-        finally:
-            process.kill()
-            await process.wait()
-
-
 async def bench(rounds: int) -> None:
     """Measure everything."""
-    async with server() as (plain, tls):
+    async with server() as (port, tls_port, certificate):
+        plain, tls = Address(port), Address.trusting(certificate, tls_port)
         await measure_messages(plain, rounds)
         for address in (plain, tls):
             await measure_sessions(address, rounds)

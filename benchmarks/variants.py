@@ -10,9 +10,10 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 import json
+from pathlib import Path
 import ssl
 from time import perf_counter
-from typing import Any, Final, Protocol, override
+from typing import Any, Final, Protocol, Self, override
 
 import aiohttp
 from openai import AsyncOpenAI
@@ -38,6 +39,11 @@ class Address:
 
     port: int
     tls: ssl.SSLContext | None = None
+
+    @classmethod
+    def trusting(cls, certificate: Path, port: int) -> Self:
+        """Return an address where this certificate is used."""
+        return cls(port, ssl.create_default_context(cafile=certificate))
 
     def url(self, scheme: str) -> str:
         """Return the beginning of a URL, such as ``ws://127.0.0.1:1234``."""
@@ -218,24 +224,36 @@ async def _websocket(
 ) -> AsyncGenerator[aiohttp.ClientWebSocketResponse[bool]]:
     async with (
         address.http() as session,
-        session.ws_connect(
-            f"{address.url('ws')}/openai/v1/realtime?model={DEPLOYMENT}",
-            compress=0,
-            max_msg_size=0,
-            decode_text=decode_text,
-        ) as websocket,
+        websocket(session, address, decode_text=decode_text) as opened,
     ):
-        yield websocket
+        yield opened
+
+
+def websocket(
+    session: aiohttp.ClientSession, address: Address, *, decode_text: bool
+) -> AbstractAsyncContextManager[aiohttp.ClientWebSocketResponse[bool]]:
+    """Open a websocket of aiohttp."""
+    return session.ws_connect(
+        f"{address.url('ws')}/openai/v1/realtime?model={DEPLOYMENT}",
+        compress=0,
+        max_msg_size=0,
+        decode_text=decode_text,
+    )
+
+
+def realtime_client(session: aiohttp.ClientSession, address: Address) -> RealtimeClient:
+    """Return a client, not connected."""
+    options = RealtimeOptions(
+        host_name=address.url("ws"), deployment=DEPLOYMENT, api_key=API_KEY
+    )
+    return RealtimeClient(options, session=session)
 
 
 @asynccontextmanager
 async def _client(address: Address) -> AsyncGenerator[Variant]:
-    options = RealtimeOptions(
-        host_name=address.url("ws"), deployment=DEPLOYMENT, api_key=API_KEY
-    )
     async with (
         address.http() as session,
-        RealtimeClient(options, session=session) as connected,
+        realtime_client(session, address) as connected,
     ):
         yield Client(connected)
 
