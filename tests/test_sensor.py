@@ -289,5 +289,6 @@ async def test_latency(
         state = hass.states.get(LATENCY)
         assert state
         latencies.append(int(state.state))
-    assert latencies[0] >= 500
-    assert 100 <= latencies[1] < 500
+    # The service has known of the end of speech a little longer.
+    assert latencies[0] > 400
+    assert 50 < latencies[1] < 400

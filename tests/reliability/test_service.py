@@ -239,7 +239,7 @@ async def test_no_acknowledgement_of_the_settings(
     emulator: Emulator, satellite: Satellite
 ) -> None:
     """A session that does not acknowledge its settings is left for another."""
-    emulator.faults.add("no_ack:session.update", times=2)
+    emulator.faults.add("no_ack:session.update", times=1)
     emulator.hears.append(NAME)
     assert (await satellite.run()).answer == f"You said: {NAME}"
     await assert_remembers(emulator, satellite)

@@ -1,8 +1,10 @@
 """The answers that the service begins by itself: claimed, asked for, or taken back."""
 
+import asyncio
+from collections.abc import AsyncIterator
+
 from homeassistant.components.assist_pipeline import PipelineEventType, PipelineStage
 from homeassistant.core import HomeAssistant
-import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.azure_realtime_audio.const import (
@@ -35,18 +37,33 @@ async def test_service_that_does_not_answer(
     assert len(session.received.of("response.create")) == 1
 
 
-@pytest.mark.parametrize("seconds", [0.03, 0.3])
-async def test_service_that_answers_late(
-    hass: HomeAssistant, emulator: Emulator, satellite: Satellite, seconds: float
+async def test_service_that_answers_too_late(
+    hass: HomeAssistant, emulator: Emulator, satellite: Satellite
 ) -> None:
-    """An answer that crosses with the question for it is answer enough."""
-    set_timing(hass, own_answer=0.05)
-    emulator.faults.add(f"late_answer:{seconds}", times=1)
-    await assert_works(satellite)
+    """An answer that comes while the next turn is spoken is not taken for that turn's."""
+    set_timing(hass, own_answer=0.01)
+    emulator.faults.add("late_answer:0.5", times=1)
+    emulator.replies.append(Reply(text="Asked for."))
+    assert (await satellite.run()).answer == "Asked for."
+    set_timing(hass, own_answer=5)
     session = emulator.sessions[-1]
-    await assert_works(satellite)
-    assert len(session.sent.of("response.created")) == 2
-    assert len(conversation_lines(session)) == 4
+    late = asyncio.Event()
+
+    async def until_late() -> AsyncIterator[bytes]:
+        async for chunk in microphone(SPEECH, None):
+            yield chunk
+        await late.wait()
+        async for chunk in microphone(b""):
+            yield chunk
+
+    emulator.replies += [Reply(text="Too late."), Reply(text="In time.")]
+    run = satellite.start(until_late())
+    await session.sent.wait_for("conversation.item.deleted")
+    late.set()
+    await run.end()
+    assert run.answer == "In time."
+    assert len(session.sent.of("response.created")) == 3
+    assert "Too late" not in str(conversation_lines(session))
 
 
 async def test_question_that_comes_too_late(

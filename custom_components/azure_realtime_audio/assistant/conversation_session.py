@@ -82,11 +82,13 @@ class ConversationSession:
         self._told: tuple[str, Sequence[Mapping[str, Any]]] | None = None
         self._answers_alone = False
         self._own_answer: asyncio.Future[Response] | None = None
+        self._has_heard = False
         self._carried_ids: list[str] = []
         self._idle_timer: CALLBACK_TYPE | None = None
         self._undoing: asyncio.Task[None] | None = None
         self._closed = False
         client.on("connection_changed", self._on_connection_changed)
+        client.on("input_audio_buffer.committed", self._on_committed)
         client.on("response.created", self._on_response_created)
 
     @property
@@ -229,12 +231,17 @@ class ConversationSession:
 
     @callback
     def async_expect_answer(self) -> asyncio.Future[Response]:
-        """Return what ends with the next answer that the service begins by itself.
+        """Return what ends with the service's own answer to what is said next.
 
         Whoever has it answers for that response, until the future is cancelled.
         """
         self._own_answer = asyncio.get_running_loop().create_future()
+        self._has_heard = False
         return self._own_answer
+
+    @callback
+    def _on_committed(self, _: Mapping[str, Any]) -> None:
+        self._has_heard = True
 
     @callback
     def _on_response_created(self, event: Mapping[str, Any]) -> None:
@@ -243,8 +250,8 @@ class ConversationSession:
             return
         if response.was_asked_for or not self._answers_alone:
             return
-        own, self._own_answer = self._own_answer, None
-        if own is not None and not own.done():
+        own = self._own_answer
+        if own is not None and not own.done() and self._has_heard:
             own.set_result(response)
         else:
             self._create_task(self._async_take_back(response), "stop an answer")
@@ -253,6 +260,7 @@ class ConversationSession:
         """Never answer unasked: nobody has claimed what the model answers."""
         with suppress(RealtimeError):
             await response.cancel()
+            await self.client.apply(Changes(deleted=response.item_ids))
         self.history.mark_orphaned(self.client.item_ids)
 
     # Responses
