@@ -249,7 +249,7 @@ async def test_status_ends_with_the_session(
 
     await hass.config_entries.async_reload(init_integration.entry_id)
     await states.until("idle")
-    assert states.seen == ["idle", "listening", STATE_UNAVAILABLE, "idle"]
+    assert states.seen == ["idle", "listening", "idle", STATE_UNAVAILABLE, "idle"]
 
 
 async def test_unreachable_and_back(

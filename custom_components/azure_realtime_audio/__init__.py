@@ -67,11 +67,13 @@ async def async_setup_entry(
 async def async_unload_entry(
     hass: HomeAssistant, entry: AzureRealtimeAudioConfigEntry
 ) -> bool:
-    """Take the entities away and end what the assistants hold open."""
-    unloaded = await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
-    if unloaded:
-        await _async_close(entry)
-    return unloaded
+    """End what the assistants hold open and take the entities away.
+
+    Turns end first, while their voice is still there: core lets a player that has begun to
+    fetch a reply wait for ever once its text-to-speech entity has gone.
+    """
+    await _async_close(entry)
+    return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
 
 
 async def _async_close(entry: AzureRealtimeAudioConfigEntry) -> None:
