@@ -81,6 +81,11 @@ class Wav:
         return int(struct.unpack_from("<H", self.data, 22)[0])
 
     @property
+    def is_float(self) -> bool:
+        """Whether its samples are floating-point numbers of 32 bits, not integers of 16."""
+        return bool(struct.unpack_from("<H", self.data, 20)[0] == 3)
+
+    @property
     def rate(self) -> int:
         """Samples a second."""
         return int(struct.unpack_from("<I", self.data, 24)[0])
@@ -88,8 +93,11 @@ class Wav:
     @property
     def samples(self) -> np.ndarray[Any, np.dtype[np.float64]]:
         """The samples of the first channel, -1 to 1."""
+        size = 4 if self.is_float else 2
         pcm = self.data[self.data.index(b"data", 0, 200) + 8 :]
-        pcm = pcm[: len(pcm) // (2 * self.channels) * 2 * self.channels]
+        pcm = pcm[: len(pcm) // (size * self.channels) * size * self.channels]
+        if self.is_float:
+            return np.frombuffer(pcm, "<f4")[:: self.channels].astype(float)
         return np.frombuffer(pcm, "<i2")[:: self.channels] / 32768
 
     @property

@@ -277,6 +277,8 @@ async def test_latency(
     assert state.attributes == {
         "device_class": "duration",
         "friendly_name": "Azure Realtime Latency",
+        "measured_from": "end_of_speech",
+        "measured_to": "first_sound_sent",
         "state_class": "measurement",
         "unit_of_measurement": "ms",
     }

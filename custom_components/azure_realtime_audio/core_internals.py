@@ -4,12 +4,13 @@ Each function names the versions that need it. When core changes, this is the fi
 """
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 import inspect
 from typing import Any, Final
 
 from homeassistant.components import tts
-from homeassistant.components.assist_pipeline import PipelineInput
+from homeassistant.components.assist_pipeline import PipelineInput, PipelineRun
 from homeassistant.components.conversation import AssistantContent, ChatLog, Content
 from homeassistant.components.conversation.chat_log import DATA_CHAT_LOGS
 from homeassistant.core import HomeAssistant
@@ -42,9 +43,27 @@ def calling_pipeline_input() -> PipelineInput | None:
     with which extra prompt (2026.10 and 2026.11). The run's own coroutine knows all of that,
     and is a caller of the speech-to-text entity.
     """
+    return _pipeline_input_that_calls(PipelineInput.execute)
+
+
+def pipeline_run_that_orders_speech() -> PipelineRun | None:
+    """Return the pipeline run that is having its own reply's stream made, if one is.
+
+    Core asks a text-to-speech entity for its default options without telling for whom (2026.10
+    and 2026.11). A run does so while it is validated; whatever else is read aloud during the
+    run, by an action of its for example, is ordered later.
+    """
+    pipeline_input = _pipeline_input_that_calls(PipelineInput.validate)
+    return pipeline_input.run if pipeline_input else None
+
+
+def _pipeline_input_that_calls(
+    method: Callable[[PipelineInput], Coroutine[Any, Any, None]],
+) -> PipelineInput | None:
+    code = inspect.unwrap(method).__code__
     frame = inspect.currentframe()
     while frame is not None:
-        if frame.f_code is PipelineInput.execute.__code__:
+        if frame.f_code is code:
             pipeline_input: PipelineInput = frame.f_locals["self"]
             return pipeline_input
         frame = frame.f_back

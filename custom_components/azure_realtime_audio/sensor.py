@@ -1,5 +1,6 @@
 """The sensors: what the assistant is doing now, and how long it took to answer."""
 
+from collections.abc import Mapping
 from typing import override
 
 from homeassistant.components.sensor import (
@@ -48,9 +49,10 @@ class StatusSensor(AssistantEntity, SensorEntity):
 
 
 class LatencySensor(AssistantEntity, SensorEntity):
-    """From the end of what was said to the first sound of the answer, in the last turn.
+    """From the end of what was said to the first sound that was sent, in the last turn.
 
-    The end is when turn detection found it. Unknown until the first spoken turn.
+    The end is when turn detection found it. Unknown until the first spoken turn. A player is
+    heard later, when it has enough to begin with; none tells when.
     """
 
     _attr_device_class = SensorDeviceClass.DURATION
@@ -65,3 +67,9 @@ class LatencySensor(AssistantEntity, SensorEntity):
     def native_value(self) -> int | None:
         """The latest time, in ms."""
         return self.assistant.latency_ms
+
+    @property
+    @override
+    def extra_state_attributes(self) -> Mapping[str, str]:
+        """Between which moments."""
+        return {"measured_from": "end_of_speech", "measured_to": "first_sound_sent"}

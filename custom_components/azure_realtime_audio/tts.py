@@ -1,8 +1,9 @@
 """The voice of an assistant."""
 
-from collections.abc import AsyncGenerator, AsyncIterable
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping
 from typing import Any, Final, override
 
+from homeassistant.components.assist_pipeline import PipelineStage
 from homeassistant.components.tts import (
     ATTR_PREFERRED_BITRATE,
     ATTR_PREFERRED_FORMAT,
@@ -22,12 +23,13 @@ from homeassistant.helpers.chat_session import current_session
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .const import KIND_TTS, LOGGER
-from .core_internals import CORE_STREAMS_WAV
+from .core_internals import CORE_STREAMS_WAV, pipeline_run_that_orders_speech
 from .data import AzureRealtimeAudioConfigEntry
 from .entity import AssistantEntity
 from .errors import unraised
 from .realtime import SAMPLE_RATE, VOICES
-from .voice.encoder import AudioFormat, async_encode
+from .voice.browser import is_browser_at_home
+from .voice.encoder import FOR_BROWSERS, AudioFormat, async_encode
 from .voice.read_aloud import async_read_aloud
 from .voice.speech import failure_sound
 from .voice.turn import Turn
@@ -39,8 +41,17 @@ PARALLEL_UPDATES = 0
 _FOR_CORE: Final = (
     AudioFormat("wav") if CORE_STREAMS_WAV else AudioFormat("wav", 48_000, 2)
 )
-# The format core uses when the request names none.
+# What is made when the request names no format, which core takes to be MP3, or no rate of an MP3:
+# players wait for bytes, and more of them fit into a second than at the model's own rate.
 _DEFAULT_EXTENSION: Final = "mp3"
+_MP3_RATE: Final = 48_000
+# An option of our own, which no caller can give: WAV alone would be that of other players.
+_ATTR_IS_FOR_BROWSER: Final = "is_for_browser"
+_BROWSER_OPTIONS: Final = {
+    ATTR_PREFERRED_FORMAT: FOR_BROWSERS.extension,
+    _ATTR_IS_FOR_BROWSER: True,
+}
+_SPOKEN_STAGES: Final = (PipelineStage.WAKE_WORD, PipelineStage.STT)
 # The width of a sample is always 16 bits, as where core converts.
 _DETAILS: Final = (
     ATTR_PREFERRED_SAMPLE_RATE,
@@ -73,6 +84,27 @@ class AssistantTtsEntity(AssistantEntity, TextToSpeechEntity):
     _attr_default_language = "en"
     _attr_supported_languages = sorted(LANGUAGES)
     _attr_supported_options = [ATTR_VOICE, ATTR_PREFERRED_FORMAT, *_DETAILS]
+
+    @property
+    @override
+    def default_options(self) -> Mapping[str, Any]:
+        """What a player gets that names nothing: other options for the browser that speaks."""
+        return _BROWSER_OPTIONS if self._answers_a_browser() else {}
+
+    def _answers_a_browser(self) -> bool:
+        """Return whether a browser's spoken turn with this assistant orders its reply.
+
+        What another agent writes stays MP3: core keeps the sound of such texts on the disk for
+        good, and never that of a turn.
+        """
+        run = pipeline_run_that_orders_speech()
+        return (
+            run is not None
+            and run.start_stage in _SPOKEN_STAGES
+            and not run.tts_audio_output
+            and run.pipeline.conversation_engine == self.assistant.agent_id
+            and is_browser_at_home(self.hass)
+        )
 
     @callback
     @override
@@ -140,14 +172,18 @@ async def _only(text: str) -> AsyncGenerator[str]:
 
 def _audio_format(options: dict[str, Any]) -> AudioFormat:
     """Return what the player wants, or what core makes that of in the least time."""
+    if options.get(_ATTR_IS_FOR_BROWSER):
+        return FOR_BROWSERS
     details = {
         detail: int(value)
         for detail in _DETAILS
         if (value := options.get(detail)) is not None
     }
+    extension = options.get(ATTR_PREFERRED_FORMAT, _DEFAULT_EXTENSION)
+    rate = _MP3_RATE if extension == "mp3" else SAMPLE_RATE
     wanted = AudioFormat(
-        options.get(ATTR_PREFERRED_FORMAT, _DEFAULT_EXTENSION),
-        details.get(ATTR_PREFERRED_SAMPLE_RATE, SAMPLE_RATE),
+        extension,
+        details.get(ATTR_PREFERRED_SAMPLE_RATE, rate),
         details.get(ATTR_PREFERRED_SAMPLE_CHANNELS, 1),
         details.get(ATTR_PREFERRED_BITRATE),
     )

@@ -12,6 +12,7 @@ import pytest
 
 from custom_components.azure_realtime_audio.realtime.audio import pcm_chunks, wav_header
 from custom_components.azure_realtime_audio.voice.encoder import (
+    FOR_BROWSERS,
     AudioFormat,
     async_encode,
 )
@@ -86,9 +87,9 @@ def test_left_to_others(audio_format: AudioFormat) -> None:
 @pytest.mark.parametrize(
     ("audio_format", "kbits"),
     [
-        (AudioFormat("mp3"), 128),
+        (AudioFormat("mp3", 48_000), 192),
         (AudioFormat("mp3", bitrate=64), 64),
-        (AudioFormat("mp3", 48_000, 2, 192), 192),
+        (AudioFormat("mp3", 48_000, 2, 256), 256),
         (AudioFormat("mp3", bitrate=320), 160),  # the most at 24 kHz
     ],
 )
@@ -98,9 +99,27 @@ async def test_bitrate(audio_format: AudioFormat, kbits: int) -> None:
     assert len(data) * 8 / 4000 == pytest.approx(kbits, rel=0.05)
 
 
+@pytest.mark.parametrize("seconds", [0.05, 1.52])
+async def test_for_browsers(seconds: float) -> None:
+    """A browser's WAV says nothing of its length, and has 384 kB a second, all of them sound."""
+    data = await encoded(said_at(440, seconds), FOR_BROWSERS)
+    assert data[4:8] == data[40:44] == b"\xff\xff\xff\xff"
+    wav = Wav(data)
+    assert (wav.rate, wav.channels, wav.is_float) == (48_000, 2, True)
+    assert len(data) - 44 == pytest.approx(384_000 * seconds, abs=16)
+    assert wav.pitch == pytest.approx(440, abs=12)
+    energy = (wav.samples**2).sum() / wav.rate
+    assert energy == pytest.approx((12_000 / 32768) ** 2 / 2 * seconds, rel=0.01)
+    both = np.frombuffer(data[44:], "<f4").reshape(-1, 2)
+    assert (both[:, 0] == both[:, 1]).all()
+    # Players of another make read it alike.
+    assert decoded(data).seconds == pytest.approx(seconds, abs=0.0002)
+
+
 @pytest.mark.parametrize(
     "audio_format",
     [
+        FOR_BROWSERS,
         AudioFormat("wav", 16_000),
         AudioFormat("mp3"),
         AudioFormat("flac", 48_000, 2),
