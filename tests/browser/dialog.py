@@ -44,20 +44,65 @@ _READ_BUBBLES = """chat => {
   });
 }"""
 
-# The dialog keeps its audio element to itself, but has to call play() to be heard.
-_RECORD_SOUNDS = """(() => {
+# The dialog keeps its audio element to itself, but has to call play() to be heard. What comes out
+# of the element is listened to, and what goes into it is counted on a second request: Home Assistant
+# gives every listener of a reply the same at the same time.
+RECORD_SOUNDS = """(() => {
+  const ear = `registerProcessor("ear", class extends AudioWorkletProcessor {
+    process([[samples]]) {
+      const first = samples?.findIndex(sample => Math.abs(sample) > 0.001) ?? -1;
+      if (first >= 0) this.port.postMessage({
+        at: currentTime + first / sampleRate,
+        seconds: samples.filter(sample => Math.abs(sample) > 0.001).length / sampleRate,
+      });
+      return true;
+    }
+  })`;
+  const listening = isSecureContext && (async () => {
+    const context = new AudioContext();
+    const module = new Blob([ear], {type: "text/javascript"});
+    await context.audioWorklet.addModule(URL.createObjectURL(module));
+    return context;
+  })();
+  const listen = async (element, sound) => {
+    const context = await listening;
+    await context.resume();
+    const node = new AudioWorkletNode(context, "ear");
+    context.createMediaElementSource(element).connect(node).connect(context.destination);
+    node.port.onmessage = ({data}) => {
+      if (!sound.loudSeconds) {
+        sound.loudAt = performance.now() - (context.currentTime - data.at) * 1000;
+        sound.bytesWhenLoud = sound.bytes;
+        sound.events.push("loud");
+      }
+      sound.loudSeconds += data.seconds;
+    };
+  };
+  const count = async (url, sound) => {
+    const reply = await fetch(url, {cache: "no-store"});
+    sound.type = reply.headers.get("Content-Type");
+    const reader = reply.body.getReader();
+    for (let part; !(part = await reader.read()).done; ) {
+      sound.sentAt ??= performance.now();
+      sound.bytes += part.value.length;
+    }
+  };
   const play = HTMLMediaElement.prototype.play;
   const known = new WeakSet();
   window.recordedSounds = [];
   HTMLMediaElement.prototype.play = function () {
     if (!known.has(this)) {
       known.add(this);
-      const sound = {events: [], seconds: 0};
+      const sound = {events: [], seconds: 0, type: null, bytes: 0, sentAt: null, loudAt: null,
+        bytesWhenLoud: 0, loudSeconds: 0};
       window.recordedSounds.push(sound);
       for (const type of ["playing", "ended", "error"])
         this.addEventListener(type, () => sound.events.push(type));
       for (const type of ["timeupdate", "ended"])
         this.addEventListener(type, () => { sound.seconds = this.currentTime; });
+      window.playAgain = () => { this.currentTime = 0; return this.play(); };
+      count(this.src, sound).catch(() => {});
+      return listen(this, sound).then(() => play.call(this));
     }
     return play.call(this);
   };
@@ -80,10 +125,26 @@ class Bubble:
 
 @dataclass(frozen=True)
 class Sound:
-    """An audio element that the page has played: its media events in order, and its position."""
+    """An audio element that the page has played: its media events in order, and its position.
 
-    events: list[Literal["playing", "ended", "error"]]
+    The event "loud" is its first sample that can be heard, at `loudAt` ms of the page's time; of
+    the `bytes` of its file the first was there at `sentAt`, and so many `bytesWhenLoud`. There have
+    been `loudSeconds` of samples that can be heard.
+    """
+
+    events: list[Literal["playing", "loud", "ended", "error"]]
     seconds: float
+    type: str | None
+    bytes: int
+    sentAt: float | None  # noqa: N815  # the page's own name
+    loudAt: float | None  # noqa: N815
+    bytesWhenLoud: int  # noqa: N815
+    loudSeconds: float  # noqa: N815
+
+    @property
+    def media_events(self) -> list[str]:
+        """What the element itself has told."""
+        return [event for event in self.events if event != "loud"]
 
 
 class AssistDialog:
@@ -110,7 +171,7 @@ class AssistDialog:
 
     async def open(self, url: str, pipeline: str) -> None:
         """Open the dashboard and its Assist dialog, and choose a pipeline by name."""
-        await self._page.add_init_script(_RECORD_SOUNDS)
+        await self._page.add_init_script(RECORD_SOUNDS)
         await self._page.goto(url)
         await self._page.get_by_role("button", name=re.compile("^Assist")).click()
         chosen = self._page.locator(
@@ -162,6 +223,12 @@ class AssistDialog:
         """Return every sound of the page."""
         read: list[dict[str, Any]] = await self._page.evaluate("recordedSounds")
         return [Sound(**sound) for sound in read]
+
+    async def play_again(self) -> None:
+        """Play the last sound once more, from its beginning."""
+        await self._page.evaluate(
+            "() => { recordedSounds.at(-1).events.length = 0; return playAgain(); }"
+        )
 
     async def take_screenshot(self, moment: str = "") -> None:
         """Save a screenshot of the page."""

@@ -92,7 +92,7 @@ async def assert_heard(dialog: AssistDialog, *, spoken: bool) -> None:
     """Check that the reply to a spoken turn plays, and that a typed turn has no sound."""
     if spoken:
         sound = await dialog.heard("playing", "error")
-        assert sound.events[0] == "playing"
+        assert sound.media_events[0] == "playing"
     else:
         assert not await dialog.sounds()
 
@@ -109,7 +109,8 @@ async def test_short_reply(
     await assert_answered(dialog, QUESTION, SHORT)
     await assert_heard(dialog, spoken=spoken)
     if spoken:
-        assert (await dialog.heard("ended", "error")).events == ["playing", "ended"]
+        sound = await dialog.heard("ended", "error")
+        assert sound.media_events == ["playing", "ended"]
 
 
 async def test_long_reply(dialog: AssistDialog, service: Emulator) -> None:

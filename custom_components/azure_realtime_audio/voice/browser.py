@@ -13,7 +13,7 @@ from homeassistant.util.network import is_local
 
 # Those that have been heard playing a WAV without a length. Safari, and with it every browser of
 # an iPhone (CriOS, FxiOS), has neither word.
-_HEARD_BROWSERS: Final = re.compile(r"\b(Chrome|Firefox)/")
+_HEARD_BROWSERS: Final = re.compile(r"(Chrome|Firefox)/")
 # Home Assistant's apps log in under addresses below this one; a browser under its instance's own.
 _APPS: Final = "https://home-assistant.io/"
 
