@@ -45,8 +45,8 @@ _READ_BUBBLES = """chat => {
 }"""
 
 # The dialog keeps its audio element to itself, but has to call play() to be heard. What comes out
-# of the element is listened to, and what goes into it is counted on a second request: Home Assistant
-# gives every listener of a reply the same at the same time.
+# of the element is listened to, and what goes into it is counted on a second request: Home
+# Assistant gives every listener of a reply the same at the same time.
 RECORD_SOUNDS = """(() => {
   const ear = `registerProcessor("ear", class extends AudioWorkletProcessor {
     process([[samples]]) {
@@ -84,6 +84,7 @@ RECORD_SOUNDS = """(() => {
     const reader = reply.body.getReader();
     for (let part; !(part = await reader.read()).done; ) {
       sound.sentAt ??= performance.now();
+      sound.head ??= part.value.slice(0, 3).toHex();
       sound.bytes += part.value.length;
     }
   };
@@ -93,8 +94,8 @@ RECORD_SOUNDS = """(() => {
   HTMLMediaElement.prototype.play = function () {
     if (!known.has(this)) {
       known.add(this);
-      const sound = {events: [], seconds: 0, type: null, bytes: 0, sentAt: null, loudAt: null,
-        bytesWhenLoud: 0, loudSeconds: 0};
+      const sound = {events: [], seconds: 0, type: null, head: null, bytes: 0, sentAt: null,
+        loudAt: null, bytesWhenLoud: 0, loudSeconds: 0};
       window.recordedSounds.push(sound);
       for (const type of ["playing", "ended", "error"])
         this.addEventListener(type, () => sound.events.push(type));
@@ -128,13 +129,14 @@ class Sound:
     """An audio element that the page has played: its media events in order, and its position.
 
     The event "loud" is its first sample that can be heard, at `loudAt` ms of the page's time; of
-    the `bytes` of its file the first was there at `sentAt`, and so many `bytesWhenLoud`. There have
-    been `loudSeconds` of samples that can be heard.
+    the `bytes` of its file the first was there at `sentAt`, and so many `bytesWhenLoud`; `head` are
+    the first three, in hex. There have been `loudSeconds` of samples that can be heard.
     """
 
     events: list[Literal["playing", "loud", "ended", "error"]]
     seconds: float
     type: str | None
+    head: str | None
     bytes: int
     sentAt: float | None  # noqa: N815  # the page's own name
     loudAt: float | None  # noqa: N815

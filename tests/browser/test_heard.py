@@ -21,6 +21,7 @@ DELTA_SECONDS = 0.1  # of sound, in each of the emulator's
 ANSWER_SECONDS = 3.0
 WAV_BYTES_PER_SECOND = 384_000
 MP3_BYTES_PER_SECOND = 24_000
+MP3_OF_48_KHZ_192_KBIT = "fffbb4"  # how each of its frames begins
 SAFARI = (
     "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 "
     "(KHTML, like Gecko) Version/26.1 Safari/605.1.15"
@@ -70,7 +71,7 @@ async def test_others(safari: AssistDialog, service: Emulator) -> None:
     await answer(service, hold)
     await safari.talk()
     sound = await safari.heard("loud", "error")
-    assert sound.type == "audio/mpeg"
+    assert (sound.type, sound.head) == ("audio/mpeg", MP3_OF_48_KHZ_192_KBIT)
     assert 1.3 < sound.bytesWhenLoud / MP3_BYTES_PER_SECOND < 1.9
     hold.set()
     await assert_whole(safari, 1)
