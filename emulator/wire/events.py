@@ -1,17 +1,22 @@
 """The events of one direction of a session, kept so that tests can look at and wait for them."""
 
 import asyncio
+import time
 from typing import Any
 
 type Event = dict[str, Any]
 
 
 class EventLog(list[Event]):
-    """Events in order. Tests read it as a list and await what has not come yet."""
+    """Events in order. Tests read it as a list and await what has not come yet.
+
+    `times` says when each was recorded, in seconds of `time.monotonic`.
+    """
 
     def __init__(self, *, keep: bool = True) -> None:
         """Start empty; without `keep`, the log stays empty."""
         super().__init__()
+        self.times: list[float] = []
         self._keep = keep
         self._changed = asyncio.Event()
         self._ended = False
@@ -20,6 +25,7 @@ class EventLog(list[Event]):
         """Append an event and wake the tests that wait."""
         if self._keep:
             self.append(event)
+            self.times.append(time.monotonic())
             self._wake()
 
     def end(self) -> None:
