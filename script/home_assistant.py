@@ -109,7 +109,9 @@ class Running:
 
 
 @asynccontextmanager
-async def run(*command: str | Path, log: Path) -> AsyncGenerator[Running]:
+async def run(
+    *command: str | Path, log: Path, **environment: str
+) -> AsyncGenerator[Running]:
     """Run a command in the repository; end it and its children with the context."""
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
@@ -119,6 +121,7 @@ async def run(*command: str | Path, log: Path) -> AsyncGenerator[Running]:
             stderr=asyncio.subprocess.STDOUT,
             cwd=ROOT,
             start_new_session=True,
+            env=os.environ | environment,
         )
     try:
         yield Running(process, log)
@@ -157,10 +160,16 @@ async def emulator_url(emulator: Running) -> str:
 
 
 @asynccontextmanager
-async def run_home_assistant(config: Path, log: Path) -> AsyncGenerator[Running]:
-    """Run Home Assistant; all it needs is installed, so it is told not to look for more."""
+async def run_home_assistant(
+    config: Path, log: Path, **environment: str
+) -> AsyncGenerator[Running]:
+    """Run Home Assistant, with more variables in its environment.
+
+    All that Home Assistant needs is installed, so it is told not to look for more.
+    """
     hass = Path(sys.executable).parent / "hass"
-    async with run(hass, "--config", config, "--skip-pip", log=log) as running:
+    command = (hass, "--config", config, "--skip-pip")
+    async with run(*command, log=log, **environment) as running:
         yield running
 
 

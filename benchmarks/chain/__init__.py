@@ -1,11 +1,14 @@
 """A voice assistant as it was: speech-to-text, then a language model, then text-to-speech.
 
-None of them thinks; each takes the time that it is told to. Beside it, a websocket command that
-runs any pipeline as a satellite of one's choice: core's own gives browsers MP3 and nothing else.
+None of them thinks; each takes the time that it is told to, and one round trip to the cloud service
+that it would be. Beside it, a websocket command that runs any pipeline with a player of one's choice
+(core's own gives browsers MP3 and nothing else), a voice satellite (``assist_satellite.py``), and a
+phone: a device that is no satellite.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,30 +17,62 @@ from homeassistant.components.assist_pipeline import async_pipeline_from_audio_s
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import device_registry as dr
 from homeassistant.util.hass_dict import HassKey
 import voluptuous as vol
 
-PLATFORMS = (Platform.CONVERSATION, Platform.STT, Platform.TTS)
+DOMAIN = "chain"
+PLATFORMS = (
+    Platform.ASSIST_SATELLITE,
+    Platform.CONVERSATION,
+    Platform.STT,
+    Platform.TTS,
+)
 
 
 @dataclass
 class Models:
     """What the models are to do in the next run."""
 
-    seconds: float  # that each takes until its first output
+    seconds: float  # until the first output of each, its round trip included
     reply: str
     pcm: bytes  # what that sounds like, PCM16 mono of 24 kHz
     speed: float  # of that sound, in multiples of real time
 
 
-MODELS = HassKey[Models]("chain")
+MODELS = HassKey[Models](DOMAIN)
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: ConfigEntry) -> bool:
     """Set the three stages up, and the command."""
     websocket_api.async_register_command(hass, _run)
+    dr.async_get(hass).async_get_or_create(
+        config_entry_id=entry.entry_id, identifiers={(DOMAIN, "phone")}, name="Phone"
+    )
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     return True
+
+
+@contextmanager
+def microphone(
+    connection: websocket_api.ActiveConnection, message_id: int
+) -> Iterator[AsyncGenerator[bytes]]:
+    """Answer a command with the number of a binary handler; yield the audio that it gets."""
+    pieces = asyncio.Queue[bytes]()
+    handler, unregister = connection.async_register_binary_handler(
+        lambda _hass, _connection, pcm: pieces.put_nowait(pcm)
+    )
+
+    async def audio() -> AsyncGenerator[bytes]:
+        while True:
+            yield await pieces.get()
+
+    connection.send_result(message_id)
+    connection.send_event(message_id, {"type": "microphone", "data": handler})
+    try:
+        yield audio()
+    finally:
+        unregister()
 
 
 @websocket_api.websocket_command(
@@ -46,6 +81,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: ConfigEntry) -> bool:
         vol.Required("pipeline"): str,
         vol.Required("output"): dict,
         vol.Required("model_seconds"): vol.Coerce(float),
+        vol.Required("round_trip"): vol.Coerce(float),
         vol.Required("reply"): str,
         vol.Required("reply_seconds"): vol.Coerce(float),
         vol.Required("speed"): vol.Coerce(float),
@@ -57,23 +93,12 @@ async def _run(
 ) -> None:
     """Run a pipeline; its events follow the number of the handler that takes the audio."""
     hass.data[MODELS] = Models(
-        msg["model_seconds"],
+        msg["model_seconds"] + msg["round_trip"],
         msg["reply"],
         b"\x00\x20" * int(24_000 * msg["reply_seconds"]),
         msg["speed"],
     )
-    audio = asyncio.Queue[bytes]()
-    handler, unregister = connection.async_register_binary_handler(
-        lambda _hass, _connection, pcm: audio.put_nowait(pcm)
-    )
-
-    async def microphone() -> AsyncGenerator[bytes]:
-        while True:
-            yield await audio.get()
-
-    connection.send_result(msg["id"])
-    connection.send_event(msg["id"], {"type": "microphone", "data": handler})
-    try:
+    with microphone(connection, msg["id"]) as audio:
         await async_pipeline_from_audio_stream(
             hass,
             context=connection.context(msg),
@@ -86,9 +111,7 @@ async def _run(
                 sample_rate=stt.AudioSampleRates.SAMPLERATE_16000,
                 channel=stt.AudioChannels.CHANNEL_MONO,
             ),
-            stt_stream=microphone(),
+            stt_stream=audio,
             pipeline_id=msg["pipeline"],
             tts_audio_output=msg["output"],
         )
-    finally:
-        unregister()

@@ -1,0 +1,1 @@
+"""How long turns take to begin, on loopback and far away from the service."""
