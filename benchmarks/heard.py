@@ -29,7 +29,8 @@ from script.home_assistant import HomeAssistant
 from tests.browser.dialog import RECORD_SOUNDS
 
 from .firefox import firefox, is_installed
-from .latency import SILENCE_SECONDS, running_house, set_up_native
+from .latency.house import running_house
+from .latency.turn import SILENCE_SECONDS
 
 SPEEDS = (1.0, 2.0, 4.0)
 REPLY = "It is somewhat cloudy today, with a little rain at night and in the morning"
@@ -127,11 +128,12 @@ async def take_turn(page: BrowserPage, url: str, emulator: Emulator) -> Times:
 
 async def bench(rounds: int) -> None:
     """Take all turns and print the table."""
-    async with running_house() as (house, emulator):
-        emulator.first_audio_ms = 0
-        pipeline_id = await set_up_native(house, emulator.url)
+    async with running_house() as running:
+        house, emulator = running.home, running.emulator
+        assistants = await running.set_up(tls=False)
         await house.command(
-            "assist_pipeline/pipeline/set_preferred", pipeline_id=pipeline_id
+            "assist_pipeline/pipeline/set_preferred",
+            pipeline_id=assistants.plain.pipeline,
         )
         print(f"\nHome Assistant {home_assistant_version}; medians in ms.")
         print("browser   speed  coding          sent    heard   heard - sent")
