@@ -66,6 +66,19 @@ async def test_service_that_answers_too_late(
     assert "Too late" not in str(conversation_lines(session))
 
 
+async def test_answer_after_the_turn(
+    hass: HomeAssistant, emulator: Emulator, satellite: Satellite
+) -> None:
+    """An answer that comes when the turn has been answered is taken back at once."""
+    set_timing(hass, own_answer=0.01)
+    emulator.faults.add("late_answer:0.3", times=1)
+    await assert_works(satellite)
+    session = emulator.sessions[-1]
+    await session.sent.wait_for("conversation.item.deleted")
+    assert len(session.sent.of("response.created")) == 2
+    assert len(conversation_lines(session)) == 2
+
+
 async def test_question_that_comes_too_late(
     hass: HomeAssistant, emulator: Emulator, satellite: Satellite
 ) -> None:

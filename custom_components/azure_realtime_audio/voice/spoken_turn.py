@@ -128,11 +128,22 @@ class SpokenTurn:
             await asyncio.wait((own,), timeout=self._assistant.timing.own_answer)
         if own is None or not own.done():
             try:
-                return await self.session.async_create_response(_SPOKEN)
+                response = await self.session.async_create_response(_SPOKEN)
             except ResponseActiveError, CommandError:
                 if own is None or not own.done():
                     raise
+            else:
+                if own is not None:
+                    own.cancel()
+                return response
         return own.result()
+
+    def _begun(self) -> Response | None:
+        """Return the answer that has begun; an own one of the service comes too late now."""
+        own, self._own_answer = self._own_answer, None
+        if self.response is None and own is not None and not own.cancel():
+            self.response = own.result()
+        return self.response
 
     # The words
 
@@ -196,7 +207,7 @@ class SpokenTurn:
         _, *earlier, said = chat_log.content
         assert isinstance(said, UserContent)
         history, client = self.session.history, self.session.client
-        item_id, begun = self._input.item_id, self.response
+        item_id, begun = self._input.item_id, self._begun()
         if item_id is None or item_id not in client.item_ids:
             if self._input.transcript is None:
                 raise ConnectionLostError
@@ -230,12 +241,10 @@ class SpokenTurn:
 
     async def async_discard(self) -> None:
         """Take back the answer and what was said. Raises RealtimeError and AssistantError."""
-        own, self._own_answer = self._own_answer, None
-        if own is not None and not own.cancel() and self.response is None:
-            self.response = own.result()
+        begun = self._begun()
         async with self.session.turn():
-            if self.response is not None:
-                await self._async_take_back(self.response)
+            if begun is not None:
+                await self._async_take_back(begun)
             if item_id := self._input.item_id:
                 await self._async_delete([item_id])
             await self.session.client.clear_audio_buffer()
