@@ -320,12 +320,11 @@ class RealtimeClient:
         live = channel.live
         if not is_out_of_band and (live.active or live.creating):
             raise ResponseActiveError
-        outcomes = await channel.send_together(
-            [
-                *after.commands(live, self._supervisor.add_settings),
-                commands.create_response(live, checked),
-            ]
-        )
+        create = commands.create_response(live, checked)
+        if not after:
+            return await channel.send(create)
+        changes = after.commands(live, self._supervisor.add_settings)
+        outcomes = await channel.send_together([*changes, create])
         response: Response = outcomes[-1]
         return response
 

@@ -37,7 +37,8 @@ class CommandChannel:
         self.live = live
         self.connection = connection
         self.is_ready = False
-        self._accepted: asyncio.Future[None] = (
+        self._is_accepted = False
+        self._acceptance: asyncio.Future[None] = (
             asyncio.get_running_loop().create_future()
         )
         self._timeout = command_timeout
@@ -45,19 +46,19 @@ class CommandChannel:
 
     def accept(self) -> None:
         """Note that the session is as it should be."""
-        self._accepted.set_result(None)
+        self._is_accepted = True
+        self._acceptance.set_result(None)
 
     def end(self, error: RealtimeError) -> None:
         """Note that the session has ended."""
-        if not self._accepted.done():
-            self._accepted.set_exception(error.without_traceback())
-            self._accepted.exception()  # mark the error as seen: perhaps nobody waits
+        if not self._acceptance.done():
+            self._acceptance.set_exception(error.without_traceback())
+            self._acceptance.exception()  # mark the error as seen: perhaps nobody waits
 
-    async def _acceptance(self) -> None:
-        """Wait until the session is as it should be; costs no time of its own."""
-        if not self._accepted.done():
-            await asyncio.wait((self._accepted,))
-        if error := self._accepted.exception():
+    async def _accepted(self) -> None:
+        """Wait until the session is as it should be. Raises why it is not."""
+        await asyncio.wait((self._acceptance,))
+        if error := self._acceptance.exception():
             assert isinstance(error, RealtimeError)
             raise error.without_traceback()
 
@@ -71,7 +72,8 @@ class CommandChannel:
         try:
             await self._write(pending, frame)
             result = await pending.future
-            await self._acceptance()
+            if not self._is_accepted:
+                await self._accepted()
             return result
         finally:
             _let_go(pending.future)
@@ -92,7 +94,8 @@ class CommandChannel:
                 continue
             await self._undo(commands, outcomes)
             raise outcome
-        await self._acceptance()
+        if not self._is_accepted:
+            await self._accepted()
         return outcomes
 
     async def _undo(
