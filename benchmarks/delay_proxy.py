@@ -7,18 +7,12 @@ a house that is far from its cloud. Bandwidth, loss and the slow start of TCP ar
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
-from datetime import UTC, datetime, timedelta
-import ipaddress
 from pathlib import Path
 import ssl
 from typing import Self
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from .certificate import LOOPBACK
 
-LOOPBACK = "127.0.0.1"
 _READ_BYTES = 65_536
 
 type _Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -29,7 +23,7 @@ class DelayProxy:
 
     ``round_trip`` (seconds) may change at any time, and applies to the bytes that come from then
     on; bytes never overtake each other. Opening a connection costs one round trip, as the
-    handshake of TCP does. With ``certificate`` (a file of ``write_certificate``) clients speak TLS,
+    handshake of TCP does. With ``certificate`` (a file of ``certificate.write_certificate``) clients speak TLS,
     whose own handshake passes the delay too; the port behind is still spoken to without TLS.
     """
 
@@ -161,40 +155,3 @@ async def _carry(
         while data:
             data = await reader.read(_READ_BYTES)
             on_their_way.put_nowait((max(loop.time(), opened_at) + delay(), data))
-
-
-def write_certificate(folder: Path) -> Path:
-    """Make a certificate for 127.0.0.1 that only those trust who are told to.
-
-    Returns a file with the certificate and its key. A process of Home Assistant trusts it if the
-    variable REQUESTS_CA_BUNDLE of its environment names that file.
-    """
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, LOOPBACK)])
-    address = x509.IPAddress(ipaddress.ip_address(LOOPBACK))
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(
-            x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
-        )
-        .sign(key, hashes.SHA256())
-    )
-    path = folder / "certificate.pem"
-    path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    return path

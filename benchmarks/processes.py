@@ -14,8 +14,7 @@ from .certificate import write_certificate
 async def server() -> AsyncGenerator[tuple[int, int, Path]]:
     """Run the server in a process of its own; yields its ports, without and with TLS, and the certificate."""
     with tempfile.TemporaryDirectory() as folder:
-        certificate = Path(folder, "certificate.pem")
-        write_certificate(certificate)
+        certificate = write_certificate(Path(folder))
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "benchmarks.server", str(certificate)),

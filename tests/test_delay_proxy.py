@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from benchmarks.delay_proxy import LOOPBACK, DelayProxy, write_certificate
+from benchmarks.certificate import LOOPBACK, write_certificate
+from benchmarks.delay_proxy import DelayProxy
 
 ROUND_TRIP = 0.2  # seconds
 

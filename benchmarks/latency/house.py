@@ -8,7 +8,8 @@ from pathlib import Path
 import tempfile
 from typing import Any
 
-from benchmarks.delay_proxy import DelayProxy, write_certificate
+from benchmarks.certificate import write_certificate
+from benchmarks.delay_proxy import DelayProxy
 from emulator import Emulator
 from script.home_assistant import (
     HomeAssistant,

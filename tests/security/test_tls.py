@@ -4,19 +4,13 @@ import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-import ipaddress
 from pathlib import Path
 import ssl
 from threading import Thread
 
 import aiohttp
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from homeassistant.config_entries import SOURCE_USER
 from homeassistant.const import CONF_API_KEY
 from homeassistant.core import HomeAssistant
@@ -25,6 +19,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from yarl import URL
 
+from benchmarks.certificate import LOOPBACK, write_certificate
 from custom_components.azure_realtime_audio.const import (
     CONF_DEPLOYMENT,
     CONF_HOST_NAME,
@@ -39,42 +34,11 @@ from emulator import Emulator
 from tests.conftest import API_KEY
 from tests.talk import say, speech
 
-LOOPBACK = "127.0.0.1"
-
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the file of a certificate that nobody vouches for."""
-    return self_signed(tmp_path_factory.mktemp("tls"))
-
-
-def self_signed(folder: Path) -> Path:
-    """Make a certificate for this machine, signed by nobody but itself; with its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, LOOPBACK)])
-    address = x509.IPAddress(ipaddress.ip_address(LOOPBACK))
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    path = folder / "self_signed.pem"
-    path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        + made.public_bytes(serialization.Encoding.PEM)
-    )
-    return path
+    return write_certificate(tmp_path_factory.mktemp("tls"))
 
 
 @contextmanager
@@ -204,7 +168,7 @@ async def test_certificate_that_changes(
         trusted_count = len(connections)
         assert len(emulator.handshakes) == trusted_count == 2
 
-        context.load_cert_chain(self_signed(tmp_path))
+        context.load_cert_chain(write_certificate(tmp_path))
         assert "can't reach" in speech(await say(hass, "hello"))
         assert len(emulator.handshakes) == len(connections) == trusted_count
         assert await hass.config_entries.async_unload(config_entry.entry_id)
