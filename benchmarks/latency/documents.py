@@ -59,7 +59,7 @@ def save(kinds: Sequence[Kind], version: str) -> None:
         Series(name, named[key].round_trips, named[key].latencies)
         for key, name in PLOTTED.items()
     ]
-    title = f"Until the answer is heard (Home Assistant {version}, {today})"
+    title = f"Until the first sound is sent (Home Assistant {version}, {today})"
     PLOT.parent.mkdir(exist_ok=True)
     PLOT.write_text(svg(title, series))
 
