@@ -1,4 +1,4 @@
-"""Sample rates: a streaming resampler for PCM16."""
+"""A streaming resampler for PCM16."""
 
 from math import gcd
 from typing import TYPE_CHECKING
@@ -26,7 +26,7 @@ class Resampler:
     """
 
     def __init__(self, source_rate: int, target_rate: int) -> None:
-        """Take rates in Hz: all that recorders know, from 4000 to 192000.
+        """Prepare to resample between two rates in Hz, each from 4000 to 192000.
 
         Raises InvalidConfigError for others, whose filter would be huge.
         """
@@ -53,7 +53,7 @@ class Resampler:
         self._produced = 0
 
     def process(self, pcm: bytes) -> bytes:
-        """Return what can be said by now; an odd byte waits for its other half."""
+        """Return the samples that are complete by now; an odd byte waits for its other half."""
         pcm = self._odd_byte + pcm
         whole = len(pcm) & ~1
         self._odd_byte = pcm[whole:]
@@ -79,7 +79,7 @@ class Resampler:
         return rest
 
     def _convert(self, samples: NDArray[np.float32]) -> bytes:
-        """Filter as many whole periods as there are: `down` samples in, `up` samples out."""
+        """Filter all whole periods: `down` samples in, `up` samples out."""
         import numpy as np
 
         waiting = np.concatenate((self._waiting, samples))
@@ -115,6 +115,6 @@ def _filter_bank(up: int, down: int, reach: int) -> NDArray[np.float32]:
     inside = np.clip(1 - (distance / reach) ** 2, 0, None)
     window = np.where(inside > 0, np.i0(_KAISER_BETA * np.sqrt(inside)), 0)
     bank = np.sinc(distance * band) * window
-    # Every output sample weighs the same: a constant stays a constant.
+    # The weights of each output sample add up to one, so that a constant stays a constant.
     balanced: NDArray[np.float64] = bank / bank.sum(axis=0)
     return balanced.astype(np.float32)

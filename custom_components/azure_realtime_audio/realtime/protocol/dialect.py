@@ -26,7 +26,7 @@ class Dialect(StrEnum):
 
 PREVIEW_VOICES = ("alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse")
 
-# Preview's flat session keys, and where GA keeps the same thing.
+# Preview's flat session keys, and the paths of the same settings in GA.
 FLAT_PATHS = {
     "modalities": "output_modalities",
     "voice": "audio.output.voice",
@@ -88,7 +88,7 @@ _PREVIEW_TRANSCRIPTION_KEYS = ("model", "language", "prompt")
 
 
 def detect(session: Mapping[str, Any]) -> Dialect | None:
-    """Tell the dialect of a `session.created` session; None where it does not show."""
+    """Return the dialect of a `session.created` session; None where no key tells it."""
     if "type" in session or "audio" in session:
         return Dialect.GA
     if any(key in session for key in _PREVIEW_MARKS):
@@ -135,7 +135,7 @@ def flat_to_ga(flat: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def encode(event: Event, dialect: Dialect) -> Event:
-    """Put a canonical client event into the words of the dialect; the event is left alone.
+    """Return a canonical client event in the words of the dialect, as a new event.
 
     Temperature is a preview setting: GA refuses the key, so it is dropped there. What preview
     lacks is dropped as well, except where the meaning would change: MCP tools, newer voices,
@@ -154,7 +154,7 @@ class Decoder:
     """
 
     def __init__(self, dialect: Dialect) -> None:
-        """Begin with the dialect the service was asked for."""
+        """Begin with the dialect that the client has asked for."""
         self.dialect = dialect
         self._function_names: dict[str, str] = {}
         # Items that were created in progress, with their previous_item_id.
@@ -195,7 +195,7 @@ class Decoder:
         return [{**_with_canonical_type(event), "session": session}]
 
     def _item_created(self, event: Event) -> list[Event]:
-        """Preview tells once what GA tells twice, when an item is added and when it is done."""
+        """Return two events for preview's one: GA tells of an item when it is added, and when it is done."""
         added = {
             **event,
             "type": "conversation.item.added",
@@ -213,7 +213,7 @@ class Decoder:
         return _item(event)
 
     def _output_item_done(self, event: Event) -> list[Event]:
-        """GA sends the item's own done event just before the response's (captured 2025-12)."""
+        """Add the item's own done event, which GA sends just before the response's (captured 2025-12)."""
         done = {**event, "item": _item_to_ga(event["item"])}
         item_id = done["item"].get("id")
         self._function_names.pop(item_id, None)
@@ -228,7 +228,7 @@ class Decoder:
         return [item_done, done]
 
     def _arguments_done(self, event: Event) -> list[Event]:
-        """Later preview versions leave the function's name to the item."""
+        """Add the function's name, which later preview versions give with the item only."""
         name = self._function_names.get(event.get("item_id", ""))
         return [event if name is None else {"name": name, **event}]
 
@@ -258,7 +258,7 @@ def _canonical(event: Event) -> list[Event]:
 
 
 def _text_done(event: Event) -> list[Event]:
-    """Services of 2024-10 have the text under `value`."""
+    """Rename `value`, under which services of 2024-10 have the text."""
     event = _with_canonical_type(event)
     if "text" not in event and "value" in event:
         event["text"] = event.pop("value")
@@ -266,7 +266,7 @@ def _text_done(event: Event) -> list[Event]:
 
 
 def _truncated(event: Event) -> list[Event]:
-    """Services of 2024-10 have the content index under `index`."""
+    """Rename `index`, under which services of 2024-10 have the content index."""
     if "content_index" in event or "index" not in event:
         return [event]
     event = dict(event)
@@ -275,7 +275,7 @@ def _truncated(event: Event) -> list[Event]:
 
 
 def _response(event: Event) -> list[Event]:
-    """Read a response; an odd description still tells which one begins or ends."""
+    """Read a response. Even an odd description tells which response begins or ends."""
     response = event["response"]
     try:
         described = {**event, "response": _response_to_ga(response)}
@@ -320,7 +320,7 @@ _RENAMED: dict[str, Callable[[Event], list[Event]]] = {
 
 
 def _item_to_ga(item: dict[str, Any]) -> dict[str, Any]:
-    """Name the parts of an assistant's message as GA does; some GA services do not either."""
+    """Name the parts of an assistant's message as GA does. Some GA services use preview's names."""
     if item.get("role") != "assistant" or not item.get("content"):
         return item
     return {**item, "content": _rename_parts(item["content"], _ASSISTANT_PARTS)}
@@ -336,7 +336,7 @@ def _rename_parts(
 
 
 def _session_to_ga_wire(session: dict[str, Any]) -> dict[str, Any]:
-    """GA wants the session's type in every update (error captured on Azure)."""
+    """Add the session's type, which GA requires in every update (error captured on Azure)."""
     return {"type": "realtime", **_without_temperature(session)}
 
 
@@ -361,7 +361,7 @@ def _session_to_preview(session: dict[str, Any]) -> dict[str, Any]:
 
 
 def _response_to_preview(response: dict[str, Any]) -> dict[str, Any]:
-    """Leave out the limit of tokens: services disagree on its name here; the session has one."""
+    """Leave out the limit of tokens, whose name differs between services; the session has one."""
     flat = _flat(response)
     _refuse_mcp_tools(flat)
     if "input" in flat:

@@ -1,1 +1,1 @@
-"""Bytes: where the service is, one socket to it, and what a refusal means."""
+"""The socket: the address of the service, one websocket, the meaning of a refusal."""

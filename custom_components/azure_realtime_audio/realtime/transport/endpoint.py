@@ -1,4 +1,4 @@
-"""Where a deployment is reached."""
+"""The address of a deployment."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -33,7 +33,7 @@ _VERSION = re.compile(r"(\d{4}-\d{2}-\d{2})(-preview)?")
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where one deployment is reached."""
+    """The address of one deployment."""
 
     base: str
     deployment: str
@@ -54,12 +54,12 @@ class Endpoint:
 
     @property
     def dialect(self) -> Dialect:
-        """The dialect the service is asked for; what it speaks in the end its frames tell."""
+        """The dialect that the client asks for. The service's first frame tells which one it speaks."""
         return Dialect.GA if self.api_version is None else Dialect.PREVIEW
 
     @property
     def secure(self) -> bool:
-        """Whether the connection is encrypted; only a loopback address can do without."""
+        """Whether the connection is encrypted. Only a loopback address may be without encryption."""
         return not self.base.startswith("ws://")
 
     @property
@@ -76,7 +76,7 @@ class Endpoint:
 
 
 def normalize_host(value: str) -> str:
-    """Reduce what people paste to one canonical text for one server.
+    """Return the canonical text of a host that a person has pasted: one text for one server.
 
     "https://RES.openai.azure.com/openai/v1/" becomes "res.openai.azure.com"; a gateway keeps its
     port and base path ("gw.example.com:8443/azure"). A loopback address given with ws:// or
@@ -118,7 +118,7 @@ def normalize_host(value: str) -> str:
 
 
 def _deployment(value: str) -> str:
-    """Check a deployment name; which characters it may have is the service's affair."""
+    """Check a deployment name. The service itself judges its characters."""
     deployment = value.strip()
     if not deployment:
         raise InvalidConfigError("deployment", "must not be empty")
@@ -173,7 +173,7 @@ def _host(host: str) -> str:
 
 
 def _is_loopback(host: str) -> bool:
-    """Whether the host is this machine: localhost, 127.0.0.0/8 or ::1."""
+    """Return whether the host is this machine: localhost, 127.0.0.0/8 or ::1."""
     if host == "localhost":
         return True
     try:
@@ -184,7 +184,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _base_path(path: str) -> str:
-    """Return a gateway's base path: what comes before the service's own "/openai"."""
+    """Return a gateway's base path: the part before the service's own "/openai"."""
     base: list[str] = []
     for segment in filter(None, path.split("/")):
         if segment.lower() == "openai":

@@ -1,4 +1,4 @@
-"""What a refused connection means: HTTP answers, error events, close codes."""
+"""The meaning of a refused connection: HTTP answers, error events, close codes."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ _TRANSIENT_CLOSES = frozenset({None, 1001, 1005, 1006, 1011, 1012, 1013, 1015})
 
 
 def handshake_error(status: int, headers: Mapping[str, str], body: str) -> ConnectError:
-    """Tell what an HTTP answer instead of the upgrade means: Azure's way to refuse.
+    """Return the error of an HTTP answer in place of the upgrade: Azure refuses so.
 
     Statuses as in Azure docs 2026-03-19; 400 OpperationNotSupported (sic) and 401 were captured
     on the WebSocket (2026-06-10, 2026-09-24). Nobody has captured the refusal of a retired model
@@ -55,7 +55,7 @@ def handshake_error(status: int, headers: Mapping[str, str], body: str) -> Conne
 def refusal_error(
     error: Mapping[str, Any] | None, close_code: int | None
 ) -> ConnectError:
-    """Tell what an `error` event or a close before `session.created` means: OpenAI's way.
+    """Return the error of an `error` event or a close before `session.created`: OpenAI refuses so.
 
     Captured 2026-09-18: 3000 for the key, 4000 for the shape of the request (model, beta header).
     """
@@ -76,7 +76,7 @@ def refusal_error(
 
 
 def is_transient_close(code: int | None) -> bool:
-    """Whether a new connection makes sense after this WebSocket close code."""
+    """Return whether a new connection may succeed after this WebSocket close code."""
     return code in _TRANSIENT_CLOSES
 
 

@@ -17,7 +17,7 @@ _FRAMES = (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY)
 
 
 class _Refused(Exception):
-    """The server answered the handshake with a status instead of an upgrade."""
+    """The server has answered the handshake with a status and no upgrade."""
 
     def __init__(self, status: int, headers: Mapping[str, str], body: str) -> None:
         super().__init__(status)
@@ -29,7 +29,7 @@ class _Refused(Exception):
 async def _upgrade_or_refuse(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
-    """Keep the reason of a refusal, and follow no redirect: it would take the key along."""
+    """Keep the reason of a refusal, and follow no redirect: a redirect would take the key along."""
     response = await handler(request)
     if response.status == 101:
         return response
@@ -51,7 +51,7 @@ class Connection:
         headers: Mapping[str, str],
         options: WebSocketOptions,
     ) -> None:
-        """Remember where to connect; ``headers`` carry the credential.
+        """Prepare a connection; ``headers`` carry the credential.
 
         ``is_lost`` tells that something could not be sent: the reader is about to notice.
         """
@@ -64,7 +64,7 @@ class Connection:
         self._socket: aiohttp.ClientWebSocketResponse[bool] | None = None
 
     async def open(self) -> None:
-        """Upgrade. Raises a ConnectError that says what the server had against it."""
+        """Upgrade. Raises a ConnectError with the server's reason."""
         # Shares the given session's connections and TLS; only the middleware is its own.
         self._http = aiohttp.ClientSession(
             connector=self._session.connector,
@@ -96,8 +96,8 @@ class Connection:
         finally:
             if self._socket is None:
                 self._http.detach()
-        # Not in the handlers above: an error keeps what was being handled as its context,
-        # and that holds the request with its key, or what the server had to say.
+        # Raised here and not in the handlers above: an error keeps the handled exception as its
+        # context, which holds the request with its key and the server's answer.
         raise error.without_traceback()
 
     async def send(self, event: bytes) -> None:
@@ -110,7 +110,7 @@ class Connection:
             raise ConnectionLostError(self.close_code) from err
 
     async def send_if_open(self, event: bytes) -> None:
-        """Send one JSON text, unless the connection is lost: then the reader notices."""
+        """Send one JSON text. On a lost connection this does nothing: the reader notices the loss."""
         assert self._socket is not None
         try:
             await self._socket.send_frame(event, aiohttp.WSMsgType.TEXT)
@@ -125,7 +125,7 @@ class Connection:
             while (message := await receive()).type in _FRAMES:
                 on_frame(message.data)
         finally:
-            # aiohttp keeps its error of the end, and with it all that its frames refer to.
+            # aiohttp keeps the error that ends the loop, and the error keeps this frame.
             del on_frame
         raise ConnectionLostError(self.close_code)
 
@@ -135,7 +135,7 @@ class Connection:
         return self._socket.close_code if self._socket else None
 
     async def close(self) -> None:
-        """Close politely (code 1000) and let go of everything."""
+        """Close with code 1000, and release the socket and the HTTP session."""
         try:
             if self._socket is not None:
                 await self._socket.close()
