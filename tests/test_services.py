@@ -26,7 +26,6 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 import voluptuous as vol
 
 from custom_components.azure_realtime_audio import services
-from custom_components.azure_realtime_audio.actions import audio_input as media
 from custom_components.azure_realtime_audio.const import CONF_API_VERSION, DOMAIN
 from custom_components.azure_realtime_audio.realtime.audio import (
     alaw_encode,
@@ -440,10 +439,9 @@ async def test_append_too_much(
     emulator: Emulator,
     act: Act,
     media_dir: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A file without end is refused, ffmpeg is stopped, and nothing of it is left."""
-    monkeypatch.setattr(media, "MAX_AUDIO_SECONDS", 30)
+    set_timing(hass, max_audio=30)
     with pytest.raises(HomeAssistantError, match="longer than 30 seconds"):
         await act("append_audio", path=str(media_dir / "long.wav"))
     assert not _child_processes()

@@ -152,6 +152,27 @@ async def test_idle_timeout(
     await client.until("response.created")
 
 
+async def test_nobody_is_idle_in_a_response(
+    emulator: Emulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the model speaks, nobody waits for the user."""
+    loop = asyncio.get_running_loop()
+    clock = loop.time
+    client = await connect()
+    await client.detect_turns(idle_timeout_ms=30_000)
+    hold = asyncio.Event()
+    emulator.replies += [Reply(text="hm"), Reply(text="a long answer", hold=hold)]
+    await client.send("response.create")
+    await client.until("response.done")
+    await client.send("response.create")
+    await client.until("response.created")
+    monkeypatch.setattr(loop, "time", lambda: clock() + 60)
+    await client.update(instructions="Be patient.")
+    assert "input_audio_buffer.timeout_triggered" not in client.types()
+    hold.set()
+    await client.until("response.done")
+
+
 async def test_semantic_vad_hears_nothing(emulator: Emulator, connect: Connect) -> None:
     """It is accepted and echoed, and never finds a turn: as Azure was seen to behave."""
     client = await connect()

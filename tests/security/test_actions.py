@@ -15,11 +15,11 @@ from homeassistant.exceptions import (
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.azure_realtime_audio.actions import audio_input as media
+from custom_components.azure_realtime_audio.actions.audio_input import AUDIO_FORMATS
 from custom_components.azure_realtime_audio.const import DOMAIN
 from custom_components.azure_realtime_audio.services import ACTIONS
 from emulator import Emulator
-from tests.talk import AGENT
+from tests.talk import AGENT, set_timing
 
 MINIMAL: dict[str, dict[str, Any]] = {
     "append_audio": {"audio": "AAAA"},
@@ -77,10 +77,9 @@ async def test_more_base64_than_a_file_may_have(
     hass: HomeAssistant,
     init_integration: MockConfigEntry,
     emulator: Emulator,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The bound is one of time, the same as that of a file; nothing of it is sent."""
-    monkeypatch.setattr(media, "MAX_AUDIO_SECONDS", 2)
+    set_timing(hass, max_audio=2)
     second = bytes(16_000)
     rates = {"audio_format": "pcm16", "sample_rate": 8000}
     await act(
@@ -152,7 +151,7 @@ async def test_more_than_ten_minutes_of_base64(
     "audio",
     ["AAA", "AA=A", "AAAA====", "AAA=AAAA", "-_-_", "é", "\x00", "A A A", "AAA=\nAAAA"],
 )
-@pytest.mark.parametrize("audio_format", media.AUDIO_FORMATS)
+@pytest.mark.parametrize("audio_format", AUDIO_FORMATS)
 async def test_base64_is_strict(
     hass: HomeAssistant,
     init_integration: MockConfigEntry,
@@ -186,7 +185,7 @@ async def test_base64_in_lines(
 
 
 @pytest.mark.parametrize("start", [b"RIFF", b"OggS", b"ID3\x04", b"fLaC"])
-@pytest.mark.parametrize("audio_format", media.AUDIO_FORMATS)
+@pytest.mark.parametrize("audio_format", AUDIO_FORMATS)
 async def test_file_in_base64(
     hass: HomeAssistant,
     init_integration: MockConfigEntry,

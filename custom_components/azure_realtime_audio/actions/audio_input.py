@@ -27,7 +27,6 @@ from ..realtime import (
 )
 from .target import async_check_permission
 
-MAX_AUDIO_SECONDS = 600
 AUDIO_FORMATS = ("pcm16", "g711_ulaw", "g711_alaw")
 _G711_FORMATS = {"g711_ulaw": AudioFormat.PCMU, "g711_alaw": AudioFormat.PCMA}
 # Characters that are decoded at once, a multiple of four; and what padding may add, in bytes.
@@ -68,21 +67,22 @@ async def async_append_base64(
     audio: str,
     audio_format: str,
     sample_rate: int | None,
+    max_seconds: int,
 ) -> int:
     """Append base64 of raw mono audio, 100 ms at a time; returns its duration in ms.
 
     ``audio_format`` is one of AUDIO_FORMATS; without a ``sample_rate`` in Hz it is the
     format's own. Raises RealtimeError, and HomeAssistantError if it is more than
-    MAX_AUDIO_SECONDS. Nothing is appended of what is no audio.
+    ``max_seconds``. Nothing is appended of what is no audio.
     """
     encoded = _G711_FORMATS.get(audio_format, AudioFormat.PCM)
     sample_rate = sample_rate or encoded.rate
     bytes_per_second = encoded.sample_bytes * sample_rate
-    if len(audio) * 3 // 4 > MAX_AUDIO_SECONDS * bytes_per_second + _BASE64_PADDING:
-        raise translated("audio_too_long", seconds=str(MAX_AUDIO_SECONDS))
+    if len(audio) * 3 // 4 > max_seconds * bytes_per_second + _BASE64_PADDING:
+        raise translated("audio_too_long", seconds=str(max_seconds))
     raw = await hass.async_add_executor_job(_decoded, audio)
-    if len(raw) > MAX_AUDIO_SECONDS * bytes_per_second:
-        raise translated("audio_too_long", seconds=str(MAX_AUDIO_SECONDS))
+    if len(raw) > max_seconds * bytes_per_second:
+        raise translated("audio_too_long", seconds=str(max_seconds))
     if kind := next((k for k in _FILE_KINDS if raw.startswith(_FILE_KINDS[k])), None):
         raise translated("audio_is_a_file", kind=kind)
     if len(raw) % encoded.sample_bytes:
@@ -119,17 +119,20 @@ def _decoded(audio: str) -> bytearray:
 
 
 async def async_append_media(
-    hass: HomeAssistant, client: RealtimeClient, media_input: MediaInput
+    hass: HomeAssistant,
+    client: RealtimeClient,
+    media_input: MediaInput,
+    max_seconds: int,
 ) -> int:
     """Append the audio of a file or URL as it is converted; returns its duration in ms.
 
     If that fails half-way, or is cancelled, the buffer is cleared: half a sentence must not
     be taken for the whole. Raises RealtimeError, and HomeAssistantError if there is no
-    ffmpeg, no audio, or more audio than MAX_AUDIO_SECONDS.
+    ffmpeg, no audio, or more than ``max_seconds`` of it.
     """
     byte_count = 0
     try:
-        async with aclosing(_async_convert(hass, media_input)) as audio:
+        async with aclosing(_async_convert(hass, media_input, max_seconds)) as audio:
             async for pcm in audio:
                 await client.append_pcm(pcm)
                 byte_count += len(pcm)
@@ -202,7 +205,7 @@ async def _async_existing_file(
 
 
 async def _async_convert(
-    hass: HomeAssistant, media_input: MediaInput
+    hass: HomeAssistant, media_input: MediaInput, max_seconds: int
 ) -> AsyncGenerator[bytes]:
     """Yield the audio as PCM16 mono at 24 kHz, 100 ms at a time."""
     # A playlist must not lead from a file anywhere, nor from the network to a file.
@@ -225,14 +228,14 @@ async def _async_convert(
     except OSError as err:
         raise translated("ffmpeg_missing") from err
     assert process.stdout is not None
-    seconds_left = MAX_AUDIO_SECONDS * 1.0
+    seconds_left = float(max_seconds)
     try:
         while pcm := await _read_chunk(process.stdout):
             seconds_left -= len(pcm) / BYTES_PER_SECOND
             if seconds_left < 0:
-                raise translated("audio_too_long", seconds=str(MAX_AUDIO_SECONDS))
+                raise translated("audio_too_long", seconds=str(max_seconds))
             yield pcm
-        if await process.wait() or seconds_left == MAX_AUDIO_SECONDS:
+        if await process.wait() or seconds_left == max_seconds:
             raise translated("media_unreadable", media=media_input.name)
     finally:
         if process.returncode is None:

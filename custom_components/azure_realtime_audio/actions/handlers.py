@@ -69,15 +69,21 @@ async def async_append_audio(request: ActionRequest) -> JsonObjectType:
 
 async def _async_append(request: ActionRequest) -> int:
     hass, data, client = request.hass, request.data, request.session.client
+    max_seconds = request.assistant.timing.max_audio
     if "audio" in data:
         return await async_append_base64(
-            hass, client, data["audio"], data["audio_format"], data.get("sample_rate")
+            hass,
+            client,
+            data["audio"],
+            data["audio_format"],
+            data.get("sample_rate"),
+            max_seconds,
         )
     if "path" in data:
         media_input = await async_file_input(hass, data["path"])
     else:
         media_input = await async_media_input(request.call, data["media_content_id"])
-    return await async_append_media(hass, client, media_input)
+    return await async_append_media(hass, client, media_input, max_seconds)
 
 
 async def async_commit_audio(request: ActionRequest) -> JsonObjectType:

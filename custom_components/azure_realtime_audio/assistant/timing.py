@@ -40,6 +40,7 @@ class Timing:
 
     # An action; ffmpeg may wait for a server, or the uplink may be slow
     append: float = 120.0  # that one append may take
+    max_audio: int = 600  # of audio that one append may have
 
     # An answer
     speech_gap: float = 0.5  # without a sound, until a player gets silence
