@@ -12,6 +12,9 @@ LOGGER = logging.getLogger(__package__)
 
 SUBENTRY_CONVERSATION: Final = "conversation"
 EVENT_SERVER_EVENT: Final = "azure_realtime_audio_event"
+EVENT_REPLY: Final = "azure_realtime_audio_reply"
+
+DEFAULT_RESPONSE_TIMEOUT: Final = 60  # seconds that a reply to an action may take
 
 # The config entry: one deployment. The key is homeassistant.const.CONF_API_KEY.
 CONF_HOST_NAME: Final = "host_name"

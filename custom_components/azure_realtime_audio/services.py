@@ -38,11 +38,10 @@ from .actions.reply_view import ReplyView
 from .actions.target import async_target
 from .answers.reply import DATA_REPLIES, Replies
 from .assistant.session_key import SessionPurpose
-from .const import DOMAIN
+from .const import DEFAULT_RESPONSE_TIMEOUT, DOMAIN
 from .errors import translated_error
 from .realtime import RealtimeError
 
-DEFAULT_RESPONSE_TIMEOUT: Final = 60
 MAX_RESPONSE_TIMEOUT: Final = 300
 # A session ends after an hour; an item has a handful of parts.
 MAX_AUDIO_END_MS: Final = 3_600_000

@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from homeassistant.components.conversation import DOMAIN as CONVERSATION_DOMAIN, ChatLog
-from homeassistant.core import HomeAssistant, ServiceCall
+from homeassistant.core import HomeAssistant, ServiceCall, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import llm
 from homeassistant.util.json import JsonObjectType
@@ -17,9 +18,9 @@ from ..assistant.briefing import Briefing
 from ..assistant.conversation_session import ConversationSession
 from ..chat.history import system_prompt
 from ..chat.tools import function_tools
-from ..const import DOMAIN, LOGGER
+from ..const import DEFAULT_RESPONSE_TIMEOUT, DOMAIN, EVENT_REPLY, LOGGER
 from ..errors import translated
-from ..realtime import RealtimeError, SessionConfig, validate_response_config
+from ..realtime import RealtimeError, Response, SessionConfig, validate_response_config
 from .audio_input import (
     async_append_base64,
     async_append_media,
@@ -205,12 +206,54 @@ async def async_update_session(request: ActionRequest) -> JsonObjectType:
     # With turn detection on, the service answers of its own accord.
     briefing, _ = await _async_briefing(request)
     await request.session.async_tell(briefing)
-    await request.session.client.update_session(config)
+    session = request.session
+    session.on_own_answer = partial(_keep_own_answer, request)
+    await session.client.update_session(config)
     settings = config.as_dict()
-    request.session.own_settings |= {
+    session.own_settings |= {
         key: settings[key] for key in _PREPARED_KEYS if key in settings
     }
-    return {"session": _without_secrets(request.session.client.current_session)}
+    return {"session": _without_secrets(session.client.current_session)}
+
+
+@callback
+def _keep_own_answer(request: ActionRequest, response: Response) -> None:
+    """Make a reply of a response that the service has begun by itself.
+
+    Its tools run with the rights of the caller that turned that on.
+    """
+    request.assistant.entry.async_create_background_task(
+        request.hass, _async_own_answer(request, response), "reply of the service's own"
+    )
+
+
+async def _async_own_answer(request: ActionRequest, response: Response) -> None:
+    try:
+        _, llm_api = await _async_briefing(request)
+    except HomeAssistantError as err:
+        LOGGER.warning("The tools of a reply cannot run: %s", err)
+        llm_api = None
+    reply = Reply(
+        request.session,
+        {},
+        None,
+        llm_api,
+        DEFAULT_RESPONSE_TIMEOUT,
+        request.assistant.timing,
+        begun=response,
+    )
+    request.hass.data[DATA_REPLIES].keep(reply)
+    told = reply.as_dict()
+    request.hass.bus.async_fire(
+        EVENT_REPLY,
+        {
+            "entity_id": request.assistant.agent_id,
+            "media_content_id": told["media_content_id"],
+            "url": told["url"],
+        },
+        context=request.call.context,
+    )
+    await _async_finish_unattended(reply)
 
 
 def _without_secrets(value: Any) -> Any:

@@ -44,12 +44,13 @@ class Reply:
         self,
         session: ConversationSession,
         config: Mapping[str, Any],
-        briefing: Briefing,
+        briefing: Briefing | None,
         llm_api: llm.APIInstance | None,
         timeout: float,
         timing: Timing,
+        begun: Response | None = None,
     ) -> None:
-        """Ask for nothing yet; ``async_begin`` does."""
+        """Ask for nothing yet: ``async_begin`` does, unless a response has ``begun``."""
         loop = asyncio.get_running_loop()
         self.session = session
         self.token = secrets.token_urlsafe(32)
@@ -60,7 +61,7 @@ class Reply:
             or session.client.current_session.get("output_modalities", ())
         )
         self._config = config
-        self._briefing: Briefing | None = briefing
+        self._briefing = briefing
         self._results: list[dict[str, Any]] = []
         self._llm_api = None if self.is_out_of_band else llm_api
         self._timeout = timeout
@@ -68,6 +69,8 @@ class Reply:
         self._is_read = False
         self._deadline = loop.time() + timeout
         self._speech = Speech(timing.speech_gap)
+        if begun is not None:
+            self._speech.add(begun)
         self._tool_outputs: dict[str, str] = {}
         self._is_stopped = False
 
@@ -227,13 +230,17 @@ class Replies:
         """
         if not reply.is_out_of_band and self.in_progress(reply.session):
             raise ResponseActiveError
-        self._forget()
-        self._replies[reply.token] = reply
+        self.keep(reply)
         try:
             await reply.async_begin()
         except BaseException:
             del self._replies[reply.token]
             raise
+
+    def keep(self, reply: Reply) -> None:
+        """Keep a reply that has begun already."""
+        self._forget()
+        self._replies[reply.token] = reply
 
     def get(self, token: str) -> Reply | None:
         """Return the reply of a token, if it is still kept."""

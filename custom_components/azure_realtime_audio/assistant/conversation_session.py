@@ -72,6 +72,9 @@ class ConversationSession:
         self.is_listening = False
         # What actions have set in it: it stays, whatever the assistant's settings say.
         self.own_settings: dict[str, Any] = {}
+        # Called with each response that the service begins by itself because an action has
+        # turned that on.
+        self.on_own_answer: Callable[[Response], None] | None = None
         self._hass = hass
         self._turn_detection = turn_detection
         self._timing = timing
@@ -248,7 +251,12 @@ class ConversationSession:
         response = self.client.active_response
         if response is None or response.id != event["response"]["id"]:
             return
-        if response.was_asked_for or not self._answers_alone:
+        if response.was_asked_for:
+            return
+        if self.on_own_answer is not None:
+            self.on_own_answer(response)
+            return
+        if not self._answers_alone:
             return
         own = self._own_answer
         if own is not None and not own.done() and self._has_heard:
@@ -341,6 +349,7 @@ class ConversationSession:
         self._stop_idle_timer()
         await self.client.close()
         self.client.off_all()
+        self.on_own_answer = None
         self._told = None
 
     @callback
