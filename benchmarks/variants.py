@@ -109,7 +109,7 @@ class BareSocket(Variant):
 
 
 class ByHand(Variant):
-    """The least that whoever wants PCM has to do: base64, and one JSON parse a frame."""
+    """The least that a client has to do for PCM: base64, and one JSON parse a frame."""
 
     def __init__(self, websocket: aiohttp.ClientWebSocketResponse[bool]) -> None:
         """Take an open websocket whose frames stay bytes."""

@@ -135,7 +135,7 @@ async def test_voice_of_the_apology(
 async def test_spoken_turns_do_not_hammer(
     hass: HomeAssistant, emulator: Emulator, clock: Clock
 ) -> None:
-    """Whoever speaks learns that nobody listens, before the end of the sentence."""
+    """A person learns before the end of the sentence that the service is away."""
     await speak_to(hass, AGENT)
     satellite = Satellite(hass, new_conversation())
     emulator.faults.add("http_503")
@@ -189,7 +189,7 @@ async def test_retry_after_outlives_another_refusal(
 async def test_retry_after_of_an_earlier_time(
     hass: HomeAssistant, emulator: Emulator, clock: Clock
 ) -> None:
-    """It is forgotten once a session was to be had all the same."""
+    """A Retry-After is forgotten once a session could be opened."""
     first = await say(hass, "hello")
     emulator.faults.add("http_429:3600000*1")
     await say(hass, "hello")

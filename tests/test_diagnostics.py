@@ -41,7 +41,7 @@ async def test_diagnostics(
     hass_client: ClientSessionGenerator,
     snapshot: SnapshotAssertion,
 ) -> None:
-    """They show the settings, the sessions and what went wrong last."""
+    """Diagnostics show the settings, the sessions and the last error."""
     emulator.faults.add("http_503*1")
     await say(hass, "hello")
     await say(hass, "hello")
@@ -151,7 +151,7 @@ async def test_diagnostics_after_a_failed_set_up(
     config_entry: MockConfigEntry,
     hass_client: ClientSessionGenerator,
 ) -> None:
-    """They say why."""
+    """Diagnostics say why the set-up failed."""
     emulator.faults.add("http_404_deployment")
     assert not await hass.config_entries.async_setup(config_entry.entry_id)
     diagnostics = await get_diagnostics_for_config_entry(

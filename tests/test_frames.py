@@ -141,7 +141,7 @@ async def test_spoken_after_typed(
     satellite: Satellite,
     snapshot: SnapshotAssertion,
 ) -> None:
-    """Who changes from one to the other pays for no more."""
+    """A person who changes from typing to speaking pays for no more responses."""
     wire = Wire(emulator)
     await say(hass, "hello", satellite.conversation_id)
     wire.frames()

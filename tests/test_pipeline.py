@@ -106,7 +106,7 @@ async def test_one_flow_later(hass: HomeAssistant, emulator: Emulator) -> None:
 
 
 async def test_not_wanted(hass: HomeAssistant, emulator: Emulator) -> None:
-    """Whoever takes the tick away gets none."""
+    """A person who takes the tick away gets no pipeline."""
     entry = await make_entry(hass, emulator, **{CONF_CREATE_PIPELINE: False})
     await add_assistant(hass, entry, "Jeeves", **{CONF_CREATE_PIPELINE: False})
 

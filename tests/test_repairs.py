@@ -278,7 +278,7 @@ async def test_one_thing_is_wrong_at_a_time(
 async def test_what_passes_leaves_the_issue(
     hass: HomeAssistant, emulator: Emulator, init_integration: MockConfigEntry
 ) -> None:
-    """That the network fails as well does not mean that anything is mended."""
+    """A network that fails as well does not mean that anything is mended."""
     emulator.faults.add("http_403*1")
     await say(hass, "hello")
     emulator.faults.add("http_503*1")
@@ -391,7 +391,7 @@ async def test_fix_flow(
     fault: str,
     kind: str,
 ) -> None:
-    """It says what is wrong, and leads to the form that tries another connection."""
+    """The fix flow says what is wrong, and leads to the form that tries another connection."""
     emulator.faults.add(fault)
     assert not await hass.config_entries.async_setup(config_entry.entry_id)
 

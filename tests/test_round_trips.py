@@ -378,7 +378,7 @@ async def speakers(
 async def test_spoken(
     distance: Distance, speakers: dict[str, Take], speaker: str
 ) -> None:
-    """A turn waits for one round trip, and for one more with a tool, whoever speaks."""
+    """A turn of each speaker waits for one round trip, and for one more with a tool."""
     for rounds in (0, 1):
         measured = await distance.measure(speakers[speaker], rounds)
         measured.assert_at_most(1 + rounds, model_calls=1 + rounds)

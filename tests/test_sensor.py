@@ -187,7 +187,7 @@ async def test_model_that_does_not_stop_calling(
 async def test_calls_that_the_caller_answers(
     hass: HomeAssistant, emulator: Emulator, bell: Bell, states: States
 ) -> None:
-    """Who runs the tools by hand may do so later, or never."""
+    """A caller that runs the tools itself may do so later, or never."""
     emulator.replies.append(Reply(tool_calls=[(RING, {})]))
     await act(hass, "create_response", run_tools=False)
     await states.until("idle")

@@ -237,7 +237,7 @@ async def test_tools_run_as_the_caller(
     kitchen_light: str,
     turn_on: ToolCall,
 ) -> None:
-    """Who may use the assistant and not the light has no light by asking the assistant."""
+    """A person without the right to a light cannot switch the light through the assistant."""
     user = MockUser(is_owner=False).add_to_hass(hass)
     user.mock_policy({"entities": {"entity_ids": {assistant_id: True}}})
     emulator.replies += [Reply(tool_calls=[turn_on]), Reply(text="I may not.")]

@@ -15,7 +15,7 @@ from .talk import AGENT, change_assistant, set_timing
 async def test_what_they_take(
     init_integration: MockConfigEntry, hass_client: ClientSessionGenerator
 ) -> None:
-    """They understand every language, in the form that satellites send."""
+    """The ears understand every language, in the form that satellites send."""
     client = await hass_client()
     offered = await (await client.get(f"/api/stt/{EARS}")).json()
     languages = offered.pop("languages")

@@ -89,7 +89,7 @@ async def test_language_and_voice(
     init_integration: MockConfigEntry,
     hass_ws_client: WebSocketGenerator,
 ) -> None:
-    """Who asks for a language and a voice gets them."""
+    """A text is spoken in the language and voice that were asked for."""
     client = await hass_ws_client(hass)
     await client.send_json_auto_id(
         {"type": "tts/engine/voices", "engine_id": VOICE, "language": "nl"}
@@ -154,7 +154,7 @@ async def test_errors(
     fault: str,
     key: str,
 ) -> None:
-    """Who wants to hear is told what went wrong; the next text is read again."""
+    """The caller is told what went wrong; the next text is read again."""
     emulator.faults.add(fault, times=1)
     with pytest.raises(HomeAssistantError) as caught:
         await heard(aloud(hass, DINNER))

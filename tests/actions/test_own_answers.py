@@ -68,7 +68,7 @@ async def test_own_answer(
     bell: Bell,
     hass_client_no_auth: ClientSessionGenerator,
 ) -> None:
-    """It is a reply like others: its tools run, its sound can be played, an event tells of it."""
+    """An own answer is a reply: its tools run, its sound can be played, an event tells of it."""
     replies = async_capture_events(hass, EVENT_REPLY)
     caller = Context()
     await act(

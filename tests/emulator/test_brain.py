@@ -225,7 +225,7 @@ def test_names_in_instructions(instructions: str) -> None:
 
 
 def test_areas_in_instructions() -> None:
-    """They have headings and keys of their own."""
+    """Areas have headings and keys of their own."""
     for_a_model = "Rooms: the kitchen and the hall\nDevices:\n- lamp"
     assert House.described_in(for_a_model) == House(("lamp",), ("kitchen", "hall"))
     in_json = '{"devices": [{"name": "Lamp", "area": "Hall"}], "areas": ["Hall"]}'
@@ -233,7 +233,7 @@ def test_areas_in_instructions() -> None:
 
 
 def test_names_as_assist_has_them() -> None:
-    """They are kept whole, whatever is in them."""
+    """Names are kept whole, with all their characters."""
     line = "- names: Salt and Pepper, Dr. Light [new], 'The House has: Fun'"
     assert House.described_in(line).names == (
         "Salt and Pepper",

@@ -30,7 +30,7 @@ async def running(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
 
 
 async def test_serves(socket_enabled: None) -> None:
-    """It says where it listens, serves, and ends when told to."""
+    """The emulator prints its address, serves, and ends when told to."""
     arguments = [
         "--api-key",
         KEY,

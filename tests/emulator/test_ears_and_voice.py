@@ -38,7 +38,7 @@ async def test_commands_are_heard(words: str) -> None:
     "words", ["turn on the hall lamp", "is the garage door closed"]
 )
 async def test_names_of_a_sentence_are_heard(words: str) -> None:
-    """It need not be Assist that describes the house."""
+    """Other instructions than those of Assist may describe the house."""
     pcm = await EspeakVoice().say(words, voice="alloy", speed=1.0)
     house = "The house has: a kitchen light, a hall lamp and the garage door."
     assert await heard(silence(200) + pcm, instructions=house) == words

@@ -1,4 +1,4 @@
-"""Who is let in, and how the others are turned away."""
+"""The handshake: which requests get a session, and how the others are refused."""
 
 from collections.abc import Mapping
 
@@ -158,7 +158,7 @@ async def test_base_path(socket_enabled: None) -> None:
 
 
 async def test_stop_closes_sessions(socket_enabled: None) -> None:
-    """Whoever is connected is told that the server goes away."""
+    """Connected clients are told that the server goes away."""
     async with aiohttp.ClientSession() as session:
         async with Emulator(api_key=KEY, deployment="house") as emulator:
             socket = await session.ws_connect(

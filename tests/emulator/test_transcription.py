@@ -70,7 +70,7 @@ async def test_unknown_deployment(connect: Connect, path: str | None) -> None:
 async def test_faults(
     emulator: Emulator, connect: Connect, fault: str, ends: str
 ) -> None:
-    """It may fail, come after the answer, or not come; the answer does not wait for it."""
+    """A transcription may fail, come after the answer, or not come; the answer does not wait for it."""
     emulator.faults.add(fault)
     client = await connect()
     transcription = {"turn_detection": None, "transcription": {"model": "whisper"}}

@@ -174,7 +174,7 @@ async def test_nobody_is_idle_in_a_response(
 
 
 async def test_semantic_vad_hears_nothing(emulator: Emulator, connect: Connect) -> None:
-    """It is accepted and echoed, and never finds a turn: as Azure was seen to behave."""
+    """Semantic VAD is accepted and echoed, and never finds a turn: as Azure was seen to behave."""
     client = await connect()
     chosen = {"type": "semantic_vad", "eagerness": "high"}
     session = await client.update(audio={"input": {"turn_detection": chosen}})

@@ -131,7 +131,7 @@ async def test_what_there_was_stays(
 async def test_figures_without_a_choice(
     hass: HomeAssistant, init_integration: MockConfigEntry
 ) -> None:
-    """Whoever changes a figure, and leaves the choice alone, means the figure."""
+    """A changed figure counts where the choice was left alone."""
     stored = await reconfigure(hass, init_integration, listening=silence(640))
     assert stored == {**DEFAULT_ASSISTANT, **silence(640)}
     result = await change_assistant(hass, init_integration)

@@ -96,7 +96,7 @@ def test_tone_stays_a_tone(source: int, target: int, share: float) -> None:
 def test_what_the_slower_rate_cannot_hold_is_gone(
     source: int, target: int, frequency: float
 ) -> None:
-    """It does not come back as another tone."""
+    """A tone above the slower rate's band does not come back as another tone."""
     audio = resampled(pcm(tone(frequency, source)), source, target)
     assert np.abs(audio[target // 10 : -target // 10]).max() < 0.001 * AMPLITUDE
 

@@ -500,7 +500,7 @@ for _ in range(500):
 async def test_what_json_cannot_carry(
     emulator: Emulator, client: RealtimeClient, value: Any
 ) -> None:
-    """Whoever gives it hears of it, of all that is given, and nothing is sent or waits."""
+    """The caller hears of a value that JSON has no word for, and nothing is sent or waits."""
     tool = {**TURN_ON, "parameters": {"default": value}}
     part = {"type": "input_text", "text": "hello", "x": value}
     aside = {**user_text("hello"), "x": value}
@@ -538,7 +538,7 @@ async def test_what_json_cannot_carry(
 async def test_text_that_json_cannot_carry(
     emulator: Emulator, make_client: MakeClient, client: RealtimeClient
 ) -> None:
-    """It is found in what the service knows, too; the session's update changes nothing."""
+    """Such text is refused anywhere in the settings; the refused update changes nothing."""
     for command, key in (
         (client.create_conversation_item(user_text("\ud800")), "item"),
         (client.create_response({"instructions": "\ud800"}), "response"),

@@ -131,7 +131,7 @@ async def test_wrong_options(
 async def test_key_that_no_header_can_have(
     emulator: Emulator, make_client: MakeClient, odd: str, is_token: bool
 ) -> None:
-    """It is refused before anything is sent, and nothing of it is told."""
+    """Such a key is refused before anything is sent, and no part of the key is told."""
     key = KEY + odd
 
     async def provide() -> str:
@@ -150,7 +150,7 @@ async def test_key_that_no_header_can_have(
 async def test_redirect_is_not_followed(
     emulator: Emulator, make_client: MakeClient
 ) -> None:
-    """It would take the key to whoever the redirect names."""
+    """A followed redirect would take the key to another server."""
     asked: list[web.Request] = []
 
     async def redirect(request: web.Request) -> web.Response:
@@ -369,7 +369,7 @@ async def test_connect_while_it_is_lost(
 async def test_close_while_it_is_lost(
     emulator: Emulator, make_client: MakeClient
 ) -> None:
-    """Whoever waits for a connection then hears that somebody closed; nothing hangs."""
+    """A caller that waits for a connection hears that the client was closed; nothing hangs."""
     client = make_client()
     await client.connect()
     connected = await while_it_is_lost(client, client.connect, client.close)
@@ -406,7 +406,7 @@ FATAL = {
 
 
 def test_every_fatal_code_is_tried() -> None:
-    """Whoever adds one says what it means."""
+    """Each fatal code has a row here that tells its error."""
     assert FATAL.keys() == FATAL_CODES
 
 
@@ -496,7 +496,7 @@ async def test_tries_are_bounded(emulator: Emulator, make_client: MakeClient) ->
 async def test_service_that_wants_to_be_left_alone(
     emulator: Emulator, make_client: MakeClient
 ) -> None:
-    """Who is told to wait for long is not kept waiting without a word."""
+    """A caller is told at once where the service asks for a long wait."""
     client = make_client()
     await client.connect()
     emulator.faults.add("http_429:86400000")
@@ -548,7 +548,7 @@ async def test_silent_connection_is_noticed(
 async def test_sending_on_a_dead_socket(
     emulator: Emulator, make_client: MakeClient
 ) -> None:
-    """The sender hears of the loss, whoever notices first."""
+    """The sender hears of the loss, whether the sender or the reader notices first."""
     client = make_client()
     async with aiohttp.ClientSession() as session:
         connection = Connection(
@@ -569,7 +569,7 @@ async def test_sending_on_a_dead_socket(
 async def test_command_on_a_dead_socket(
     emulator: Emulator, make_client: MakeClient
 ) -> None:
-    """Whoever has just noticed it waits, to connect, for the client to notice it too."""
+    """A caller that has just noticed the loss waits in connect() until the client has noticed it too."""
     client = make_client()
     await client.connect()
     emulator.sessions[0].abort()

@@ -93,7 +93,7 @@ def test_session_shows_the_dialect(
     ],
 )
 def test_preview_names_of_streams(canonical: str, preview_name: str) -> None:
-    """They are renamed when they arrive, and listeners may use either name."""
+    """Preview's streams are renamed when they arrive, and listeners may use either name."""
     event = {
         "type": preview_name,
         "response_id": "resp_1",
@@ -292,7 +292,7 @@ def test_other_items_stay_as_they_are(other: dict[str, Any]) -> None:
 
 
 def test_content_part_keeps_its_type() -> None:
-    """It is "audio" and "text" in GA as well."""
+    """A content part is of type "audio" or "text" in GA as well."""
     event = {"type": "response.content_part.added", "part": {"type": "audio"}}
     assert decode_one(preview(), event) is event
 

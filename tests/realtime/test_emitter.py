@@ -35,7 +35,7 @@ def test_listener_of_either_name_hears_the_event(emitter: Emitter) -> None:
 
 
 def test_listener_under_two_names_is_called_once(emitter: Emitter) -> None:
-    """Whoever supports both dialects does not play the audio twice."""
+    """A listener for the names of both dialects is called once for one event."""
     heard: list[Mapping[str, Any]] = []
     emitter.on("response.audio.delta", heard.append)
     emitter.on("response.output_audio.delta", heard.append)

@@ -76,7 +76,7 @@ def test_lost_connection_has_its_close_code() -> None:
 
 
 def test_command_errors_are_sentences() -> None:
-    """They can be shown as they are."""
+    """The messages of errors can be shown as they are."""
     error = CommandTimeoutError("response.cancel")
     assert error.command == "response.cancel"
     assert str(error) == "The service did not answer response.cancel in time"

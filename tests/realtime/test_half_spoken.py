@@ -319,7 +319,7 @@ async def test_refused_for_good(emulator: Emulator, client: RealtimeClient) -> N
 async def test_refused_at_the_last_moment(
     emulator: Emulator, client: RealtimeClient
 ) -> None:
-    """Whoever has ended the sentence meanwhile ends it again: it is whole, and there once."""
+    """A sentence that was ended meanwhile is ended again on the new session: whole, and once."""
     emulator.faults.add("late_ack:input_audio_buffer.commit*1")
     await client.append_pcm(CHUNKS[0])
     emulator.faults.add(f"{REFUSAL}*1")

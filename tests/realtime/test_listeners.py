@@ -32,7 +32,7 @@ def test_listeners_hear_in_order(listeners: Listeners[str]) -> None:
 
 
 def test_listener_for_once(listeners: Listeners[str]) -> None:
-    """It may bring about the next time itself, and does not hear of that."""
+    """A listener for once may cause the next event itself, and does not hear of that one."""
     heard: list[str] = []
 
     def listener(word: str) -> None:
@@ -46,7 +46,7 @@ def test_listener_for_once(listeners: Listeners[str]) -> None:
 
 
 def test_same_listener_twice(listeners: Listeners[str]) -> None:
-    """It is called twice, and each of the two ends by itself."""
+    """A listener that was added twice is called twice, and each of the two ends by itself."""
     heard: list[str] = []
     listeners.add(heard.append)
     end = listeners.add(heard.append)
@@ -92,7 +92,7 @@ def test_all_leave_meanwhile(listeners: Listeners[str]) -> None:
 async def test_raising_listener(
     listeners: Listeners[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It stops neither the others nor those that wait."""
+    """A raising listener stops neither the others nor the tasks that wait."""
 
     def broken(_: str) -> None:
         raise RuntimeError("broken listener")
@@ -119,7 +119,7 @@ async def test_every_waiting_task_is_woken(listeners: Listeners[str]) -> None:
 
 
 async def test_waiting_task_that_gives_up(listeners: Listeners[str]) -> None:
-    """It leaves nothing behind, whether it gives up before or after it was told."""
+    """A waiting task that gives up leaves nothing behind, before the event or after it."""
     before, stays = await waiting(listeners), await waiting(listeners)
     before.cancel()
     await asyncio.wait((before,))

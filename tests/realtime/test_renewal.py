@@ -56,7 +56,7 @@ async def test_moves_in_time(emulator: Emulator, client: RealtimeClient) -> None
 
 
 async def test_commands_wait(emulator: Emulator, client: RealtimeClient) -> None:
-    """Whoever gives a command meanwhile finds it carried out on the new session."""
+    """A command given meanwhile is carried out on the new session."""
     emulator.faults.add("late_ack:session.update", times=1)
     await changes_to(client, ConnectionState.CONNECTING)
     await client.append_pcm(SPEECH)
@@ -158,7 +158,7 @@ async def test_not_while_the_person_speaks(
 async def test_not_while_a_command_waits(
     emulator: Emulator, aged: RealtimeClient, clock: Clock
 ) -> None:
-    """It is on its way, and may be carried out."""
+    """A session with a command under way is kept: the command may be carried out."""
     emulator.faults.add("no_ack:conversation.item.create*1")
     creating = asyncio.create_task(aged.create_conversation_item(user_text("hello")))
     session = emulator.sessions[0]
@@ -174,7 +174,7 @@ async def test_not_while_a_command_waits(
 async def test_not_while_a_reply_is_played(
     emulator: Emulator, aged: RealtimeClient, clock: Clock
 ) -> None:
-    """It may be talked over, which the old session has to be told."""
+    """A session is kept while its reply is played: an interruption has to be told to that session."""
     emulator.replies.append(Reply(text="well", pcm=10 * SPEECH))
     await (await aged.create_response()).done()
     await stays_so_long(aged, clock)
@@ -187,7 +187,7 @@ async def test_not_while_a_reply_is_played(
 async def test_not_while_a_reply_is_made(
     emulator: Emulator, aged: RealtimeClient, clock: Clock
 ) -> None:
-    """Whoever says that it has been played to its end does not know of the rest."""
+    """A session is kept while its reply is made, even if the part so far has been played."""
     hold = asyncio.Event()
     emulator.replies.append(Reply(text="well", pcm=SPEECH, hold=hold))
     response = await aged.create_response()
@@ -221,7 +221,7 @@ async def test_not_in_the_middle(emulator: Emulator, client: RealtimeClient) -> 
 async def test_service_lets_nobody_in(
     emulator: Emulator, client: RealtimeClient, fault: str
 ) -> None:
-    """It is tried again, as after a loss, and nothing is lost with it."""
+    """A renewal that fails is tried again, as after a loss, and nothing is lost."""
     await client.create_conversation_item(user_text("hello"))
     emulator.faults.add(fault, times=2)
     states = record(client, "connection_changed")
@@ -273,7 +273,7 @@ async def test_the_service_tells_when(
 
 
 async def test_no_token(make_client: MakeClient) -> None:
-    """Whoever cannot say who they are cannot connect, and the reason is kept."""
+    """A client without a token cannot connect, and the reason is kept."""
 
     async def token() -> str:
         raise RuntimeError("The token service is away")

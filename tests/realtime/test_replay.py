@@ -284,7 +284,7 @@ async def test_conversation_survives_a_fatal_loss(
 async def test_close_ends_the_conversation(
     emulator: Emulator, client: RealtimeClient
 ) -> None:
-    """Whoever closes begins anew."""
+    """A client that was closed begins a new conversation."""
     await client.create_conversation_item(user_text("hello"))
     await client.close()
     await client.connect()
@@ -402,7 +402,7 @@ def test_what_nobody_can_create(item: dict[str, Any]) -> None:
 
 
 def test_events_of_items_unheard_of() -> None:
-    """They change nothing."""
+    """Events of unknown items change nothing."""
     conversation = ConversationRecord()
     conversation.feed(added(0))
     for event in (
@@ -422,7 +422,7 @@ def test_events_of_items_unheard_of() -> None:
 async def test_doubled_events_count_once(
     emulator: Emulator, client: RealtimeClient
 ) -> None:
-    """Whoever listens hears an event once, and what is said is said once."""
+    """A listener hears a doubled event once, and the words are there once."""
     emulator.faults.add("doubled_events")
     emulator.replies.append(
         Reply(text="It is on.", audio=False, tool_calls=[("turn_on", {})])

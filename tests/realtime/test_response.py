@@ -228,7 +228,7 @@ async def test_huge_pieces(feed: ResponseFeed, response: Response) -> None:
 
 
 async def test_deltas_are_a_view(feed: ResponseFeed, response: Response) -> None:
-    """It grows with the response, and cannot be changed."""
+    """The view of the deltas grows with the response, and cannot be changed."""
     deltas = response.deltas
     feed.feed(transcript_delta("One "))
     feed.feed(transcript_delta("two."))
@@ -241,7 +241,7 @@ async def test_deltas_are_a_view(feed: ResponseFeed, response: Response) -> None
 
 
 async def test_reader_that_gives_up(feed: ResponseFeed, response: Response) -> None:
-    """It leaves nothing behind."""
+    """A reader that gives up leaves nothing behind."""
     waiting = asyncio.ensure_future(response.changed())
     await asyncio.sleep(0)
     assert len(feed.content.readers) == 1

@@ -35,7 +35,7 @@ async def test_one_response_at_a_time(
 async def test_responses_out_of_band_run_beside(
     emulator: Emulator, client: RealtimeClient
 ) -> None:
-    """They neither wait for the conversation's response nor leave a trace in it."""
+    """Responses out of band neither wait for the conversation's response nor leave a trace in it."""
     hold = asyncio.Event()
     emulator.replies.append(Reply(text="A long story", hold=hold))
     story = await client.create_response()
@@ -162,7 +162,7 @@ async def test_cancel(emulator: Emulator, client: RealtimeClient) -> None:
 async def test_late_events_of_a_response_that_has_ended(
     emulator: Emulator, client: RealtimeClient
 ) -> None:
-    """They make no ghost of it, which nothing would end and which would block the next."""
+    """Late events do not bring the response back: nothing would end it, and it would block the next."""
     response = await (await client.create_response()).done()
     session = emulator.sessions[0]
     late = [

@@ -537,7 +537,7 @@ def test_merge_puts_one_on_top() -> None:
 
 
 def test_repr_shows_no_secret_and_no_instructions() -> None:
-    """It may end in a log."""
+    """A representation may end in a log."""
     shown = repr(
         SessionConfig(
             {"voice": "alloy", "instructions": "secret plan", "tools": [MCP_TOOL]}

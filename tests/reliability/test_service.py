@@ -295,7 +295,7 @@ async def test_no_acknowledgement_of_a_result(
 async def test_no_acknowledgement_of_an_interruption(
     emulator: Emulator, satellite: Satellite, command: str
 ) -> None:
-    """Who talks over a reply is answered, and the model knows how little was heard of it."""
+    """A person who talks over a reply is answered, and the model knows how much of the reply was heard."""
     emulator.faults.add(f"no_ack:{command}", times=1)
     emulator.hears.append(NAME)
     emulator.replies.append(
@@ -359,7 +359,7 @@ async def test_pings(
     bell: Bell,
     is_lost: bool,
 ) -> None:
-    """Who answers no ping any more is left for another session, but not who is only slow."""
+    """A service that answers no ping is left for another session; a slow service is not."""
     shorten_timeouts(monkeypatch, command_timeout=5.0, heartbeat=0.8)
     begun = len(emulator.sessions)
     emulator.faults.add("no_pong*1" if is_lost else "slow_pong:0.1")
@@ -383,7 +383,7 @@ async def test_pings(
 
 @pytest.mark.usefixtures("impatient")
 async def test_half_open(emulator: Emulator, satellite: Satellite) -> None:
-    """Who speaks to a connection that is dead without knowing is heard on another."""
+    """A person whose connection is dead without a sign is heard on another one."""
     emulator.hears.append(NAME)
     await satellite.run()
     await emulator.sessions[-1].end("silence")

@@ -116,7 +116,7 @@ async def test_spoken_turn(
     bell: Bell,
     stage: str,
 ) -> None:
-    """It ends in the reply or in one error, and the conversation goes on."""
+    """The turn ends in the reply or in one error, and the conversation goes on."""
     for manner in manners_at(stage, MANNERS):
         with subtests.test(manner=manner):
             conversation = Satellite(hass, new_conversation())
@@ -191,7 +191,7 @@ async def test_typed_turn(
     bell: Bell,
     stage: str,
 ) -> None:
-    """It ends in the reply or in one sentence, and the conversation goes on."""
+    """The turn ends in the reply or in one sentence, and the conversation goes on."""
     for manner in manners_at(stage, TYPED):
         with subtests.test(manner=manner):
             ping_as_needed(monkeypatch, manner)

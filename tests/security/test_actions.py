@@ -107,7 +107,7 @@ async def test_ten_minutes_of_base64(
     audio_format: str,
     bytes_per_second: int,
 ) -> None:
-    """They go up as from a microphone, 100 ms at a time, and others are served meanwhile."""
+    """Ten minutes go up as from a microphone, 100 ms at a time, and others are served meanwhile."""
     turns_of_the_loop = 0
 
     async def count_turns_of_the_loop() -> None:

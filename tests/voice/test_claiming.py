@@ -1,4 +1,4 @@
-"""Who answers a spoken turn, and what is left of one that nobody claims."""
+"""The agent that answers a spoken turn, and the remains of a turn that no agent claims."""
 
 import asyncio
 from datetime import timedelta
@@ -99,7 +99,7 @@ async def test_another_agent(
 async def test_our_agent_with_other_ears(
     hass: HomeAssistant, emulator: Emulator, satellite: Satellite
 ) -> None:
-    """That a run expected the assistant to answer is of no use to the next."""
+    """A run whose agent is the assistant leaves nothing for the next run of the conversation."""
     await _prepare(hass, satellite)
     await say(hass, "hello", satellite.conversation_id)
     session = emulator.sessions[-1]
@@ -288,7 +288,7 @@ async def test_nobody_takes_the_turn(
 async def test_typed_after_spoken(
     hass: HomeAssistant, emulator: Emulator, satellite: Satellite
 ) -> None:
-    """Who types in the conversation of a satellite is answered in its course."""
+    """A message typed in the conversation of a satellite is answered in its course."""
     emulator.replies.append(Reply(text="It is noon."))
     await satellite.run()
     emulator.replies.append(Reply(text="You asked."))

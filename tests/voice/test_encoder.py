@@ -142,7 +142,7 @@ class TestStream:
         assert abs(wav.samples).max() > 0.3
 
     async def test_nothing_said(self, audio_format: AudioFormat) -> None:
-        """Who says nothing has no header either."""
+        """A reply without a sound has no header."""
         assert await encoded(b"", audio_format) == b""
 
     async def test_scraps(self, audio_format: AudioFormat) -> None:

@@ -44,7 +44,7 @@ from ..turns import (
 async def test_silence(
     monkeypatch: pytest.MonkeyPatch, emulator: Emulator, satellite: Satellite
 ) -> None:
-    """Who says nothing is not answered."""
+    """A person who says nothing is not answered."""
     set_timing(satellite.hass, no_speech=0.2)
     run = await satellite.run(waiting_microphone(bytes(32_000)))
     assert run.error == "stt-no-text-recognized"
@@ -58,7 +58,7 @@ async def test_silence(
 async def test_endless_speech(
     monkeypatch: pytest.MonkeyPatch, emulator: Emulator, satellite: Satellite
 ) -> None:
-    """Who does not stop is interrupted."""
+    """A person who does not stop is interrupted."""
     set_timing(satellite.hass, speech=0.2)
     run = await satellite.run(waiting_microphone(SPEECH))
     assert run.error is None

@@ -39,7 +39,7 @@ async def test_follow_up(emulator: Emulator, satellite: Satellite) -> None:
 
 
 async def test_cut_off(emulator: Emulator, satellite: Satellite) -> None:
-    """Who talks over a reply is heard, and the model knows where it was cut off."""
+    """A person who talks over a reply is heard, and the model knows where the reply was cut off."""
     text = "First this. Then that."
     emulator.replies.append(Reply(text=text, items=2, pcm=said_at(500, 20)))
     run = await satellite.run()

@@ -63,7 +63,7 @@ def satellite(hass: HomeAssistant, voice: OtherVoice) -> Satellite:
 async def test_service_away(
     emulator: Emulator, satellite: Satellite, voice: OtherVoice
 ) -> None:
-    """It says why the assistant cannot be reached."""
+    """The other voice says why the assistant cannot be reached."""
     emulator.faults.add("http_503")
     run = await satellite.run()
     assert run.error is None
@@ -74,7 +74,7 @@ async def test_service_away(
 async def test_answer(
     emulator: Emulator, satellite: Satellite, voice: OtherVoice
 ) -> None:
-    """It says what the model says."""
+    """The other voice says the model's words."""
     emulator.replies.append(Reply(text="At your service."))
     await satellite.run()
     assert voice.said == ["At your service."]
@@ -83,7 +83,7 @@ async def test_answer(
 async def test_failed_in_the_middle(
     emulator: Emulator, satellite: Satellite, voice: OtherVoice
 ) -> None:
-    """It says the beginning of an answer, and then why there is no more of it."""
+    """The other voice says the beginning of an answer, and then why the answer broke off."""
     error = {"code": "rate_limit_exceeded", "message": "Slow down"}
     emulator.replies.append(Reply(text="Let me", status="failed", error=error))
     await satellite.run()

@@ -43,7 +43,7 @@ def say(speaker: ResponseFeed, pcm: bytes, item_id: str = "item_1") -> None:
 
 
 async def test_two_listeners() -> None:
-    """Who comes late hears it from the beginning."""
+    """A late listener hears the speech from the beginning."""
     speech, speaker = Speech(), response()
     speech.add(speaker.response)
     first = speech.pieces()

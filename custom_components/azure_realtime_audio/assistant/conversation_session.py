@@ -236,7 +236,7 @@ class ConversationSession:
     def async_expect_answer(self) -> asyncio.Future[Response]:
         """Return what ends with the service's own answer to what is said next.
 
-        Whoever has it answers for that response, until the future is cancelled.
+        The caller answers for that response, until the caller cancels the future.
         """
         self._own_answer = asyncio.get_running_loop().create_future()
         self._has_heard = False

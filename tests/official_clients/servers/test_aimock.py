@@ -127,7 +127,7 @@ async def test_failed_response(client: RealtimeClient) -> None:
 
 
 async def test_cancel(client: RealtimeClient) -> None:
-    """It is taken once the response is complete, and answered by an event there is not."""
+    """The server takes a cancel once the response is complete, and answers with an unknown event."""
     await client.create_conversation_item(user_text("tell me a story"))
     response = await client.create_response()
     assert await client.cancel_response()

@@ -36,7 +36,7 @@ def test_renewal_is_due_when_nothing_goes_on(bench: Bench) -> None:
 
 
 def test_renewal_waits_for_a_response(bench: Bench) -> None:
-    """It would be lost with the session."""
+    """A response in progress would be lost with the session."""
     bench.receive("response.created", response={"id": "resp_1"})
     for now in (100.0, 101.0, 102.0):
         bench.live.tick(now)
@@ -71,7 +71,7 @@ def test_refused_piece_of_speech(bench: Bench) -> None:
 
 
 def test_fatal_error(bench: Bench) -> None:
-    """It is remembered only as long as nothing follows."""
+    """A fatal error is remembered only as long as no other event follows."""
     bench.receive("error", error={"code": "insufficient_quota"})
     assert bench.live.fatal_error == {"code": "insufficient_quota"}
     bench.receive("rate_limits.updated")
@@ -116,7 +116,7 @@ def test_end(bench: Bench) -> None:
     ],
 )
 def test_odd_end_of_a_response(bench: Bench, odd: dict[str, Any]) -> None:
-    """It ends the response all the same."""
+    """An odd response.done ends the response all the same."""
     bench.receive("response.output_audio.delta", **AUDIO)
     response = bench.live.active
     assert response is not None
@@ -140,7 +140,7 @@ def test_odd_end_of_a_response(bench: Bench, odd: dict[str, Any]) -> None:
     ],
 )
 def test_odd_item(bench: Bench, item: dict[str, Any]) -> None:
-    """It never breaks what the next session is told."""
+    """An odd item never breaks what the next session is told."""
     bench.receive("conversation.item.added", item=item)
     for told in bench.record.items():
         assert told["id"] == "item_1"
@@ -166,7 +166,7 @@ def test_odd_item(bench: Bench, item: dict[str, Any]) -> None:
 def test_event_that_is_not_whole(
     bench: Bench, event: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is ignored at the door: no listener and nothing behind the door has to check."""
+    """An event that is not whole is ignored at the door, so that no listener has to check."""
     caplog.set_level(logging.DEBUG)
     heard: list[Any] = []
     bench.emitter.on("*", heard.append)
@@ -178,7 +178,7 @@ def test_event_that_is_not_whole(
 def test_bug_of_ours(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is told with its traceback, as no fault of the service, and costs that event only."""
+    """A bug of ours is logged with its traceback, not as the service's fault, and costs one event only."""
 
     def broken(*_: object) -> None:
         raise KeyError("a bug")
@@ -195,7 +195,7 @@ def test_bug_of_ours(
 
 
 def test_item_that_json_cannot_carry(bench: Bench) -> None:
-    """It is nested deeper than a client may write, so that no session can be told of it."""
+    """An item nested deeper than a client may write is told to no session."""
     deep = b"[" * 300 + b"]" * 300
     frame = b'{"type":"conversation.item.added","item":{"id":"item_1","x":%b}}' % deep
     bench.live.receive(frame, 0.0)
