@@ -509,19 +509,6 @@ async def test_service_that_wants_to_be_left_alone(
     assert len(emulator.handshakes) == 2
 
 
-async def test_tries_go_on_where_the_last_loss_left_them(
-    emulator: Emulator, make_client: MakeClient
-) -> None:
-    """A service that drops every session at once is not asked for ever."""
-    client = make_client({"max_reconnect_attempts": 3})
-    await client.connect()
-    emulator.faults.add("session_expires:0.01")
-    closed = asyncio.create_task(state(client, ConnectionState.CLOSED))
-    emulator.sessions[0].abort()
-    await closed
-    assert len(emulator.handshakes) == 4
-
-
 async def test_new_tries_after_a_long_connection(
     emulator: Emulator, make_client: MakeClient
 ) -> None:

@@ -82,6 +82,8 @@ class ConversationSession:
         self._on_idle = on_idle
         self._turn = asyncio.Lock()
         self._work_count = 0
+        self._connecting_count = 0
+        self._has_begun = False
         self._told: tuple[str, Sequence[Mapping[str, Any]]] | None = None
         self._answers_alone = False
         self._own_answer: asyncio.Future[Response] | None = None
@@ -107,6 +109,11 @@ class ConversationSession:
             or self._work_count > 0
             or self.client.active_response is not None
         )
+
+    @property
+    def is_unused(self) -> bool:
+        """Whether it was never connected, has nothing to go on with, and nobody waits for it."""
+        return not (self._has_begun or self._connecting_count or self.client.item_ids)
 
     @property
     def transcribes(self) -> bool:
@@ -140,11 +147,15 @@ class ConversationSession:
         """
         if self._closed:
             raise NotConnectedError
+        self._connecting_count += 1
         try:
             async with asyncio.timeout(self._timing.connect_wait):
                 await self.client.connect(configured=self.conversation_id is None)
         except TimeoutError:
             raise CannotConnectError from None
+        finally:
+            self._connecting_count -= 1
+        self._has_begun = True
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:

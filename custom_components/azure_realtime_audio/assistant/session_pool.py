@@ -167,13 +167,13 @@ class SessionPool:
         session.async_touch()
         if session.client.state is ConnectionState.OPEN:
             return session
+        # An apology that is read aloud must not use up the try of the next turn.
+        purpose = None if session.conversation_id is not None else session.key
         try:
-            # An apology that is read aloud must not use up the try of the next turn.
-            purpose = None if session.conversation_id is not None else session.key
             async with self._availability.attempt(purpose):
                 await session.async_connect()
         except RealtimeError:
-            if not session.client.item_ids:  # there is nothing to go on with
+            if session.is_unused:
                 self.async_end(session)
             raise
         return session

@@ -68,7 +68,7 @@ class RealtimeClient:
         self._emitter = Emitter(aliases)
         self._status = StatusTracker(self._emitter)
         self._record = record or ConversationRecord()
-        self._speech = UnsentSpeech(window=websocket_options.resend_window)
+        self._speech = UnsentSpeech()
         self._supervisor = Supervisor(
             options,
             websocket_options,
@@ -179,19 +179,18 @@ class RealtimeClient:
     async def connect(self, *, configured: bool = True) -> None:
         """Be connected, with the session configured, or raise why not.
 
-        Waits for a connection that is under way. If it waits for one that turns out to be
-        lost for good, it tries a new one, once. Raises the ConnectError family,
+        Waits for a connection that is under way, and for the end of one that is being
+        closed. If it waits for one that turns out to be lost for good, it tries a new one,
+        once. To give up is not to close: others go on waiting, and so does a conversation
+        that is being connected again; only a first connection that nobody else waits for
+        or uses is given up with its caller. Raises the ConnectError family,
         CommandError when the session config is refused, CommandTimeoutError, and
         NotConnectedError if somebody closes meanwhile.
 
         Unless it is to be ``configured``, this returns a round trip earlier, when the
         configuration has been sent: commands that follow fail with the configuration.
         """
-        try:
-            await self._supervisor.connect(configured=configured)
-        except ConnectionLostError:
-            # The connection we waited for had been open and was lost. Try a new one, once.
-            await self._supervisor.connect(configured=configured)
+        await self._supervisor.connect(configured=configured)
 
     async def close(self) -> None:
         """End the conversation and everything that waits for it; close the socket."""
@@ -206,8 +205,9 @@ class RealtimeClient:
     async def append_audio(self, base64_audio: str) -> None:
         """Append base64 of audio in the session's input format (24 kHz PCM16).
 
-        At most 15 MiB. The service does not acknowledge it. After a loss it is kept for the
-        next connection, for ``resend_window`` seconds. Raises InvalidAudioError.
+        At most 15 MiB. The service does not acknowledge it. While a session is renewed or
+        connected again, the last minute that is not committed is kept for the next one.
+        Raises InvalidAudioError.
         """
         sample_bytes = self._speech.audio_format.sample_bytes
         await self._append(decode_base64(base64_audio, sample_bytes))

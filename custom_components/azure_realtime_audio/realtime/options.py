@@ -43,11 +43,10 @@ class WebSocketOptions:
     wait for a ``session.created`` before the session is configured anyway: the service
     always sends one, some gateways do not.
 
-    ``max_reconnect_attempts`` counts tries in a row after a socket was lost; 0 never
-    reconnects. The delay doubles from ``reconnect_delay`` to ``max_reconnect_delay``, and
-    chance adds up to a quarter.
-    ``resend_window`` is how long after a loss the speech that is not a turn yet is kept for
-    the next connection.
+    ``max_reconnect_attempts`` counts the tries in a row that fail after a socket was lost;
+    0 never reconnects. The delay doubles from ``reconnect_delay`` to
+    ``max_reconnect_delay``, and chance adds up to a quarter. It begins anew when a turn has
+    gone through, or the connection has lasted longer than the longest delay.
 
     ``renew_after`` is the age at which a session is moved to a new socket as soon as
     nothing goes on, or earlier if the service says that it ends soon. Azure documents 60
@@ -63,7 +62,6 @@ class WebSocketOptions:
     max_reconnect_attempts: int = 5
     reconnect_delay: float = 0.5
     max_reconnect_delay: float = 8.0
-    resend_window: float = 5.0
     renew_after: float = 25 * 60.0
     shortest_life: float = 60.0
     quiet_check: float = 1.0

@@ -73,7 +73,8 @@ class Change(StrEnum):
     CLOSED = "closed"
 
 
-# CLOSED comes without CLOSING where the only caller of connect() gives up.
+# CLOSED comes without CLOSING where the only caller who waits for a first connection gives up,
+# and where an error is none of the service's.
 TRANSITIONS: Final[Mapping[State, Mapping[Change, State]]] = {
     State.CLOSED: {Change.CONNECT: State.CONNECTING},
     State.CONNECTING: {
@@ -171,6 +172,12 @@ class Supervisor:
         self._state_changes: Listeners[()] = Listeners("a state")
         self._has_replay_timed_out = False
         self._has_been_configured = False
+        self._close_count = 0
+        self._is_ending = False
+        # How many wait for a change of state, and whether commands may follow from somebody
+        # who waits no longer.
+        self._waiting_count = 0
+        self._is_in_use = False
 
     # --- What the client asks
 
@@ -188,37 +195,44 @@ class Supervisor:
         """Wait for the connection that is under way, or for a new one. Raises RealtimeError.
 
         Unless it is to be ``configured``, the connection is enough as soon as commands may
-        follow the configuration. A caller that gives up while there is no connection ends
-        the tries for all.
+        follow the configuration. A caller that gives up ends the tries for a first
+        connection if nobody else waits for it or uses it, and nothing else.
         """
-        if self._task is None:
-            self._move(Change.CONNECT)
-            self._task = asyncio.get_running_loop().create_task(
-                self._run(), name=f"realtime {self.endpoint.deployment}"
-            )
-        task = self._task
+        close_count = self._close_count
+        try:
+            await self._connected(close_count, configured=configured)
+        except ConnectionLostError:
+            # The connection we waited for had been open and was lost. Try a new one, once.
+            await self._connected(close_count, configured=configured)
+
+    async def _connected(self, close_count: int, *, configured: bool) -> None:
+        while self._is_ending and self._close_count == close_count:
+            await self._state_changes.wait()
+        if self._close_count != close_count:
+            raise NotConnectedError
+        task = self._task or self._begin()
         while not task.done():
             if self._is_open or (
                 self._is_ready and not self._is_lost and not configured
             ):
+                self._is_in_use = True
                 return
-            try:
-                await self._state_changes.wait()
-            except asyncio.CancelledError:
-                if self.state is ConnectionState.CONNECTING:
-                    await self._stop(task)
-                raise
+            await self._wait()
         # Read this task's result, not self's: another connect() may have started the next.
         error = None if task.cancelled() else task.result()
         raise error.without_traceback() if error else NotConnectedError()
 
     async def close(self) -> None:
         """End the conversation and everything that waits for it; close the socket."""
+        self._close_count += 1
+        self._has_replay_timed_out = False
+        self._record.clear()
         if (task := self._task) is None:
             return
+        self._end(task)
         self._move(Change.CLOSE)
-        self._record.clear()
-        await self._stop(task)
+        self._drop_speech(None)
+        await asyncio.wait((task,))
 
     async def channel(self) -> CommandChannel:
         """Return the session's channel as soon as commands may be sent on it.
@@ -226,9 +240,10 @@ class Supervisor:
         Raises NotConnectedError if no connection is under way.
         """
         while not self._is_ready and self._state in _COMING:
-            await self._state_changes.wait()
+            await self._wait()
         if self._channel is None or not self._is_ready:
             raise NotConnectedError
+        self._is_in_use = True
         return self._channel
 
     def add_settings(self, config: SessionConfig) -> None:
@@ -286,14 +301,40 @@ class Supervisor:
                 {"type": "connection_changed", "state": self.state, "error": error},
             )
 
-    async def _stop(self, task: asyncio.Task[RealtimeError | None]) -> None:
-        """End the connection, or the wait for one. The conversation stays."""
-        task.cancel()
-        await asyncio.wait((task,))
-        if self._task is task:  # it was cancelled before its first step
-            self._settle(None)
+    async def _wait(self) -> None:
+        """Wait for a change of state; who is the last to give up a first connection ends it."""
+        self._waiting_count += 1
+        try:
+            await self._state_changes.wait()
+        except asyncio.CancelledError:
+            is_last = self._waiting_count == 1 and not self._is_in_use
+            if is_last and self._state is State.CONNECTING and (task := self._task):
+                self._end(task)
+                await asyncio.wait((task,))
+            raise
+        finally:
+            self._waiting_count -= 1
+
+    def _end(self, task: asyncio.Task[RealtimeError | None]) -> None:
+        """End the connection, or the wait for one; once, which leaves it polite."""
+        if not self._is_ending:
+            self._is_ending = True
+            task.cancel()
 
     # --- The task
+
+    def _begin(self) -> asyncio.Task[RealtimeError | None]:
+        self._is_in_use = False
+        self._task = task = asyncio.get_running_loop().create_task(
+            self._run(), name=f"realtime {self.endpoint.deployment}"
+        )
+        task.add_done_callback(self._on_end)
+        self._move(Change.CONNECT)
+        return task
+
+    def _on_end(self, task: asyncio.Task[RealtimeError | None]) -> None:
+        if self._task is task:  # it was cancelled before its first step
+            self._settle(None)
 
     async def _run(self) -> RealtimeError | None:
         """Be connected until asked to end, or until that is impossible; returns why."""
@@ -317,10 +358,11 @@ class Supervisor:
 
     def _settle(self, error: RealtimeError | None) -> None:
         """Be closed."""
-        if self._speech.close():
-            self._tell_speech_dropped(error)
-        self._set_timer()
+        self._drop_speech(error)
         self._task = None
+        self._is_ending = False
+        if self._state is State.CLOSING:
+            self._record.clear()  # of what has come since ``close``
         if error is None or self._state is State.CLOSING:
             change = Change.CLOSED
         elif self._state is State.RECONNECTING and _is_transient(error):
@@ -337,23 +379,27 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         delays = self._reconnect_delays()
         while True:
-            opened = loop.time()
+            live, opened = self.live, loop.time()
+            error = None
             try:
                 await self._read()
                 await self._renew()
-                continue
             except RealtimeError as err:
                 if not _is_transient(err):
                     raise
                 error = err.without_traceback()
+            has_lasted = (
+                loop.time() - opened > self._websocket_options.max_reconnect_delay
+            )
+            if has_lasted or (live is not None and live.has_answered):
+                delays = self._reconnect_delays()  # the last loss is mended
+            if error is None:
+                continue
             connection = self._drop_session(error)
-            self._speech.lose(loop.time())
-            self._set_timer()
+            self._speech.lose()
             self._move(Change.TRANSIENT_LOSS)
             if connection is not None:
                 await connection.close()
-            if loop.time() - opened > self._websocket_options.max_reconnect_delay:
-                delays = self._reconnect_delays()
             await self._reconnect(delays, error)
 
     async def _read(self) -> None:
@@ -391,14 +437,14 @@ class Supervisor:
     def _reconnect_delays(self) -> Iterator[float]:
         """Return the pause in seconds before each try."""
         options = self._websocket_options
-        return islice(
-            backoff_delays(options.reconnect_delay, options.max_reconnect_delay),
-            options.max_reconnect_attempts,
-        )
+        return backoff_delays(options.reconnect_delay, options.max_reconnect_delay)
 
     async def _reconnect(self, delays: Iterator[float], error: RealtimeError) -> None:
-        """Open a new session; the tries go on where the last loss left them."""
-        for delay in delays:
+        """Open a new session; the pauses go on where the last loss left them."""
+        for delay in islice(delays, self._websocket_options.max_reconnect_attempts):
+            if self._is_ending and self._task is not None:
+                # Again: aiohttp may have taken it for the time-out of a handshake.
+                self._task.cancel()
             retry_after = isinstance(error, RateLimitedError) and error.retry_after or 0
             if retry_after > _LONGEST_RETRY_AFTER:
                 break
@@ -432,7 +478,7 @@ class Supervisor:
             await connection.open()
             await self._configure(self._channel)
         except RealtimeError as error:
-            self._speech.lose(asyncio.get_running_loop().time())
+            self._speech.lose()
             if isinstance(error, ConnectionLostError):
                 raise refusal_error(live.fatal_error, error.code) from error
             raise
@@ -583,15 +629,14 @@ class Supervisor:
     def _heed(self, live: LiveSession) -> None:
         """Do what the session wants."""
         if live.wants_renewal is not None and self._state is State.OPEN:
-            self._speech.lose(asyncio.get_running_loop().time())
+            self._speech.lose()
             self._move(Change(live.wants_renewal.value))
             self._renewal.set()
         self._set_timer()
 
     def _set_timer(self) -> None:
         """Wake up at the next deadline."""
-        deadlines = (self._speech.deadline, self.live.deadline if self.live else None)
-        deadline = min((each for each in deadlines if each is not None), default=None)
+        deadline = self.live.deadline if self.live else None
         if self._timer is not None:
             if self._timer.when() == deadline and not self._timer.cancelled():
                 return
@@ -602,16 +647,15 @@ class Supervisor:
 
     def _tick(self) -> None:
         self._timer = None
-        now = asyncio.get_running_loop().time()
-        if self._speech.expire(now):
-            self._tell_speech_dropped(None)
-        if (live := self.live) is not None:
-            live.tick(now)
-            self._heed(live)
-        else:
-            self._set_timer()
+        live = self.live
+        assert live is not None  # the timer ends with its session
+        live.tick(asyncio.get_running_loop().time())
+        self._heed(live)
 
-    def _tell_speech_dropped(self, error: RealtimeError | None) -> None:
+    def _drop_speech(self, error: RealtimeError | None) -> None:
+        """Take no more speech; tell if some waited for a connection."""
+        if not self._speech.close():
+            return
         self._status.audio_dropped()
         self._emitter.emit_own(
             "speech_dropped",

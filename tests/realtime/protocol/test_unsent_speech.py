@@ -31,7 +31,7 @@ def test_needs_a_connection() -> None:
         speech.add(PIECES[0])
     speech.open()
     assert piece_of(speech.add(PIECES[0])) == PIECES[0]
-    speech.lose(10.0)
+    speech.lose()
     assert speech.add(PIECES[1]) is None
     assert [piece_of(frame) for frame in speech.frames()] == PIECES[:2]
     speech.open()
@@ -40,27 +40,26 @@ def test_needs_a_connection() -> None:
     assert not speech
 
 
-def test_waits_for_so_long() -> None:
-    """Then the person does not expect an answer any more."""
-    speech = UnsentSpeech(window=5.0)
+def test_waits_for_a_connection() -> None:
+    """Until it is clear that none will come."""
+    speech = UnsentSpeech()
     speech.open()
     speech.add(PIECES[0])
-    speech.lose(10.0)
-    assert speech.deadline == 15.0
-    assert not speech.expire(14.9)
-    assert speech.expire(15.0)
-    assert not speech.expire(16.0)
+    speech.lose()
+    speech.add(PIECES[1])
+    assert speech.close()
+    assert not speech.close()
     assert list(speech.frames()) == []
     with pytest.raises(NotConnectedError):
-        speech.add(PIECES[1])
+        speech.add(PIECES[2])
 
 
 def test_nothing_is_given_up_where_nothing_was_said() -> None:
     """Nobody is told of it."""
-    speech = UnsentSpeech(window=5.0)
+    speech = UnsentSpeech()
     speech.open()
-    speech.lose(10.0)
-    assert not speech.expire(15.0)
+    speech.lose()
+    assert not speech.close()
     speech.open()
     speech.add(PIECES[0])
     assert not speech.close()  # there was a connection to the end
@@ -79,7 +78,7 @@ def test_the_newest_is_kept() -> None:
 def test_appended_while_it_is_sent_again() -> None:
     """What is appended follows in its place; what no longer has room is left out."""
     speech = UnsentSpeech(max_size=12)
-    speech.lose(0.0)
+    speech.lose()
     for piece in PIECES[:3]:
         speech.add(piece)
     frames = speech.frames()
@@ -95,7 +94,7 @@ def test_appended_while_it_is_sent_again() -> None:
 def test_cleared_while_it_is_sent_again() -> None:
     """The rest is not sent."""
     speech = UnsentSpeech()
-    speech.lose(0.0)
+    speech.lose()
     for piece in PIECES[:3]:
         speech.add(piece)
     frames = speech.frames()

@@ -50,7 +50,8 @@ class LiveSession:
     events. What the session wants stands in plain attributes: ``is_greeted`` (the service
     has begun), ``is_configured`` (a ``session.updated`` has been seen), ``fatal_error``
     (what the service said last, if it ends a session), ``wants_renewal``. ``description``
-    is the session as the service describes it. Times are seconds of the caller's clock.
+    is the session as the service describes it, ``has_answered`` tells that a turn has gone
+    through in it. Times are seconds of the caller's clock.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class LiveSession:
         """
         self.is_greeted = False
         self.is_configured = False
+        self.has_answered = False
         self.fatal_error: Mapping[str, Any] | None = None
         self.wants_renewal: Renewal | None = None
         self.description: dict[str, Any] = {}
@@ -316,6 +318,7 @@ class LiveSession:
         """End a response as it is described."""
         feed.finish(described)
         response = feed.response
+        self.has_answered |= response.status in {"completed", "incomplete"}
         self.record.update_from_response(response)
         self.responses.pop(response.id, None)
         self._ended_responses.append(response.id)

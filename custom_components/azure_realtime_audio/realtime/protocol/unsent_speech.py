@@ -25,25 +25,18 @@ class UnsentSpeech:
     """The pieces of audio that were appended since the last commit.
 
     While the connection is open each piece is sent as well. After ``lose`` the pieces wait
-    for the next connection, which gets all ``frames`` again, but only until ``deadline``:
-    the time, in seconds of the caller's clock, at which ``expire`` drops them. ``size`` is
-    in bytes. ``was_resent`` tells that the sentence was sent to another session
-    once already.
+    for the next connection, which gets all ``frames`` again. ``size`` is in bytes.
+    ``was_resent`` tells that the sentence was sent to another session once already.
     """
 
-    def __init__(self, *, window: float = 5.0, max_size: int = MAX_SOUND) -> None:
-        """Start closed.
-
-        Pieces wait for ``window`` seconds after a loss. Of more than ``max_size`` bytes the
-        oldest pieces are dropped.
-        """
+    def __init__(self, *, max_size: int = MAX_SOUND) -> None:
+        """Start closed. Of more than ``max_size`` bytes the oldest pieces are dropped."""
         self.audio_format = AudioFormat.PCM
         self.size = 0
         self.was_resent = False
-        self.deadline: float | None = None
-        self._window = window
         self._max_size = max_size
         self._is_open = False
+        self._is_waiting = False
         self._pieces: deque[bytes] = deque()
         self._first = 0  # the number of the oldest piece, counted from the first ever
         self._resampler: Resampler | None = None
@@ -57,24 +50,19 @@ class UnsentSpeech:
     def open(self) -> None:
         """Send pieces from now on: there is a connection, and it has got all ``frames``."""
         self._is_open = True
-        self.deadline = None
+        self._is_waiting = False
 
-    def lose(self, now: float) -> None:
-        """Keep pieces from now on: there is no connection, but there may be one soon."""
+    def lose(self) -> None:
+        """Keep pieces from now on: there is no connection, but one is under way."""
         self._is_open = False
-        self.deadline = now + self._window
+        self._is_waiting = True
 
     def close(self) -> bool:
         """Take no more pieces, and drop those there are. True if some waited."""
-        was_waiting = self.deadline is not None and bool(self._pieces)
-        self._is_open = False
-        self.deadline = None
+        was_waiting = self._is_waiting and bool(self._pieces)
+        self._is_open = self._is_waiting = False
         self.clear()
         return was_waiting
-
-    def expire(self, now: float) -> bool:
-        """Drop the pieces if they have waited for too long by now. True if there were some."""
-        return self.deadline is not None and now >= self.deadline and self.close()
 
     # --- The pieces
 
@@ -86,7 +74,7 @@ class UnsentSpeech:
         """
         if len(audio) > _MAX_LENGTH:
             raise InvalidAudioError("One append takes at most 15 MiB of audio")
-        if not self._is_open and self.deadline is None:
+        if not self._is_open and not self._is_waiting:
             raise NotConnectedError
         self._pieces.append(audio)
         self.size += len(audio)
