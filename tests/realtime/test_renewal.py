@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from custom_components.azure_realtime_audio.realtime import (
-    CannotConnectError,
     CommandError,
     ConnectionState,
     ModelStatus,
@@ -270,15 +269,3 @@ async def test_the_service_tells_when(
     else:
         error = await next_event(client, "error")
         assert error["error"]["code"] == "session_expired"
-
-
-async def test_no_token(make_client: MakeClient) -> None:
-    """A client without a token cannot connect, and the reason is kept."""
-
-    async def token() -> str:
-        raise RuntimeError("The token service is away")
-
-    client = make_client(token_provider=token)
-    with pytest.raises(CannotConnectError) as caught:
-        await client.connect()
-    assert isinstance(caught.value.__cause__, RuntimeError)

@@ -23,7 +23,8 @@ class RealtimeOptions:
 
     ``api_version`` None, "" or "v1" is the GA protocol; a date is that preview.
     ``session_config`` takes the reference client's flat form or GA's nested form.
-    ``token_provider`` returns a Microsoft Entra token and is used instead of the key.
+    ``token_provider`` returns a Microsoft Entra token and is used instead of the key. It
+    has the time of a handshake (``connect_timeout``).
     """
 
     host_name: str

@@ -13,12 +13,10 @@ import aiohttp
 from .backoff import backoff_delays, with_jitter
 from .command_channel import CommandChannel
 from .errors import (
-    CannotConnectError,
     CommandError,
     CommandTimeoutError,
     ConnectError,
     ConnectionLostError,
-    InvalidAuthError,
     InvalidConfigError,
     NotConnectedError,
     RateLimitedError,
@@ -33,6 +31,7 @@ from .protocol.session_config import DEFAULT_SESSION_CONFIG, SessionConfig
 from .protocol.status import StatusTracker
 from .protocol.unsent_speech import UnsentSpeech
 from .response import Response
+from .transport.credentials import credentials
 from .transport.endpoint import Endpoint
 from .transport.refusals import is_transient_close, refusal_error
 from .transport.websocket import Connection
@@ -467,7 +466,7 @@ class Supervisor:
         """Open a socket and have its session as the last one was. Raises RealtimeError."""
         options = self._websocket_options
         self._renewal.clear()
-        headers = await self._credentials()
+        headers = await credentials(self._options, options.connect_timeout)
         live = self._new_session()
         connection = Connection(self._http, self.endpoint, headers, options)
         self.live = live
@@ -502,16 +501,6 @@ class Supervisor:
             secret=key if len(key) >= _KEY_LENGTH else b"",
             quiet_check=self._websocket_options.quiet_check,
         )
-
-    async def _credentials(self) -> dict[str, str]:
-        """Return the header with the key or a token. Raises ConnectError."""
-        if self._options.token_provider is None:
-            return {"api-key": _sendable(self._options.api_key)}
-        try:
-            token = await self._options.token_provider()
-        except Exception as err:  # the caller's provider may raise anything
-            raise CannotConnectError("There is no token to connect with") from err
-        return {"Authorization": f"Bearer {_sendable(token)}"}
 
     async def _configure(self, channel: CommandChannel) -> None:
         """Read until the session is as the last one was, or as it is to begin."""
@@ -671,13 +660,6 @@ def _mark_last[T](parts: Iterable[T]) -> Iterator[tuple[T, bool]]:
         yield part, False
         part = following
     yield part, True
-
-
-def _sendable(secret: str) -> str:
-    """Return a key or token that can be in a header. Raises InvalidAuthError."""
-    if not secret.isprintable():
-        raise InvalidAuthError("The key has characters that no key has")
-    return secret
 
 
 def _is_transient(error: RealtimeError) -> bool:
