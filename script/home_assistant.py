@@ -352,6 +352,13 @@ class HomeAssistant:
         response: dict[str, Any] = result.get("response") or {}
         return response
 
+    async def lasting_token(self) -> str:
+        """Return an access token for a day; that of a login is good for half an hour."""
+        token: str = await self.command(
+            "auth/long_lived_access_token", client_name="A long run", lifespan=1
+        )
+        return token
+
     async def state(self, entity_id: str) -> str:
         """Return the state of an entity."""
         state: str = (await self.rest("GET", f"states/{entity_id}"))["state"]

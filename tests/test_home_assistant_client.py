@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from datetime import timedelta
 from typing import Any
 
+from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components import websocket_api
 from homeassistant.components.websocket_api import ActiveConnection
 from homeassistant.core import HomeAssistant
@@ -31,7 +33,8 @@ async def house(
     hass: HomeAssistant, hass_client: ClientSessionGenerator, hass_access_token: str
 ) -> AsyncGenerator[home_assistant.HomeAssistant]:
     """Connect as the scripts do."""
-    assert await async_setup_component(hass, "websocket_api", {})
+    for domain in ("api", "auth", "websocket_api"):
+        assert await async_setup_component(hass, domain, {})
     websocket_api.async_register_command(hass, fail_late)
     client = await hass_client()
     url = str(client.make_url("")).rstrip("/")
@@ -47,6 +50,22 @@ async def test_fails_late(house: home_assistant.HomeAssistant) -> None:
         with pytest.raises(home_assistant.SetupError, match="The voice is not there"):
             await anext(events)
         assert (await house.command("get_config"))["location_name"]
+
+
+async def test_hours_later(
+    house: home_assistant.HomeAssistant,
+    hass: HomeAssistant,
+    hass_access_token: str,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    """A long run can log in when the login that it began with is not good any more."""
+    lasting = await house.lasting_token()
+    async with home_assistant.connected(house.url, lasting) as again:
+        assert (await again.command("get_config"))["location_name"]
+        assert await again.rest("GET", "states") == []
+    freezer.tick(timedelta(hours=12))
+    assert hass.auth.async_validate_access_token(hass_access_token) is None
+    assert hass.auth.async_validate_access_token(lasting) is not None
 
 
 # aiohttp's own, at the end that hangs up: its heartbeat.

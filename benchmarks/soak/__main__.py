@@ -30,6 +30,7 @@ from emulator import Emulator
 from script.home_assistant import (
     ROOT,
     HomeAssistant,
+    connected,
     free_port,
     home_assistant,
     run_home_assistant,
@@ -127,8 +128,12 @@ async def running_house() -> AsyncGenerator[House]:
         OUTPUT.mkdir(exist_ok=True)
         stack.callback(lambda: shutil.copy(log, OUTPUT))
         starting = await stack.enter_async_context(run_home_assistant(config, log))
-        home = await stack.enter_async_context(
+        owner = await stack.enter_async_context(
             home_assistant(f"http://127.0.0.1:{port}", starting)
+        )
+        # Satellites that have hung up log in again, for hours.
+        home = await stack.enter_async_context(
+            connected(owner.url, await owner.lasting_token())
         )
         house = House(home, emulator, starting.process.pid, log)
         await house.set_up()
