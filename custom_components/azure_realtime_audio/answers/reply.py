@@ -35,9 +35,9 @@ REPLY_URL: Final = "/api/azure_realtime_audio/reply/{token}.wav"
 class Reply:
     """One reply: a response, and those that continue it after its tool calls.
 
-    The model is told the ``briefing`` before. ``llm_api`` runs the tool calls; None leaves them to the caller. An out-of-band response
-    leaves them too: its calls are not in the conversation, where their output would go.
-    ``timeout`` bounds the whole reply, in seconds.
+    The model is told the ``briefing`` before. ``llm_api`` runs the tool calls; None leaves
+    them to the caller. An out-of-band response leaves them too: its calls are not in the
+    conversation, where their output would go. ``timeout`` bounds the whole reply, in seconds.
     """
 
     def __init__(
@@ -130,9 +130,9 @@ class Reply:
 
     async def _async_tell_results(self) -> None:
         """Tell the model what its tools returned, if it has not answered that."""
-        results, self._results = self._results, []
-        if results:
-            await self.session.client.apply(Changes(items=results))
+        if self._results:
+            await self.session.client.apply(Changes(items=self._results))
+            self._results = []
 
     async def _async_next_response(self) -> None:
         creating = asyncio.ensure_future(self._async_ask())
@@ -152,10 +152,11 @@ class Reply:
         briefing, self._briefing = self._briefing, None
         if briefing is not None:
             return await self.session.async_ask(self._config, briefing)
-        results, self._results = self._results, []
-        return await self.session.client.create_response(
-            self._config, after=Changes(items=results)
+        response = await self.session.client.create_response(
+            self._config, after=Changes(items=self._results)
         )
+        self._results = []
+        return response
 
     def stop(self) -> None:
         """Let no further response follow; the one in progress is the caller's to cancel."""
