@@ -1,7 +1,5 @@
 """A network that flaps: each loss is mended, and the pauses before the tries are fair."""
 
-import asyncio
-
 import pytest
 
 from custom_components.azure_realtime_audio.realtime import (
@@ -126,13 +124,18 @@ async def test_service_that_drops_every_session(
     client = make_client({"max_reconnect_attempts": 3, "max_reconnect_delay": 0.08})
     await client.connect()
     await client.create_conversation_item(user_text("hello"))
+    states = record(client, "connection_changed")
     emulator.faults.add("session_expires:0.01")
     emulator.sessions[0].abort()
     while len(pauses) < 8:
         await emulator.next_session()
     emulator.faults.clear()
-    async with asyncio.timeout(5):
-        while emulator.sessions[-1].closed or client.state is not ConnectionState.OPEN:
-            await client.connect()
-            await becomes(client, ConnectionState.OPEN)
+    await flap(emulator, client)
+    await client.connect()
+    await client.create_conversation_item(user_text("still there?"))
+    assert [item.text for item in emulator.sessions[-1].conversation] == [
+        "hello",
+        "still there?",
+    ]
+    assert {event["state"] for event in states} == {"connecting", "open"}
     assert pauses[:6] == [0.01, 0.02, 0.04, 0.08, 0.08, 0.08]
