@@ -636,6 +636,17 @@ def test_session_config_of_the_defaults() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("setting", "sent"),
+    [("de", "de"), ("de-DE", "de"), ("EN_us", "en"), ("zh-Hans-CN", "zh")],
+)
+def test_transcription_language_with_a_region(setting: str, sent: str) -> None:
+    """The transcription models take ISO 639 alone."""
+    data = {"transcription_deployment": "whisper", "transcription_language": setting}
+    config = AssistantSettings.from_data(data).session_config().as_dict()
+    assert config["audio"]["input"]["transcription"]["language"] == sent
+
+
 def test_session_config_of_everything() -> None:
     """Every setting reaches the session."""
     data = {

@@ -20,6 +20,7 @@ async def test_what_they_take(
     offered = await (await client.get(f"/api/stt/{EARS}")).json()
     languages = offered.pop("languages")
     assert {"en", "nl", "zh-Hans"} <= set(languages)
+    assert {"de-DE", "de-AT", "en-US", "pt-BR", "zh-CN", "sr-Latn"} <= set(languages)
     assert offered == {
         "formats": ["wav"],
         "codecs": ["pcm"],

@@ -163,6 +163,42 @@ async def test_errors(
     assert (await heard(aloud(hass, DINNER))).seconds > 0.5
 
 
+@pytest.mark.parametrize(
+    "language", ["de", "de-DE", "en-US", "pt-BR", "zh-TW", "nb-NO"]
+)
+async def test_language_with_a_region(
+    hass: HomeAssistant,
+    emulator: Emulator,
+    init_integration: MockConfigEntry,
+    language: str,
+) -> None:
+    """Announcements that were written for another engine name the region."""
+    await heard(aloud(hass, DINNER, language=language))
+    [created] = emulator.sessions[-1].received.of("response.create")
+    assert f"({language})" in created["response"]["instructions"]
+
+
+async def test_a_voice_that_does_not_exist(
+    hass: HomeAssistant, init_integration: MockConfigEntry
+) -> None:
+    """It is refused by the action, before a player gets an empty answer, and by the sound."""
+    played = async_mock_service(hass, "media_player", "play_media")
+    action = {
+        "entity_id": VOICE,
+        "media_player_entity_id": "media_player.kitchen",
+        "message": DINNER,
+        "options": {"voice": "nobody"},
+    }
+    with pytest.raises(HomeAssistantError) as refused:
+        await hass.services.async_call("tts", "speak", action, blocking=True)
+    assert refused.value.translation_key == "unknown_voice"
+    assert "nobody" in str(refused.value)
+    assert not played
+    with pytest.raises(HomeAssistantError) as refused:
+        await heard(aloud(hass, DINNER, voice="nobody"))
+    assert refused.value.translation_key == "unknown_voice"
+
+
 async def test_speak_action(
     hass: HomeAssistant,
     emulator: Emulator,

@@ -16,7 +16,6 @@ from homeassistant.components.stt import (
 )
 from homeassistant.components.stt.models import SpeechAudioProcessing
 from homeassistant.core import HomeAssistant
-from homeassistant.generated.languages import LANGUAGES
 from homeassistant.helpers.chat_session import ChatSession, current_session
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.translation import async_get_translations
@@ -29,6 +28,7 @@ from .data import AzureRealtimeAudioConfigEntry
 from .entity import AssistantEntity
 from .errors import AssistantError, NothingHeardError
 from .realtime import RealtimeError
+from .voice.languages import SUPPORTED_LANGUAGES
 from .voice.turn import Turn
 
 PARALLEL_UPDATES = 0
@@ -60,8 +60,8 @@ class AssistantSttEntity(AssistantEntity, SpeechToTextEntity):
     @property
     @override
     def supported_languages(self) -> list[str]:
-        """What the model understands."""
-        return sorted(LANGUAGES)
+        """What the model understands, each language with and without its regions."""
+        return SUPPORTED_LANGUAGES
 
     @property
     @override

@@ -18,18 +18,18 @@ from homeassistant.components.tts import (
 )
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.generated.languages import LANGUAGES
 from homeassistant.helpers.chat_session import current_session
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .const import KIND_TTS, LOGGER
+from .const import CONF_API_VERSION, KIND_TTS, LOGGER
 from .core_internals import CORE_STREAMS_WAV, pipeline_run_that_orders_speech
 from .data import AzureRealtimeAudioConfigEntry
 from .entity import AssistantEntity
-from .errors import unraised
-from .realtime import SAMPLE_RATE, VOICES
+from .errors import translated, unraised
+from .realtime import PREVIEW_VOICES, SAMPLE_RATE, VOICES
 from .voice.browser import is_browser_at_home
 from .voice.encoder import FOR_BROWSERS, AudioFormat, async_encode
+from .voice.languages import SUPPORTED_LANGUAGES
 from .voice.read_aloud import async_read_aloud
 from .voice.speech import failure_sound
 from .voice.turn import Turn
@@ -82,7 +82,7 @@ class AssistantTtsEntity(AssistantEntity, TextToSpeechEntity):
     _attr_translation_key = "voice"
     kind = KIND_TTS
     _attr_default_language = "en"
-    _attr_supported_languages = sorted(LANGUAGES)
+    _attr_supported_languages = SUPPORTED_LANGUAGES
     _attr_supported_options = [ATTR_VOICE, ATTR_PREFERRED_FORMAT, *_DETAILS]
 
     @property
@@ -110,7 +110,40 @@ class AssistantTtsEntity(AssistantEntity, TextToSpeechEntity):
     @override
     def async_get_supported_voices(self, language: str) -> list[Voice]:
         """Every voice speaks every language."""
-        return [Voice(voice, voice.capitalize()) for voice in VOICES]
+        return [Voice(voice, voice.capitalize()) for voice in self._voices]
+
+    @property
+    def _voices(self) -> tuple[str, ...]:
+        """The voices of the entry's API; preview has fewer."""
+        is_preview = bool(self.assistant.entry.data[CONF_API_VERSION])
+        return PREVIEW_VOICES if is_preview else VOICES
+
+    def _check_voice(self, options: Mapping[str, Any]) -> None:
+        """Raise HomeAssistantError for a voice that does not exist."""
+        voice = options.get(ATTR_VOICE)
+        if voice and voice not in self._voices:
+            raise translated(
+                "unknown_voice", voice=str(voice), voices=", ".join(self._voices)
+            )
+
+    @override
+    async def async_speak(
+        self,
+        media_player_entity_id: list[str],
+        message: str,
+        cache: bool,
+        language: str | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> None:
+        """Have a media player play a text.
+
+        The voice is checked here: the player would only get an empty answer of HTTP 500.
+        Raises HomeAssistantError.
+        """
+        self._check_voice(options or {})
+        await super().async_speak(
+            media_player_entity_id, message, cache, language, options
+        )
 
     @override
     async def async_stream_tts_audio(
@@ -124,6 +157,7 @@ class AssistantTtsEntity(AssistantEntity, TextToSpeechEntity):
         elif chat:
             pcm = self._async_read_or_signal(request)
         else:
+            self._check_voice(request.options)
             pcm = self._async_read(request.message_gen, request)
         audio_format = _audio_format(request.options)
         return TTSAudioResponse(audio_format.extension, async_encode(pcm, audio_format))
@@ -162,7 +196,7 @@ class AssistantTtsEntity(AssistantEntity, TextToSpeechEntity):
     def _async_read(
         self, text: AsyncIterable[str], request: TTSAudioRequest
     ) -> AsyncGenerator[bytes]:
-        voice = request.options.get(ATTR_VOICE)
+        voice = request.options.get(ATTR_VOICE) or None
         return async_read_aloud(self.assistant, text, request.language, voice)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+import re
 from typing import Any, Self
 
 from homeassistant.config_entries import ConfigSubentry
@@ -127,8 +128,9 @@ class AssistantSettings:
         }
         if self.transcription_deployment:
             audio_input["transcription"] = {"model": self.transcription_deployment}
-            if self.transcription_language:
-                audio_input["transcription"]["language"] = self.transcription_language
+            # The transcription models know ISO 639 only: of de-DE they take de.
+            if language := re.split("[-_]", self.transcription_language)[0].lower():
+                audio_input["transcription"]["language"] = language
         if self.noise_reduction != NOISE_REDUCTION_NONE:
             audio_input["noise_reduction"] = {"type": self.noise_reduction}
         if self.voice:

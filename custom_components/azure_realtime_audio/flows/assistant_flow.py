@@ -68,9 +68,8 @@ SECTION_LISTENING = "listening"
 SECTION_SPEAKING = "speaking"
 SECTION_AUTOMATIONS = "automations"
 
-LANGUAGE_CODE = re.compile(
-    r"[a-z]{2,3}"
-)  # ISO 639, as the transcription models want it
+# ISO 639, as the transcription models want it; a region may follow, which is not sent.
+LANGUAGE_CODE = re.compile(r"[a-zA-Z]{2,3}([-_][a-zA-Z0-9]{2,8})*")
 WHOLE_NUMBERS = (
     CONF_PREFIX_PADDING_MS,
     CONF_SILENCE_DURATION_MS,
