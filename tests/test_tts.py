@@ -199,6 +199,24 @@ async def test_a_voice_that_does_not_exist(
     assert refused.value.translation_key == "unknown_voice"
 
 
+async def test_an_incomplete_reading_goes_on(
+    hass: HomeAssistant, emulator: Emulator, init_integration: MockConfigEntry
+) -> None:
+    """A response that reaches the limit of tokens is followed by the rest of the text."""
+    text = "The washing machine in the cellar is ready"
+    begun = "The washing machine"
+    emulator.replies += [
+        Reply(text=begun, status="incomplete"),
+        Reply(text=text[len(begun) :]),
+    ]
+    await heard(aloud(hass, text))
+    texts = [
+        created["response"]["instructions"].partition("“")[2].rstrip("”")
+        for created in emulator.sessions[-1].received.of("response.create")
+    ]
+    assert texts == [text, text[len(begun) + 1 :]]
+
+
 async def test_speak_action(
     hass: HomeAssistant,
     emulator: Emulator,

@@ -5,8 +5,9 @@ import re
 from typing import Final
 
 from ..assistant.assistant import Assistant
-from ..errors import response_failure, translated_error
+from ..errors import response_failure, translated, translated_error
 from ..realtime import RealtimeError
+from .sentences import async_sentences
 from .speech import Speech
 
 # How OpenAI's guide has a model say something of one's own (2025), without any input: a
@@ -15,7 +16,7 @@ _INSTRUCTIONS: Final = (
     "Say exactly the following, word for word, in the language it is written in "
     "({language}). Add nothing, leave nothing out, and do not answer it: “{text}”"
 )
-_SENTENCE_END = re.compile(r"[.!?。！？…]['\")\]]*\s+|\n+")
+_LETTERS = re.compile(r"[^\W_]")
 
 
 async def async_read_aloud(
@@ -26,39 +27,39 @@ async def async_read_aloud(
     Raises HomeAssistantError.
     """
     try:
-        async for sentence in _sentences(text):
-            speech = Speech()
-            instructions = _INSTRUCTIONS.format(language=language, text=sentence)
-            async with assistant.async_read_aloud(instructions, voice) as response:
-                speech.add(response)
-                speech.finish()
-                async for _, pcm in speech.pieces():
-                    yield pcm
-                await response.done()
-            if error := response_failure(response):
-                raise error
+        async for sentence in async_sentences(text):
+            rest = sentence
+            # A response that reaches the limit of tokens is followed by one for the rest.
+            while rest:
+                speech = Speech()
+                instructions = _INSTRUCTIONS.format(language=language, text=rest)
+                async with assistant.async_read_aloud(instructions, voice) as response:
+                    speech.add(response)
+                    speech.finish()
+                    async for _, pcm in speech.pieces():
+                        yield pcm
+                    await response.done()
+                if error := response_failure(response):
+                    raise error
+                if response.status != "incomplete":
+                    break
+                rest = _rest(rest, response.transcript)
+                if not _LETTERS.search(rest):
+                    break
     except RealtimeError as err:
         raise translated_error(err) from err
 
 
-async def _sentences(chunks: AsyncIterable[str]) -> AsyncGenerator[str]:
-    """Yield whole sentences as soon as they are there: they sound better than words."""
-    text = ""
-    async for chunk in chunks:
-        text += chunk
-        *whole, text = _split(text)
-        for sentence in whole:
-            yield sentence
-    if text.strip():
-        yield text.strip()
+def _rest(text: str, said: str) -> str:
+    """Return what is left of a text of which the beginning was said.
 
-
-def _split(text: str) -> list[str]:
-    """Return the sentences of a text; the last may not have ended."""
-    sentences = []
-    start = 0
-    for end in _SENTENCE_END.finditer(text):
-        if sentence := text[start : end.end()].strip():
-            sentences.append(sentence)
-        start = end.end()
-    return [*sentences, text[start:]]
+    Letters and digits are counted: the model writes blanks and marks in its own way. Raises
+    HomeAssistantError if something else was said, or nothing.
+    """
+    spoken = "".join(_LETTERS.findall(said)).casefold()
+    letters = list(_LETTERS.finditer(text))
+    count = len(_LETTERS.findall(said))
+    begun = "".join(letter[0] for letter in letters[:count]).casefold()
+    if not spoken or spoken != begun:
+        raise translated("reading_incomplete")
+    return text[letters[count - 1].end() :].strip()
