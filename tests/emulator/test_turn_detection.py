@@ -152,10 +152,10 @@ async def test_idle_timeout(
     await client.until("response.created")
 
 
-async def test_nobody_is_idle_in_a_response(
+async def test_idle_timeout_stops_during_a_response(
     emulator: Emulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the model speaks, nobody waits for the user."""
+    """While the model speaks, the service does not wait for the user."""
     loop = asyncio.get_running_loop()
     clock = loop.time
     client = await connect()

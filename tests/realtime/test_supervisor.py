@@ -132,7 +132,7 @@ async def test_tools_that_will_not_return(
 
 async def test_commands_in_one_go(emulator: Emulator, client: RealtimeClient) -> None:
     """All are sent before any is awaited, and each has its own outcome."""
-    # No method of the client sends several commands in one go yet: only a replay does.
+    # The client's methods undo the rest when one command is refused: only a replay uses each outcome.
     channel = await client._supervisor.channel()  # noqa: SLF001
     emulator.faults.add("no_ack:conversation.item.create")
     item: dict[str, Any] = {"id": "item_1", **user_text("hello")}
@@ -163,6 +163,7 @@ async def test_commands_in_one_go_on_a_dead_socket(
     """Each is lost."""
     client = make_client()
     await client.connect()
+    # The client's methods wait for the next connection: this needs the channel of the lost one.
     channel = await client._supervisor.channel()  # noqa: SLF001
     lost = asyncio.ensure_future(
         next_event(client, "connection_changed", state=ConnectionState.CONNECTING)

@@ -129,7 +129,7 @@ class Reply:
             )
 
     async def _async_tell_results(self) -> None:
-        """Tell the model what its tools returned, if it has not answered that."""
+        """Tell the model the results of its tools that no response has answered."""
         if self._results:
             await self.session.client.apply(Changes(items=self._results))
             self._results = []
@@ -139,7 +139,7 @@ class Reply:
         try:
             response = await asyncio.shield(creating)
         except asyncio.CancelledError:
-            # It begins all the same: it must not be left to block the conversation.
+            # The response begins all the same, and would block the conversation.
             with suppress(RealtimeError):
                 await (await creating).cancel()
             raise

@@ -1,4 +1,4 @@
-"""What the model is to know before it answers, as one go tells it."""
+"""The instructions, tools and words that a session is told before the model answers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

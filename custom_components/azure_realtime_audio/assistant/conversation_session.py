@@ -216,7 +216,7 @@ class ConversationSession:
     def _telling(
         self, briefing: Briefing | None, answers_alone: bool | None = None
     ) -> Iterator[Changes]:
-        """Yield what the model does not know yet; it does when the context is left."""
+        """Yield the changes that are new to the model. They count as told when the context is left."""
         self._mark_carried_items()
         told, alone = self._told, self._answers_alone
         settings: dict[str, Any] = {}
@@ -245,7 +245,7 @@ class ConversationSession:
 
     @callback
     def async_expect_answer(self) -> asyncio.Future[Response]:
-        """Return what ends with the service's own answer to what is said next.
+        """Return a future of the service's own answer to the next words.
 
         The caller answers for that response, until the caller cancels the future.
         """
@@ -276,7 +276,7 @@ class ConversationSession:
             self._create_task(self._async_take_back(response), "stop an answer")
 
     async def _async_take_back(self, response: Response) -> None:
-        """Never answer unasked: nobody has claimed what the model answers."""
+        """Take back an answer to words that no turn has claimed."""
         with suppress(RealtimeError):
             await response.cancel()
             await self.client.apply(Changes(deleted=response.item_ids))

@@ -53,7 +53,7 @@ class CommandChannel:
         """Note that the session has ended."""
         if not self._acceptance.done():
             self._acceptance.set_exception(error.without_traceback())
-            self._acceptance.exception()  # mark the error as seen: perhaps nobody waits
+            self._acceptance.exception()  # marks the error as seen: perhaps no command waits
 
     async def _accepted(self) -> None:
         """Wait until the session is as it should be. Raises why it is not."""
@@ -125,7 +125,7 @@ class CommandChannel:
         """Send commands in one go, then await all acknowledgements.
 
         Returns what each came to, in order: its result, or the RealtimeError that ``send``
-        would have raised. ``on_sent`` is called in between. Raises what it raises.
+        would have raised. ``on_sent`` is called after the last frame; its errors are raised.
         """
         prepared: list[tuple[PendingCommand[Any], bytes] | RealtimeError] = []
         for command in commands:
