@@ -55,5 +55,8 @@ async def _async_create_pipeline(hass: HomeAssistant, subentry: ConfigSubentry) 
         pipeline,
         conversation_engine=engine(CONVERSATION_DOMAIN),
         conversation_language=MATCH_ALL,
+        # Core prefers a language with the region of the house; the texts here have none.
+        stt_language=pipeline.language,
+        tts_language=pipeline.language,
         tts_voice=None,  # the assistant's own
     )
