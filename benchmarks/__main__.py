@@ -17,8 +17,8 @@ from .processes import server
 from .server import DELTA_BYTES
 from .variants import BARE, BY_HAND, CLIENT, SDK, VARIANTS, Address, Variant
 
-# Appends per round, in batches: the server has read one before the next is sent. Where it
-# lags behind, sending only fills a buffer and costs nothing.
+# Appends per round, in batches: the server has read one before the next is sent. Where the
+# server lags behind, sending only fills a buffer and costs nothing.
 BATCHES = 50
 APPENDS = 20
 DELTAS = 250  # per round
@@ -33,9 +33,9 @@ DELTA_SECONDS = DELTA_BYTES / 48_000
 
 @dataclass
 class Measure:
-    """What the variants cost in each round: ``costs`` has the samples by variant.
+    """The costs of the variants in each round: ``costs`` has the samples by variant.
 
-    ``most`` is what ours may be of ``base``, ``least`` what the SDK should be of ours.
+    ``most`` is the highest allowed ratio of ours to ``base``, ``least`` the lowest of the SDK to ours.
     """
 
     name: str
@@ -102,7 +102,7 @@ async def first_delta(sessions: Sequence[Variant]) -> float:
 
 
 async def real_time(sessions: Sequence[Variant]) -> float:
-    """Talk in all sessions at once; returns the CPU time of a second of one, in us."""
+    """Talk in all sessions at once; returns the CPU time of one session for a second, in us."""
     start = time.process_time()
     await asyncio.gather(
         *(

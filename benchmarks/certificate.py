@@ -1,4 +1,4 @@
-"""A certificate for this machine that nobody vouches for but itself."""
+"""A self-signed certificate for this machine."""
 
 from datetime import UTC, datetime, timedelta
 import ipaddress
@@ -13,7 +13,7 @@ LOOPBACK = "127.0.0.1"
 
 
 def write_certificate(folder: Path) -> Path:
-    """Make a certificate for 127.0.0.1 that only those trust who are told to.
+    """Make a self-signed certificate for 127.0.0.1.
 
     Returns a file with the certificate and its key. A process of Home Assistant trusts it if the
     variable REQUESTS_CA_BUNDLE of its environment names that file.

@@ -1,4 +1,4 @@
-"""A TCP proxy that is as far away as one says: each byte takes half a round trip, each way.
+"""A TCP proxy with a chosen delay: each byte takes half a round trip.
 
 Loopback hides every wait for the other side. Behind this proxy such a wait costs what it costs in
 a house that is far from its cloud. Bandwidth, loss and the slow start of TCP are not simulated.
@@ -37,7 +37,7 @@ class DelayProxy:
 
     @property
     def url(self) -> str:
-        """What a user types as the host name, such as ws://127.0.0.1:40123."""
+        """Return the host name that a user types, such as ws://127.0.0.1:40123."""
         return f"{'wss' if self._certificate else 'ws'}://{LOOPBACK}:{self.port}"
 
     async def __aenter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""Debian's Firefox, driven over its own WebDriver BiDi socket, with a sound card that is none.
+"""Debian's Firefox, driven over its own WebDriver BiDi socket, with a silent sound card.
 
 Playwright can drive a stock Firefox too, but only one that is newer than Debian's.
 """

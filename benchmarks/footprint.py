@@ -78,7 +78,7 @@ async def sample(*arguments: str) -> float:
 
 
 async def measure(rounds: int) -> None:
-    """Print both."""
+    """Print the memory of a session and the time of the import."""
     print(f"Home Assistant {home_assistant_version}, {rounds} rounds: median (range)")
     kib: dict[str, list[float]] = {BARE: [], CLIENT: []}
     async with server() as (_, port, certificate):

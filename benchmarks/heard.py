@@ -1,9 +1,9 @@
 """Print when a spoken turn is sent and when it is heard, in the Assist dialog of a browser.
 
-A page of Home Assistant's own frontend, in Chromium and in Firefox, speaks into a microphone that
-is a tone. It counts from the end of that tone. What turn detection waits for, to be sure that
-nobody speaks, is taken off, as in `script/bench latency`; the models answer at once, and speak
-one, two and four times as fast as one listens.
+A page of Home Assistant's own frontend, in Chromium and in Firefox, hears a tone from its
+microphone. The clock starts at the end of that tone. The silence that turn detection waits for is
+taken off, as in `script/bench latency`; the models answer at once, and speak at one, two and four
+times the speed of playback.
 
 The columns, in ms: the first byte of the reply is in the browser; the first sample that can be
 heard comes out of its audio element; the difference. Each browser is measured under its own
@@ -41,8 +41,8 @@ SAFARI = (
     "(KHTML, like Gecko) Version/26.1 Safari/605.1.15"
 )
 
-# A microphone that hears a tone once, and then a room in which it is not quite silent: Firefox would
-# send nothing at all. It has heard the tone at `spokeUntil`.
+# A microphone that hears a tone once, and then the faint noise of a room: of full silence Firefox
+# would send nothing at all. The tone ends at `spokeUntil`.
 MICROPHONE = """
   navigator.mediaDevices && (navigator.mediaDevices.getUserMedia = async () => {
     const context = new AudioContext();
@@ -96,13 +96,13 @@ TURN = """
 
 
 class BrowserPage(Protocol):
-    """What a turn needs of a browser."""
+    """The page of a browser, as a turn uses it."""
 
     async def goto(self, url: str) -> Any:
         """Load a document."""
 
     async def evaluate(self, expression: str) -> Any:
-        """Return what an expression or its promise has, as far as JSON can tell."""
+        """Return what an expression or its promise has as JSON."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ import sys
 from typing import Any, override
 
 DELTA_BYTES = 4800  # PCM16 of one audio delta: 100 ms at 24 kHz
-_LONGEST_COMMAND = 1000  # bytes; whatever is longer is an append, which nobody looks at
+_LONGEST_COMMAND = 1000  # bytes; longer frames are appends, and are not read
 
 _EVENT_NUMBERS = itertools.count()
 _AUDIO = b64encode(bytes(range(240)) * (DELTA_BYTES // 240))
@@ -41,7 +41,7 @@ _SESSION = {
 
 
 class Opcode(IntEnum):
-    """What a websocket frame is."""
+    """The kind of a websocket frame."""
 
     TEXT = 0x1
     CLOSE = 0x8
@@ -177,7 +177,7 @@ def _event(kind: str, **fields: Any) -> bytes:
 
 
 def _audio_delta(fields: bytes) -> bytes:
-    """Return a delta; without JSON, for the clients wait for the first one."""
+    """Return a delta, without a JSON encoder because the clients wait for the first delta."""
     return _frame(
         Opcode.TEXT,
         b'{"type":"response.output_audio.delta","event_id":"event_%d",%b,"delta":"%b"}'

@@ -50,7 +50,7 @@ class Address:
         return f"{scheme}{'s' if self.tls else ''}://127.0.0.1:{self.port}"
 
     def http(self) -> aiohttp.ClientSession:
-        """Return what opens websockets to it."""
+        """Return an HTTP session that opens websockets to the server."""
         connector = aiohttp.TCPConnector(ssl=self.tls or True, limit=0)
         return aiohttp.ClientSession(connector=connector)
 
@@ -62,7 +62,7 @@ class Variant(Protocol):
         """Append the same PCM ``count`` times."""
 
     async def commit(self) -> None:
-        """Make an item of it, and wait for the acknowledgement."""
+        """Make an item of the audio, and wait for the acknowledgement."""
 
     async def receive(self, asked: dict[str, str]) -> float:
         """Ask for a spoken response and take in all of it.
@@ -288,7 +288,7 @@ BY_HAND: Final = "by hand: base64 and JSON"
 CLIENT: Final = "RealtimeClient"
 SDK: Final = "openai SDK"
 
-# What everything is compared with; how little is possible; ours; the usual.
+# The base of each ratio, the least possible cost, our client, and the usual client.
 VARIANTS: Mapping[str, Callable[[Address], AbstractAsyncContextManager[Variant]]] = {
     BARE: _bare_socket,
     BY_HAND: _by_hand,

@@ -1,9 +1,9 @@
 """A voice assistant as it was: speech-to-text, then a language model, then text-to-speech.
 
-None of them thinks; each takes the time that it is told to, and one round trip to the cloud service
-that it would be. Beside it, a websocket command that runs any pipeline with a player of one's choice
-(core's own gives browsers MP3 and nothing else), a voice satellite (``assist_satellite.py``), and a
-phone: a device that is no satellite.
+The models do not think: each takes its configured time, and one round trip to its cloud service.
+Beside the chain there are a websocket command that runs any pipeline with a chosen player (core's own
+command gives browsers MP3 and nothing else), a voice satellite (``assist_satellite.py``), and a phone:
+a device that is no satellite.
 """
 
 import asyncio
@@ -32,12 +32,12 @@ PLATFORMS = (
 
 @dataclass
 class Models:
-    """What the models are to do in the next run."""
+    """The settings of the models for the next run."""
 
     seconds: float  # until the first output of each, its round trip included
     reply: str
-    pcm: bytes  # what that sounds like, PCM16 mono of 24 kHz
-    speed: float  # of that sound, in multiples of real time
+    pcm: bytes  # the sound of the reply, PCM16 mono of 24 kHz
+    speed: float  # of the sound, in multiples of real time
 
 
 MODELS = HassKey[Models](DOMAIN)

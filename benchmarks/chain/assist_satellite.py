@@ -64,7 +64,7 @@ async def async_setup_entry(
 
 
 class ChainSatellite(AssistSatelliteEntity):
-    """The satellite."""
+    """A satellite that passes the events of its pipeline to a listener."""
 
     _attr_name = "Satellite"
     _attr_unique_id = "satellite"
@@ -74,7 +74,7 @@ class ChainSatellite(AssistSatelliteEntity):
     )
 
     def __init__(self) -> None:
-        """Play to nobody yet."""
+        """Start without a listener."""
         self.output: dict[str, Any] = {}
         self.listener: Callable[[PipelineEvent], None] = lambda _event: None
 
@@ -85,29 +85,29 @@ class ChainSatellite(AssistSatelliteEntity):
     @property
     @override
     def tts_options(self) -> dict[str, Any]:
-        """What the player takes."""
+        """Return the format that the player takes."""
         return self.output
 
     @callback
     @override
     def on_pipeline_event(self, event: PipelineEvent) -> None:
-        """Tell the other end."""
+        """Pass the event to the listener."""
         self.listener(event)
 
     @callback
     @override
     def async_get_configuration(self) -> AssistSatelliteConfiguration:
-        """Have no wake words."""
+        """Return a configuration without wake words."""
         return AssistSatelliteConfiguration([], [], 0)
 
     @override
     async def async_set_configuration(
         self, config: AssistSatelliteConfiguration
     ) -> None:
-        """Have nothing to change."""
+        """Ignore the configuration: the satellite has no wake words."""
 
     @override
     async def async_start_conversation(
         self, start_announcement: AssistSatelliteAnnouncement
     ) -> None:
-        """Have announced it at once."""
+        """Return at once, as if the announcement had been played."""

@@ -1,4 +1,4 @@
-"""Set up without a question."""
+"""The config flow of the chain, which asks nothing."""
 
 from typing import Any, override
 
@@ -6,11 +6,11 @@ from homeassistant.config_entries import ConfigFlow, ConfigFlowResult
 
 
 class ChainConfigFlow(ConfigFlow, domain="chain"):
-    """Make the one entry."""
+    """Makes the one entry."""
 
     @override
     async def async_step_user(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Ask nothing."""
+        """Create the entry without a form."""
         return self.async_create_entry(title="Chain", data={})

@@ -24,12 +24,12 @@ WORD_SECONDS = 0.02
 async def async_setup_entry(
     hass: HomeAssistant, entry: ConfigEntry, add: AddConfigEntryEntitiesCallback
 ) -> None:
-    """Add the second stage."""
+    """Add the language model."""
     add([ChainConversation()])
 
 
 class ChainConversation(ConversationEntity):
-    """The second stage."""
+    """The language model of the chain."""
 
     _attr_name = "Chain"
     _attr_unique_id = "chain"
@@ -38,14 +38,14 @@ class ChainConversation(ConversationEntity):
     @property
     @override
     def supported_languages(self) -> list[str] | Literal["*"]:
-        """Any."""
+        """Return that every language is supported."""
         return "*"
 
     @override
     async def _async_handle_message(
         self, user_input: ConversationInput, chat_log: ChatLog
     ) -> ConversationResult:
-        """Say what it was told to."""
+        """Stream the configured reply."""
         async for _ in chat_log.async_add_delta_content_stream(
             self.entity_id, self._words()
         ):

@@ -30,12 +30,12 @@ QUIET = 300  # of 32768
 async def async_setup_entry(
     hass: HomeAssistant, entry: ConfigEntry, add: AddConfigEntryEntitiesCallback
 ) -> None:
-    """Add the first stage."""
+    """Add the speech-to-text entity."""
     add([ChainSpeechToText()])
 
 
 class ChainSpeechToText(SpeechToTextEntity):
-    """The first stage."""
+    """The speech-to-text of the chain."""
 
     _attr_name = "Chain"
     _attr_unique_id = "chain"

@@ -23,12 +23,12 @@ CHUNK = 4800  # bytes, 100 ms
 async def async_setup_entry(
     hass: HomeAssistant, entry: ConfigEntry, add: AddConfigEntryEntitiesCallback
 ) -> None:
-    """Add the third stage."""
+    """Add the text-to-speech entity."""
     add([ChainTextToSpeech()])
 
 
 class ChainTextToSpeech(TextToSpeechEntity):
-    """The third stage."""
+    """The text-to-speech of the chain."""
 
     _attr_name = "Chain"
     _attr_unique_id = "chain"

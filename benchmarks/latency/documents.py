@@ -14,7 +14,7 @@ README = ROOT / "README.md"
 PERFORMANCE = ROOT / "docs" / "performance.md"
 PLOT = ROOT / "docs" / "images" / "latency.svg"
 
-# What README tells of, and how.
+# The kinds of turn in the table of README, and their names there.
 CHAIN = "chain of three models"
 README_ROWS = {
     ("satellite", ROUNDS[0]): "spoken",

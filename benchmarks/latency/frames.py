@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from emulator import Emulator, Session
 
-# What a turn is billed by, what it takes back, and what it tells again.
+# The commands that cost money, that take something back, and that repeat something.
 COUNTED = (
     "response.create",
     "response.cancel",

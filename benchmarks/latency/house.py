@@ -37,7 +37,7 @@ class Assistant:
 
 @dataclass(frozen=True)
 class Assistants:
-    """What is talked to."""
+    """The assistants that the turns talk to."""
 
     plain: Assistant
     named: Assistant  # {{ user_name }} in the instructions

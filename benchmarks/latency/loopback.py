@@ -2,7 +2,7 @@
 
 The columns, in ms: what each model takes until its first output; speech-to-text has ended; the
 pipeline says that the reply can be fetched; the first byte of its sound, header aside. Beside the
-integration's own pipeline (native), a chain of three models that take the same time each.
+integration's own pipeline (native), the table has a chain of three models that take the same time each.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """Turns far away from the service: the slope of latency over round-trip time.
 
 The slope is the number of round trips for which a turn waits, whatever the machine. Each kind of
-turn is taken in a session that is open already, but for those of which the name says otherwise.
+turn is taken in a session that is open already, unless the name of the kind says otherwise.
 """
 
 import asyncio
@@ -22,10 +22,10 @@ WAV = {"preferred_format": "wav"}
 AREA = "kitchen"  # Home Assistant has one from the start
 LIGHT = "light.kitchen_light"
 
-# What a turn may wait for, in round trips: what is least possible, and a fifth of one.
+# The round trips that a turn may wait for: the least possible number, and a fifth of one.
 PLAIN = 1.2
 FIRST_TYPED = 3.2  # TCP, upgrade, the turn
-TLS = 1.0  # more
+TLS = 1.0  # on top of the others
 
 # How a spoken turn begins: by its number (0 is the first of its conversation) and the id of the
 # conversation, if it is known.
@@ -42,7 +42,7 @@ class Taken:
 
 @dataclass
 class Kind:
-    """A kind of turn, and what was measured of it."""
+    """A kind of turn, and its measurements."""
 
     name: str
     speaker: str
@@ -60,7 +60,7 @@ class Kind:
 
     @property
     def round_trips(self) -> float:
-        """For how many round trips the turn waits."""
+        """The number of round trips for which the turn waits."""
         return round_trips(self.medians)
 
     @property
@@ -96,7 +96,7 @@ async def measure(
                 log = FrameLog(house.emulator)
                 taken = await kind.take(taken_before)
                 taken_before += 1
-                # What the turn has left on its way belongs to it.
+                # Frames that are still on their way belong to this turn.
                 await asyncio.sleep(milliseconds / 1000 + 0.05)
                 frames = log.frames()
                 kind.latencies[milliseconds].append(taken.milliseconds)

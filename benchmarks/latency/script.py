@@ -1,4 +1,4 @@
-"""A model that is told how many rounds of tools each turn takes."""
+"""A model that takes a chosen number of rounds of tools in each turn."""
 
 from collections import deque
 from typing import override
@@ -9,8 +9,8 @@ from emulator import Emulator, Reply, Session
 class Script(deque[Reply]):
     """The replies of an emulator, by what its newest session holds.
 
-    A queue of replies would be read in vain by an answer that is taken back, and the turn after
-    that would have a round too few. This one tells what is due in the conversation as it is.
+    An answer that is taken back would use up a reply of a plain queue, and the next turn would
+    have a round too few. This queue finds the next reply in the conversation as it is.
     """
 
     def __init__(self, emulator: Emulator, tool: str) -> None:

@@ -20,7 +20,7 @@ def rule(columns: str) -> str:
 
 
 def cell(latencies: list[float]) -> str:
-    """Return the median, and the middle half: half of the turns took as long as that."""
+    """Return the median, and the range of the middle half of the turns."""
     low, middle, high = quantiles(latencies, n=4, method="inclusive")
     return f"{middle:.0f} ({low:.0f}-{high:.0f})"
 
@@ -29,7 +29,7 @@ def row(kind: Kind) -> str:
     """Return one row."""
     target = "" if kind.target is None else f"{kind.target:.1f}"
     most = list(kind.most.values())
-    counts = [most[0], *most[2:]]  # response.create is not what is paid
+    counts = [most[0], *most[2:]]  # without response.create: model calls are paid
     cells = (
         kind.speaker,
         kind.name,

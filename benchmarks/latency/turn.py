@@ -35,9 +35,9 @@ def holds_sound(sound: bytes) -> bool:
 
 @dataclass
 class Times:
-    """What happened when in one turn, in ms after ``started``.
+    """The times of one turn, in ms after ``started``.
 
-    That is when turn detection could first know the end of a spoken turn, and when a typed turn
+    A spoken turn has started when turn detection could first know its end, a typed turn when it
     was sent.
     """
 
@@ -84,7 +84,7 @@ async def spoken_turn(
                 assert microphone
                 microphone.cancel()
             case "intent-progress" | "tts-end":
-                # A reply that is not streamed is fetched when it is there.
+                # A reply that is not streamed is fetched when it is complete.
                 if playing is None and (
                     data.get("tts_start_streaming") or event["type"] == "tts-end"
                 ):

@@ -1,7 +1,7 @@
-"""Home Assistant from inside its own process: what lives in it, and what can only be done there.
+"""An integration that observes and changes Home Assistant from inside its process.
 
-Websocket commands, a satellite of one's choice among them (core's own command gives browsers MP3
-and nothing else), and a tool whose calls are counted (``llm.py``).
+It has websocket commands, among them one that runs a pipeline with a chosen player (core's own
+command gives browsers MP3 and nothing else), and a tool whose calls are counted (``llm.py``).
 """
 
 import asyncio
@@ -45,7 +45,7 @@ DOMAIN = "observer"
 REPLY_SECONDS = 15.0
 CALLS = HassKey[Counter[int]](DOMAIN)
 
-# What an integration may leave behind, and core.
+# The classes whose objects the integration and core might leave behind.
 KINDS = (
     ConversationSession,
     RealtimeClient,
@@ -60,7 +60,7 @@ KINDS = (
 
 
 class _MallInfo(ctypes.Structure):
-    """What glibc tells of its heap, in bytes: ``uordblks`` and ``hblkhd`` are in use."""
+    """The figures of glibc about its heap, in bytes: ``uordblks`` and ``hblkhd`` are in use."""
 
     _fields_ = tuple(
         (name, ctypes.c_size_t)
@@ -98,7 +98,7 @@ async def _run(
 ) -> None:
     """Run a pipeline; its events follow the number of the handler that takes the audio.
 
-    Hanging up ends it, as it ends core's own.
+    Hanging up ends the run, as it ends a run of core's own command.
     """
     audio = asyncio.Queue[bytes]()
     handler, unregister = connection.async_register_binary_handler(
@@ -126,7 +126,7 @@ async def _run(
             pipeline_id=msg["pipeline"],
             conversation_id=msg.get("conversation_id"),
             tts_audio_output=msg["output"],
-            # Core's own would take more than all the rest, and nobody asks what it finds.
+            # Core's detector would take more time than all the rest, and its result is not used.
             audio_settings=AudioSettings(is_vad_enabled=False),
         )
     )
@@ -146,10 +146,10 @@ async def _run(
 def _census(
     hass: HomeAssistant, connection: websocket_api.ActiveConnection, msg: dict[str, Any]
 ) -> None:
-    """Count tasks, and objects too where that is asked for: it stops everything for a while.
+    """Count tasks, and on request objects: counting objects stops the event loop for a while.
 
-    With the objects comes what memory is in use, whatever the allocators keep for later: blocks
-    of Python's own, for what is small, and bytes of the C library's heap.
+    With the objects comes the memory in use, without what the allocators keep for later: blocks of
+    Python's own allocator, for small objects, and bytes of the C library's heap.
     """
     found: dict[str, int] = {"tasks": len(asyncio.all_tasks())}
     if msg["objects"]:
@@ -172,7 +172,7 @@ def _census(
 def _trim(
     hass: HomeAssistant, connection: websocket_api.ActiveConnection, msg: dict[str, Any]
 ) -> None:
-    """Give back to the system what was freed: what RSS is left is in use."""
+    """Give freed memory back to the system, so that the rest of RSS is in use."""
     gc.collect()
     _LIBC.malloc_trim(0)
     connection.send_result(msg["id"])
@@ -196,7 +196,7 @@ def _stall(
 ) -> None:
     """Hold the event loop, as a bad integration does."""
     until = time.monotonic() + msg["seconds"]
-    while time.monotonic() < until:  # time.sleep is watched over
+    while time.monotonic() < until:  # core reports time.sleep in the event loop
         pass
     connection.send_result(msg["id"])
 
@@ -211,16 +211,16 @@ def _stall(
 def _shorten(
     hass: HomeAssistant, connection: websocket_api.ActiveConnection, msg: dict[str, Any]
 ) -> None:
-    """Keep for so long what is kept for five minutes: chats, idle sessions, replies in memory.
+    """Keep chats, idle sessions and replies in memory for this time instead of five minutes.
 
-    Replies for less: they are what core's memory is full of, and they need only be fetched.
+    Replies are kept for less: they fill core's memory, and a player fetches each only once.
     """
     seconds = msg["seconds"]
     for owner, name, value in (
         (chat_session, "CONVERSATION_TIMEOUT", timedelta(seconds=seconds)),
         (kept_conversations, "SESSION_IDLE", seconds),
     ):
-        assert hasattr(owner, name)  # a name that has gone would change nothing
+        assert hasattr(owner, name)  # an unknown name would change nothing
         setattr(owner, name, value)
     _shorten_sessions(hass, seconds)
     manager = hass.data[DATA_TTS_MANAGER]
@@ -230,7 +230,7 @@ def _shorten(
 
 
 def _shorten_sessions(hass: HomeAssistant, seconds: float) -> None:
-    """Change the idle time of the assistants that there are, and of those to come."""
+    """Change the idle time of the present and the future assistants."""
     defaults = Timing.__init__.__kwdefaults__
     assert defaults is not None and "session_idle" in defaults
     defaults["session_idle"] = seconds

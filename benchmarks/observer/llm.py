@@ -11,7 +11,7 @@ from . import CALLS
 
 
 class Star(Tool):
-    """What is to happen when a number is dialed behind a star."""
+    """The tool for a number that is dialed behind a star."""
 
     name = "Star"
     description = "Note the number that was dialed behind a star."
@@ -31,5 +31,5 @@ class Star(Tool):
 def async_get_tools(
     hass: HomeAssistant, llm_context: LLMContext, api_id: str
 ) -> LLMTools | None:
-    """Offer it to every agent that may control the house."""
+    """Offer the tool to every agent that may control the house."""
     return LLMTools(tools=[Star()])

@@ -5,9 +5,9 @@ of its own; the emulator hears them, and answers with the same number in text an
 behind a star makes it call a tool. Some people talk over a reply, hang up, or stop reading it.
 Meanwhile there is a fault every few seconds. Two assistants share the conversations.
 
-What Home Assistant and the integration keep for five minutes is kept for --keep seconds, so that what
-is not given back shows within minutes. At the end there is calm: every satellite must get an
-answer, and then everything must be as it was before.
+Home Assistant and the integration keep idle objects for --keep seconds instead of five minutes, so
+that a leak shows within minutes. The run ends without faults: every satellite must get an answer, and
+then everything must be as it was before.
 """
 
 import argparse
@@ -51,7 +51,7 @@ ASSISTANTS = 2  # each has at most 32 sessions
 WARM_UP_KEEP_SECONDS = 2.0
 CALM_SECONDS = 30.0  # until a service that was away is found again
 NOISE_MB = 0.5  # a minute
-# What Home Assistant may have in use more at the end than before: in 10 minutes
+# How much more memory Home Assistant may use at the end than before. In a run of 10 minutes this is
 # 0.3 KB for each turn.
 KEPT_MB = 2.0
 # Core's timers keep a chat or two, by the context in which they were set.
@@ -148,7 +148,7 @@ class Soak:
     options: argparse.Namespace
 
     def __post_init__(self) -> None:
-        """Prepare everybody."""
+        """Prepare the satellites, the gauges and the disturbances."""
         options, house = self.options, self.house
         self.results = Results()
         self.gauges = Gauges(house.pid, house.home, house.emulator)
@@ -215,7 +215,7 @@ class Soak:
             )
 
     async def _all_answered(self) -> None:
-        """Let everybody be answered, as soon as the service has been found again."""
+        """Let every satellite get an answer, as soon as the service has been found again."""
 
         async def ask(satellite: Satellite) -> None:
             satellite.results = calm
@@ -235,7 +235,7 @@ class Soak:
             self.failures.append(f"{missing} satellites got no answer in the calm")
 
     async def _locked_out(self) -> None:
-        """Have the key refused, and do what Home Assistant then asks for."""
+        """Have the key refused, and enter it in the flow that Home Assistant then starts."""
         home, faults = self.house.home, self.house.emulator.faults
         faults.add("http_401")
         satellite = self.satellites[0]
@@ -258,7 +258,7 @@ class Soak:
         await home.entry_loaded(self.house.entry_id)
 
     async def _quiet(self, wanted: Sample | None, kept_seconds: float) -> Sample:
-        """Wait until nothing is left but what ``wanted`` has, or what is kept must be gone."""
+        """Wait until no more is left than ``wanted`` has, or the time to keep idle objects is over."""
         until = time.monotonic() + 2 * kept_seconds + 15
         while True:
             await asyncio.sleep(2)
@@ -375,7 +375,7 @@ class Soak:
     def _rises(
         self, samples: Sequence[Sample], block_seconds: float
     ) -> dict[str, tuple[float, float, float]]:
-        """Return how memory grows, its standard error, and what is noise anyway."""
+        """Return the growth of memory, its standard error, and the growth that counts as noise."""
         counted = [sample for sample in samples if sample.objects]
         return {
             name: (*growth(among, value, block_seconds), noise)
@@ -392,7 +392,7 @@ _CROSSED = "Received binary message for non-existing handler"
 
 
 def log_errors(log: Path) -> Counter[str]:
-    """Return what the log has as errors, less what differs each time."""
+    """Return the errors of the log, without the numbers and ids that differ each time."""
     return Counter(
         re.sub(r"\d+|[0-9A-Z]{26}|0x[0-9a-f]+", "#", line.partition("ERROR ")[2])
         for line in log.read_text(errors="replace").splitlines()

@@ -1,4 +1,4 @@
-"""What goes wrong around the conversations: a fault every few seconds."""
+"""The faults around the conversations: one every few seconds."""
 
 import asyncio
 from collections import Counter
@@ -9,7 +9,7 @@ import time
 from emulator import Emulator, Session
 from script.home_assistant import HomeAssistant
 
-# How long after a reload somebody may still hear that there is no such entity: in core's words.
+# How long after a reload a satellite may still get core's error that there is no such entity.
 RELOAD_SECONDS = 30.0
 PAUSE_SECONDS = (1.5, 5.0)
 # How long the model is faster or slower: the soak is in real time, and a reply takes seconds.
@@ -17,7 +17,7 @@ PACE_SECONDS = (3.0, 10.0)
 # How a socket that was alive ends, as `ends_at` names it.
 _ENDS = ("1005", "1000", "1001", "1006", "1008", "1011", "1012", "1013", "3000", "4000")
 
-# For some seconds, whatever happens then.
+# Faults that last for some seconds.
 _SPELLS = (
     *("http_429:500", "http_500", "http_503", "http_403", "http_404_deployment"),
     *("ends_at:created/1006", "no_session_created", "wrong_dialect", "slow_pong:2"),
@@ -28,7 +28,7 @@ _SPELLS = (
     *("no_transcription", "late_ack:response.create", "late_ack:session.update"),
     *("late_ack:conversation.item.create", "late_ack:input_audio_buffer.append"),
 )
-# To the next few that it can happen to.
+# Faults that hit the next few events or connections.
 _STROKES = (
     *("ends_at:audio/1006*3", "ends_at:audio/1011*3", "ends_at:audio/1000*2"),
     *("response_failed*3", "response_rate_limited*2", "response_quota*2"),
@@ -82,7 +82,7 @@ class Disturbances:
         self.end_all()
 
     def end_all(self) -> None:
-        """Be a good service again."""
+        """Remove every fault."""
         self._emulator.faults.clear()
         self._usual_pace()
 

@@ -22,7 +22,7 @@ type FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Sample:
-    """What there is at one moment."""
+    """The readings at one moment."""
 
     at: float
     rss_mb: float
@@ -31,13 +31,13 @@ class Sample:
     sockets: int
     tasks: int
     live_sessions: int  # of the service
-    # Where it was looked for, in use of the C library's heap and of Python's own:
+    # Read only together with the objects: the use of the C library's heap and of Python's own.
     heap_mb: float = 0.0
     blocks: int = 0
     objects: dict[str, int] = field(default_factory=dict)
 
     def row(self) -> str:
-        """Return it as a line of a table."""
+        """Return the sample as a line of a table."""
         counts = " ".join(f"{kind} {count}" for kind, count in self.objects.items())
         in_use = f"in use {self.heap_mb:.1f} MB of heap, {self.blocks} blocks; {counts}"
         return (
@@ -111,9 +111,9 @@ class Gauges:
 def slope(
     samples: Sequence[Sample], value: Callable[[Sample], float], block_seconds: float
 ) -> tuple[float, float]:
-    """Return how a value grows in a minute, and the standard error of that.
+    """Return the growth of a value per minute, and its standard error.
 
-    For what goes up and down: the line that fits best.
+    The growth is that of the best-fitting line, for values that go up and down.
     """
     minutes, means = _blocks(samples, value, block_seconds)
     if len(means) < 3:
@@ -125,9 +125,10 @@ def slope(
 def drift(
     samples: Sequence[Sample], value: Callable[[Sample], float], block_seconds: float
 ) -> tuple[float, float]:
-    """Return the same of what stays where it was: the mean of its steps.
+    """Return the growth of a value per minute, and its standard error.
 
-    A line through a single step would look as sure of its rise as one through many.
+    The growth is the mean of the steps, for values that stay at each new level. A line through a
+    single step would look as sure of its rise as a line through many.
     """
     minutes, means = _blocks(samples, value, block_seconds)
     if len(means) < 3:
@@ -141,7 +142,7 @@ def _blocks(
 ) -> tuple[FloatArray, FloatArray]:
     """Return the mean time, in minutes, and the mean value of each block of time.
 
-    They even out what goes up and down with what is kept for a while.
+    The means even out the ups and downs of objects that are kept for a while.
     """
     blocks: dict[int, list[Sample]] = {}
     for sample in samples:

@@ -16,9 +16,9 @@ _WEIGHTS = (3, 7, 1)
 
 
 def new_number(satellite: int, turn: int) -> str:
-    """Return the number of a turn: what is said in it, and in no other.
+    """Return the number that is said in this turn and in no other.
 
-    Its last digit checks the others, so that half a number, or one made of two, is none.
+    The last digit checks the others, so that half a number, or one made of two, is not valid.
     """
     digits = f"{10 + satellite}{turn % 10**TURN_DIGITS:0{TURN_DIGITS}}"
     return digits + _check_digit(digits)
@@ -48,7 +48,7 @@ _SENTENCES: dict[str, re.Pattern[str]] = {
     ].items()
 }
 UNCLEAR = "unexpected"
-# Stands between the beginning of an answer and why it went no further.
+# Separates the beginning of an answer from the sentence that says why it broke off.
 _BREAK = "\n\n"
 
 
@@ -59,7 +59,7 @@ def _key_of(apology: str) -> str | None:
 
 
 def name_of(apology: str) -> str:
-    """Return which sentence of ours it is; a sentence of nobody's is unclear."""
+    """Return the key of a sentence of the integration; any other sentence is unclear."""
     return _key_of(apology) or f"{UNCLEAR}: {apology}"
 
 
@@ -79,7 +79,7 @@ class Outcome(StrEnum):
 
 @dataclass
 class Spoken:
-    """One turn: what was said, and what came back."""
+    """One turn: the words that were said, and the reply."""
 
     number: str
     repeats: int
@@ -101,7 +101,7 @@ class Spoken:
 
     @property
     def words(self) -> str:
-        """What is dialed."""
+        """The keys that are dialed."""
         star = "*" if self.is_star else ""
         return star + " ".join([self.number] * self.repeats)
 
@@ -112,15 +112,15 @@ class Spoken:
 
     @property
     def said_error(self) -> str:
-        """The sentence that says why there is no whole answer; empty without one.
+        """The sentence that says why there is no whole answer, or "".
 
-        After a beginning of the answer it is the last paragraph of the same bubble.
+        After the beginning of an answer the sentence is the last paragraph of the same bubble.
         """
         last = self.answer.rpartition(_BREAK)[2]
         return self.apology or (last if _key_of(last) else "")
 
     def outcome(self) -> Outcome:
-        """Judge it."""
+        """Judge the turn."""
         said = f"{self.deltas} {self.answer}"
         if {*whole_numbers(said), *whole_numbers(self.heard)} - {self.number}:
             return Outcome.WRONG

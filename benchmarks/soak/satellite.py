@@ -63,7 +63,7 @@ class Satellite:
         results: Results,
         seed: int,
     ) -> None:
-        """Begin without a conversation; ``house`` is only asked where it is."""
+        """Begin without a conversation; of ``house`` only the address and the token are used."""
         self.number = number
         self._url, self._token = house.url, house.token
         self._pipeline = pipeline
@@ -131,7 +131,7 @@ class Satellite:
     async def _talk(
         self, house: HomeAssistant, spoken: Spoken, manners: Manners
     ) -> None:
-        """Say it, and take in what follows, as far as manners go."""
+        """Say the words and take in the reply, as the manners tell."""
         speech = touch_tones.dialed(spoken.words, MICROPHONE_RATE)
         microphone: asyncio.Task[None] | None = None
         playing: asyncio.Task[None] | None = None

@@ -1,8 +1,8 @@
-"""What long replies that come at once cost, to players that stop reading.
+"""The memory that long replies cost when they come at once and players stop reading.
 
-Each is kept whole, by the integration and, encoded, by core's memory of replies. So a round may
-cost as much as its replies are long, up to the integration's limit of one; a second round, when
-core has forgotten the first, no more than that again.
+The integration keeps each reply whole, and core's memory of replies keeps it encoded. So a round may
+cost the length of its replies, up to the integration's limit for one reply. A second round, when core
+has forgotten the first, may cost no more than that again.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ MINUTES = (5, 20)
 ROUNDS = 2
 _STOP_SECONDS = 30.0
 _EVERY_SECONDS = 0.5
-# What core converts from is 48 kHz and stereo before 2026.11: four times the model's PCM.
+# Before 2026.11, core converts from 48 kHz and stereo: four times the model's PCM.
 _COPIES = 1 + 4
 _SLACK_MB = 60
 _SPREAD = 1.1
@@ -36,7 +36,7 @@ _SPREAD = 1.1
 async def slow_consumers(
     home: HomeAssistant, emulator: Emulator, pipeline: str, gauges: Gauges
 ) -> list[str]:
-    """Let them stop reading; print what it costs and return what failed."""
+    """Let players stop reading; print the memory that this costs and return the failures."""
     await home.command("observer/shorten", seconds=KEEP_SECONDS)
     emulator.speed, emulator.first_audio_ms = 0, 0
     failures = []
@@ -52,7 +52,7 @@ async def slow_consumers(
                 await _round(home, emulator, pipeline, minutes)
             peaks.append(max(sample.rss_mb for sample in samples) - before.rss_mb)
             await asyncio.sleep(2 * KEEP_SECONDS + 5)
-            # What the C library keeps of it is in pieces, and would count for the next round.
+            # The C library keeps fragments of this round, which would count for the next.
             await home.command("observer/trim")
         after = await gauges.read()
         print(
