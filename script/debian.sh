@@ -47,14 +47,14 @@ unpack_debian_python() {
   debian_unpack "$new" python3.14 python3.14-dev libpython3.14 libpython3.14-dev libstdc++6 \
     python3-pip-whl || return 1
 
-  # Packages that are compiled look for this one beside the other headers.
+  # Packages that are compiled look for pyconfig.h beside the other headers.
   local headers=usr/include/python3.14/$architecture/python3.14
   mkdir -p "$new/$headers"
   cp "$new/usr/include/$architecture/python3.14/pyconfig.h" "$new/$headers" || return 1
 
-  # It needs the C library it came with. That one is named in the interpreter itself, not in the
-  # environment, so the programs it starts keep the machine's. (Debian's own patchelf, 0.18, breaks
-  # the interpreter.)
+  # The interpreter needs the C library it came with. The path of that library is stored in the
+  # interpreter, not in the environment, so that programs it starts use the machine's library.
+  # (Debian's own patchelf, 0.18, breaks the interpreter.)
   local from=$new/usr/lib/$architecture to=$prefix/usr/lib/$architecture
   local python=("$from/$loader" --library-path "$from" "$new/usr/bin/python3.14")
   "${python[@]}" -m zipfile -e "$new"/usr/share/python-wheels/pip-*.whl \

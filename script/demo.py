@@ -84,7 +84,7 @@ class Assistant:
 
 @dataclass
 class Turn:
-    """What was seen and heard of a spoken turn."""
+    """The observations of a spoken turn."""
 
     way: str
     light_before: str = ""
@@ -104,7 +104,7 @@ class Turn:
         return len(self.reply) / 2 / SAMPLE_RATE
 
     def failures(self) -> list[str]:
-        """Return a sentence for everything that is not as it should be."""
+        """Return a sentence for each failure."""
         statuses = [status for status, _ in groupby(self.statuses)]
         volume = loudness(self.reply)
         expected = {
@@ -331,7 +331,7 @@ async def talk_through_actions(house: HomeAssistant, assistant: Assistant) -> by
             f"{DOMAIN}.{action}", assistant.conversation, answers=answers, **data
         )
 
-    # What the emulator writes down depends on the names it knows: this tells it the house.
+    # The emulator transcribes the names of the house that its instructions contain.
     await act("update_session", answers=False, session={})
     await act("append_audio", answers=False, media_content_id=SENTENCE_MEDIA)
     item = await act("commit_audio")

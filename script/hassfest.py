@@ -1,8 +1,8 @@
 """Check the integration against the rules of hassfest and of HACS that need no network.
 
 hassfest is not on the package index and the HACS action asks GitHub, so both run in the
-project's workflow only. This restates their rules (hassfest as of summer 2026, HACS as
-of 2026-08-07) to hear of a mistake before a push. Not checked here: whether the GitHub
+project's workflow only. This script restates their rules (hassfest as of summer 2026, HACS as
+of 2026-08-07) to find a mistake before a push. Not checked here: whether the GitHub
 repository is archived, has a description, topics, issues and releases, and whether its
 licence is recognised.
 """
@@ -96,7 +96,7 @@ def load(path: Path) -> Json:
 
 
 def violations(schema: vol.Schema, data: Json) -> Problems:
-    """Yield what the schema has to say against the data."""
+    """Yield the violations of the schema in the data."""
     try:
         schema(data)
     except vol.Invalid as error:

@@ -59,7 +59,7 @@ class SetupError(Exception):
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody listens on now."""
+    """Return a TCP port of 127.0.0.1 that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -82,7 +82,7 @@ def seed(config: Path, port: int) -> None:
     _store(
         storage, "onboarding", 4, {"done": ["core_config", "analytics", "integration"]}
     )
-    # An http: section in YAML is only on trial since 2026.8; this is what the UI would store.
+    # An http: section in YAML is only on trial since 2026.8; the UI would store this.
     _store(storage, "http", 1, {"server_host": ["127.0.0.1"], "server_port": port})
 
 
@@ -94,7 +94,7 @@ def _store(storage: Path, key: str, version: int, data: Mapping[str, Any]) -> No
 
 @dataclass(frozen=True)
 class Running:
-    """A process, with a log of what it says."""
+    """A process, with a log of its output."""
 
     process: asyncio.subprocess.Process
     log: Path
