@@ -26,17 +26,17 @@ class _Entry[*Args]:
 
 
 class Listeners[*Args]:
-    """Tells of one thing that happens: to callables, in the order they came, and to tasks.
+    """Announces one kind of event: to callables, in the order of their registration, and to tasks.
 
-    Listeners may be added and removed while they are called: a new one hears of the next
-    time, a removed one of nothing more. One that raises does not stop the others. ``name``
-    says in the log what they listen to.
+    Listeners may be added and removed while they are called: a new listener is called the next
+    time, a removed listener never again. A listener that raises does not stop the others.
+    ``name`` is the name of the event in the log.
     """
 
     __slots__ = ("_entries", "_name", "_waiters")
 
     def __init__(self, name: str) -> None:
-        """Start with none."""
+        """Start without listeners."""
         self._name = name
         # Replaced and never changed, so that it can be read while listeners come and go.
         self._entries: tuple[_Entry[*Args], ...] = ()
@@ -44,13 +44,13 @@ class Listeners[*Args]:
         self._waiters: list[asyncio.Future[None]] = []
 
     def __len__(self) -> int:
-        """Return how many listen or wait."""
+        """Return the number of listeners and waiting tasks."""
         return len(self._entries) + len(self._waiters)
 
     def add(
         self, listener: Callable[[*Args], None], *, once: bool = False
     ) -> Callable[[], None]:
-        """Call ``listener`` every time, or the next time only; returns what ends that."""
+        """Call ``listener`` every time, or the next time only; returns a function that removes it."""
         entry = _Entry(listener, once)
         self._entries = (*self._entries, entry)
         return partial(self._remove, entry)
@@ -124,14 +124,14 @@ class Emitter:
         self._listeners: dict[str | None, Listeners[Event]] = {}
 
     def on(self, event: str, listener: Listener) -> Callable[[], None]:
-        """Call ``listener`` for every ``event``; returns what ends that.
+        """Call ``listener`` for every ``event``; returns a function that removes it.
 
         Raises TypeError for a coroutine function: listeners are not awaited.
         """
         return self._named(event).add(_callable(listener))
 
     def once(self, event: str, listener: Listener) -> Callable[[], None]:
-        """Call ``listener`` for the next ``event`` only; returns what ends that.
+        """Call ``listener`` for the next ``event`` only; returns a function that removes it.
 
         Raises TypeError for a coroutine function: listeners are not awaited.
         """

@@ -1,4 +1,4 @@
-"""What a client is told at its beginning, and the states of its connection."""
+"""The options of a client, and the states of its connection."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field

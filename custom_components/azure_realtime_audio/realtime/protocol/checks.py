@@ -19,7 +19,7 @@ def mapping(value: Any, key: str) -> Mapping[str, Any]:
 
 
 def anything(value: Any, key: str) -> Any:
-    """Copy what only the service can judge, if JSON can carry it."""
+    """Copy a value that only the service can judge, if JSON can carry it."""
     try:
         return orjson.loads(orjson.dumps(value))
     except orjson.JSONEncodeError as err:
@@ -77,7 +77,7 @@ def number(low: float, high: float) -> Check:
 
 
 def integer(low: int, high: int | None = None) -> Check:
-    """Expect a whole number; it may come as a float, that is what forms make of it."""
+    """Expect a whole number, which may be a float: forms make one of every number."""
     limits = f"of at least {low}" if high is None else f"from {low} to {high}"
 
     def check(value: Any, key: str) -> int:

@@ -1,4 +1,4 @@
-"""What may be asked of a session, a response and an item, checked before anything is sent.
+"""The settings of a session, a response and an item, checked before they are sent.
 
 Settings are accepted in GA's nested form, in the reference client's flat form, or mixed. Inside
 they are kept by their path in GA's form. Limits are those of the official SDK (openai-python
@@ -49,7 +49,7 @@ MAX_METADATA_VALUE_LENGTH = 512
 class SessionConfig:
     """The settings of a session: checked, immutable, in one canonical form.
 
-    Only the settings that were given are there: one that is null is not one that is absent.
+    Only the settings that were given are kept: a null setting differs from an absent one.
     `temperature` exists in preview alone; it is kept here and not sent to a GA service.
     """
 
@@ -82,7 +82,7 @@ class SessionConfig:
     __hash__ = None  # type: ignore[assignment]  # it compares by content, which has lists
 
     def __repr__(self) -> str:
-        """Show the settings without what is long, private or secret."""
+        """Show the settings without the values that are long, private or secret."""
         shown = {
             path: "..." if path in _NOT_SHOWN else value
             for path, value in self._settings.items()
@@ -91,7 +91,7 @@ class SessionConfig:
 
 
 def validate_response_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Check what `response.create` takes, in flat or nested form; return GA's form.
+    """Check the settings of `response.create`, in flat or nested form; return GA's form.
 
     Raises InvalidConfigError naming the key as it was written.
     """
@@ -332,8 +332,8 @@ _RESPONSE: dict[str, tuple[str, Check]] = {
 _READ_ONLY = {"object", "id", "expires_at", "client_secret"}
 _NOT_SHOWN = {"instructions", "tools", "prompt", "tracing", "audio.input.transcription"}
 
-# What the reference client sends when it is told nothing, but for its transcription model:
-# whisper-1 retires on Azure on 2026-12-15, and Azure wants a deployment's name there.
+# The defaults of the reference client without its transcription model: whisper-1 retires on Azure
+# on 2026-12-15, and Azure wants a deployment's name there.
 DEFAULT_SESSION_CONFIG = SessionConfig(
     {
         "instructions": (

@@ -1,4 +1,4 @@
-"""What the model is doing, as one of four words, and when it changes."""
+"""The status of the model, as one of four words, and its changes."""
 
 from enum import StrEnum
 
@@ -61,12 +61,12 @@ class StatusTracker:
         self.awaits_audio = True
 
     def stop_speaking(self) -> None:
-        """Go idle: what was being played has ended."""
+        """Go idle: the playback has ended."""
         self._playback_end = 0.0
         self._set(ModelStatus.IDLE)
 
     def abandon_work(self) -> None:
-        """Go idle if the model was thinking: what it waits for will not come."""
+        """Go idle if the model was thinking: the tool result that it waits for will not come."""
         if self._status is ModelStatus.THINKING:
             self._set(ModelStatus.IDLE)
 
@@ -78,21 +78,21 @@ class StatusTracker:
         self.stop_speaking()
 
     def listening(self) -> None:
-        """Hear the person: what was being played is over."""
+        """Begin to listen, which ends the playback."""
         self._playback_end = 0.0
         self._set(ModelStatus.LISTENING)
 
     def thinking(self) -> None:
-        """Begin to work on what was heard."""
+        """Begin to work on the turn of the person."""
         self._set(ModelStatus.THINKING)
 
     def audio_committed(self) -> None:
-        """Begin to work on what was heard; the buffer is empty."""
+        """Begin to work on the turn of the person; the buffer is empty."""
         self.awaits_audio = True
         self.thinking()
 
     def audio_cleared(self) -> None:
-        """Forget what was heard; the buffer is empty."""
+        """Forget the speech in the buffer, which is empty now."""
         self.awaits_audio = True
         if self._status is ModelStatus.LISTENING:
             self._set(ModelStatus.IDLE)

@@ -1,4 +1,4 @@
-"""What a connection says who it is with: a key, or a token that is asked for each time."""
+"""The credential of a connection: a key, or a token that each handshake asks for."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,8 +13,8 @@ _NO_TOKEN = "There is no token to connect with"
 async def credentials(options: RealtimeOptions, patience: float) -> dict[str, str]:
     """Return the header with the key or a token, which may take ``patience`` seconds.
 
-    Raises CannotConnectError without a token, and InvalidAuthError for what no header can
-    have.
+    Raises CannotConnectError without a token, and InvalidAuthError for a credential that no
+    header can have.
     """
     if (provide := options.token_provider) is None:
         return {"api-key": _sendable(options.api_key)}
@@ -44,7 +44,7 @@ async def _token(provide: Callable[[], Awaitable[object]], patience: float) -> s
 
 
 def _mark_seen(future: asyncio.Future[Any]) -> None:
-    """Note an error as seen: perhaps nobody waits for it any more."""
+    """Mark an error as retrieved, because no task may wait for the future any more."""
     if not future.cancelled():
         future.exception()
 

@@ -10,7 +10,7 @@ from ..options import WebSocketOptions
 from .endpoint import Endpoint
 from .refusals import handshake_error
 
-# How long the other side may take to answer a close, in seconds.
+# How long the service may take to answer a close, in seconds.
 _CLOSE_TIMEOUT = 2.0
 
 _FRAMES = (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY)
@@ -53,7 +53,7 @@ class Connection:
     ) -> None:
         """Prepare a connection; ``headers`` carry the credential.
 
-        ``is_lost`` tells that something could not be sent: the reader is about to notice.
+        ``is_lost`` tells that a frame could not be sent: the reader is about to notice the loss.
         """
         self._session = session
         self._endpoint = endpoint
