@@ -218,7 +218,7 @@ def test_g711_wants_whole_samples(encode: Callable[[bytes], bytes]) -> None:
     ],
 )
 def test_duration(byte_count: int, audio_format: AudioFormat, ms: int) -> None:
-    """In whole ms, rounded down: nobody heard more."""
+    """A duration is in whole ms, rounded down: the person has heard no more."""
     assert audio_format.duration_ms(byte_count) == ms
 
 
@@ -243,7 +243,7 @@ def test_wav_header_of_a_file() -> None:
 
 
 def test_wav_header_of_a_stream() -> None:
-    """Its sizes are the greatest there are."""
+    """The sizes in the header are the greatest possible."""
     header = wav_header()
     assert len(header) == 44
     assert header[4:8] == header[40:44] == b"\xff" * 4

@@ -114,7 +114,7 @@ async def test_init_tells_the_session_once(
 async def test_key_goes_in_the_header_only(
     emulator: Emulator, client: RealtimeClient
 ) -> None:
-    """A key in a URL ends in somebody's log."""
+    """A key in a URL would end in a log."""
     (handshake,) = emulator.handshakes
     assert handshake.headers["api-key"] == KEY
     assert KEY not in str(handshake.query)
@@ -165,7 +165,7 @@ async def test_bad_session_is_named_before_anything_is_sent(
 async def test_refused_update_changes_nothing(
     emulator: Emulator, client: RealtimeClient
 ) -> None:
-    """What the service refuses is told with its code, and is not sent again either."""
+    """A refused setting is reported with its code, and is not sent again."""
     await client.create_conversation_item(user_text("hello"))
     response = await client.create_response()
     await response.done()
@@ -253,7 +253,7 @@ async def test_manual_audio_turn(emulator: Emulator, client: RealtimeClient) -> 
 async def test_speaking_ends_with_the_audio(
     emulator: Emulator, client: RealtimeClient
 ) -> None:
-    """Where nobody reports the end of playback, the reply's own duration does."""
+    """The duration of the reply ends SPEAKING if the app does not report the end of playback."""
     emulator.replies.append(Reply(text="Yes", pcm=SPEECH[: 48 * 150]))
     began = asyncio.get_running_loop().time()
     response = await client.create_response()
@@ -305,7 +305,7 @@ async def test_server_vad_turn(
 async def test_append_checks_base64(
     client: RealtimeClient, audio: str, error: str | None
 ) -> None:
-    """What is not base64 never leaves."""
+    """Audio that is not base64 is never sent."""
     if error is None:
         await client.append_audio(audio)
         return
@@ -314,7 +314,7 @@ async def test_append_checks_base64(
 
 
 async def test_append_is_bounded(client: RealtimeClient) -> None:
-    """The service takes 15 MiB in one event; half samples are nobody's audio."""
+    """The service takes 15 MiB in one event, and no half samples."""
     with pytest.raises(InvalidAudioError):
         await client.append_pcm(bytes(12 * 1024 * 1024))
     with pytest.raises(InvalidAudioError):
@@ -576,7 +576,7 @@ async def test_text_that_json_cannot_carry(
 async def test_quirks_cost_nothing(
     emulator: Emulator, make_client: MakeClient, api_version: str | None, fault: str
 ) -> None:
-    """A turn works whatever the service adds, leaves out or mixes up."""
+    """A turn works although the service adds, leaves out or mixes up fields."""
     emulator.faults.add(fault)
     client = make_client(api_version=api_version)
     await client.connect()
@@ -621,7 +621,7 @@ async def test_events_that_never_come(
 async def test_sound_may_be_the_first_that_is_heard_of_a_response(
     emulator: Emulator, client: RealtimeClient
 ) -> None:
-    """Speaking begins with it, whatever was lost before."""
+    """Speaking begins with the first sound, although earlier events were lost."""
     heard: list[Any] = []
     client.once("response.audio.delta", heard.append)
     for _ in range(2):
@@ -727,7 +727,7 @@ async def test_commands_need_a_connection(make_client: MakeClient) -> None:
 async def test_close_ends_what_waits(
     emulator: Emulator, client: RealtimeClient
 ) -> None:
-    """Nobody waits for an answer that cannot come any more."""
+    """No caller waits for an answer that cannot come any more."""
     emulator.replies.append(Reply(text="A long story", hold=asyncio.Event()))
     emulator.faults.add("no_ack:conversation.item.create")
     response = await client.create_response()

@@ -47,7 +47,7 @@ async def told(emulator: Emulator, client: RealtimeClient) -> list[str]:
 
 
 async def away(emulator: Emulator, client: RealtimeClient) -> None:
-    """Lose the connection to a service that lets nobody in and refuses nobody."""
+    """Lose the connection to a service that neither accepts nor refuses handshakes."""
     lost = becomes(client, ConnectionState.CONNECTING)
     emulator.flowing.clear()
     emulator.sessions[-1].abort()
@@ -60,7 +60,7 @@ async def away(emulator: Emulator, client: RealtimeClient) -> None:
 async def test_first_connection_given_up_by_one(
     emulator: Emulator, make_client: MakeClient
 ) -> None:
-    """It is there for the others, whoever asked first."""
+    """The connection goes on for the other callers, even if the first one has given up."""
     client = make_client()
     emulator.flowing.clear()
     waiting = [begun(client.connect()) for _ in range(3)]
@@ -76,7 +76,7 @@ async def test_first_connection_given_up_by_one(
 async def test_first_connection_given_up_by_all(
     emulator: Emulator, make_client: MakeClient
 ) -> None:
-    """It ends with the last of them; who comes in that moment has another one."""
+    """The try ends with its last caller; a caller in that moment gets another connection."""
     client = make_client()
     emulator.flowing.clear()
     waiting = [begun(client.connect()) for _ in range(2)]
@@ -85,7 +85,7 @@ async def test_first_connection_given_up_by_all(
         task.cancel()
     newcomer: asyncio.Task[None] | None = None
     while newcomer is None:
-        await asyncio.sleep(0)  # one step of those who give up
+        await asyncio.sleep(0)  # one step of the callers that give up
         if any(task.done() for task in waiting):
             newcomer = begun(client.connect())
     await closed
@@ -97,7 +97,7 @@ async def test_first_connection_given_up_by_all(
 async def test_first_connection_that_a_command_waits_for(
     emulator: Emulator, make_client: MakeClient
 ) -> None:
-    """A command that has been given counts as one who waits."""
+    """A command that waits for the connection counts as a caller."""
     client = make_client()
     emulator.flowing.clear()
     connecting = begun(client.connect())
@@ -111,7 +111,7 @@ async def test_first_connection_that_a_command_waits_for(
 async def test_first_connection_that_is_in_use(
     emulator: Emulator, make_client: MakeClient
 ) -> None:
-    """Who has begun to use it does not wait any more, and needs it all the same."""
+    """A command that has begun needs the connection, although it does not wait for it any more."""
     client = make_client()
     emulator.faults.add("late_ack:session.update*1")
     await client.connect(configured=False)
@@ -237,7 +237,7 @@ async def test_close_forgets(
 async def test_what_comes_while_it_is_closed(
     emulator: Emulator, client: RealtimeClient
 ) -> None:
-    """What the service still says then belongs to the conversation that has ended."""
+    """Events that come during the close belong to the conversation that has ended."""
     closing: list[asyncio.Task[None]] = []
     client.once(
         "conversation.item.added", lambda _: closing.append(begun(client.close()))
@@ -260,7 +260,7 @@ async def test_what_comes_while_it_is_closed(
 async def test_connect_while_it_is_closed(
     emulator: Emulator, client: RealtimeClient
 ) -> None:
-    """It waits for the end of the old conversation, and begins a new one."""
+    """connect() waits for the end of the old conversation, and begins a new one."""
     await client.create_conversation_item(user_text("hello"))
     closing = begun(client.close())
     assert client.state is ConnectionState.CLOSING
@@ -274,7 +274,7 @@ async def test_connect_while_it_is_closed(
 async def test_closed_while_somebody_waits_for_the_end(
     emulator: Emulator, client: RealtimeClient
 ) -> None:
-    """The last word counts: nobody connects after it who asked before."""
+    """The last call counts: a close cancels a connect() that came before it."""
     closing = begun(client.close())
     connecting = begun(client.connect())
     await client.close()
@@ -286,10 +286,10 @@ async def test_closed_while_somebody_waits_for_the_end(
 
 
 class Doorbell(asyncio.Event):
-    """What lets nobody in, and tells that somebody has come."""
+    """A gate for handshakes that stays closed, and tells when a client has come."""
 
     def __init__(self) -> None:
-        """Begin with nobody at the door."""
+        """Begin without a client."""
         super().__init__()
         self.has_rung = asyncio.Event()
 
@@ -302,7 +302,7 @@ class Doorbell(asyncio.Event):
 async def test_closed_as_a_try_runs_out_of_time(
     emulator: Emulator, make_client: MakeClient, clock: Clock
 ) -> None:
-    """Who is cancelled by a time-out at the same moment is closed all the same."""
+    """A close takes effect although a time-out cancels the handshake at the same moment."""
     client = make_client({"connect_timeout": 10.0})
     await client.connect()
     emulator.flowing = doorbell = Doorbell()
@@ -323,12 +323,12 @@ async def test_closed_as_a_try_runs_out_of_time(
 async def test_closed_before_another_try(
     emulator: Emulator, client: RealtimeClient
 ) -> None:
-    """Who waits for a connection that turns out to be lost does not try after a close."""
+    """A connect() whose connection turns out to be lost does not try again after a close."""
     lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     waiting: list[asyncio.Task[None]] = []
 
     def moment(event: Any) -> None:
-        # The very step in which the connection is closed, before any task hears of it.
+        # In the step that closes the connection, before any task is told.
         if event["state"] is ConnectionState.CLOSED and not lost.done():
             waiting.append(begun(client.close()))
             lost.set_result(None)
@@ -348,7 +348,7 @@ async def test_closed_before_another_try(
 async def test_close_that_is_given_up(
     emulator: Emulator, client: RealtimeClient
 ) -> None:
-    """It closes all the same."""
+    """A cancelled close() closes the client all the same."""
     await client.create_conversation_item(user_text("hello"))
     closed = becomes(client, ConnectionState.CLOSED)
     await given_up(begun(client.close()))
@@ -360,7 +360,7 @@ async def test_close_that_is_given_up(
 async def test_close_that_is_given_up_before_connecting_begins(
     emulator: Emulator, make_client: MakeClient
 ) -> None:
-    """Even in the very step in which somebody connects."""
+    """A cancelled close() also ends a connect() that began in the same step."""
     client = make_client()
     connecting, closing = begun(client.connect()), begun(client.close())
     await given_up(closing)

@@ -121,7 +121,7 @@ async def test_rate_limit_says_how_long_to_wait(
 async def test_wrong_options(
     make_client: MakeClient, options: dict[str, str], error: type[ConnectError]
 ) -> None:
-    """What the user typed wrong has its own error."""
+    """A wrong option has an error of its own."""
     with pytest.raises(error):
         await make_client(**options).connect()
 
@@ -179,7 +179,7 @@ async def test_redirect_is_not_followed(
     ids=["other challenge", "no upgrade", "no HTTP"],
 )
 async def test_no_websocket_server(make_client: MakeClient, answer: bytes) -> None:
-    """What answers is something else; the error does not hold the request with its key."""
+    """The server is not a Realtime service; the error does not hold the request with its key."""
 
     async def answer_at_once(
         reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -349,7 +349,7 @@ async def while_it_is_lost(
 async def test_connect_while_it_is_lost(
     emulator: Emulator, make_client: MakeClient, code: int, fault: str | None
 ) -> None:
-    """Only what becomes of another try counts; all who ask just then share that one."""
+    """Only the outcome of another try counts; all callers at that moment share the try."""
     client = make_client()
     await client.connect()
     connected = await while_it_is_lost(client, client.connect, client.connect)
@@ -383,7 +383,7 @@ async def test_close_while_it_is_lost(
 
 
 async def test_lost_again_at_once(emulator: Emulator, make_client: MakeClient) -> None:
-    """One connect is one try."""
+    """One connect() is one try."""
     client = make_client({"max_reconnect_attempts": 0})
     await client.connect()
     connected = await while_it_is_lost(client, client.connect)
@@ -429,7 +429,7 @@ async def test_error_before_a_close_is_its_reason(
 async def test_error_after_which_the_session_goes_on(
     emulator: Emulator, make_client: MakeClient, code: str
 ) -> None:
-    """What was refused long ago, a transcription perhaps, is not the reason of a later loss."""
+    """An earlier refusal, such as that of a transcription, is not the reason of a later loss."""
     client = make_client()
     await client.connect()
     session = emulator.sessions[0]
@@ -480,7 +480,7 @@ async def test_client_waits_as_long_as_it_is_told(
 
 
 async def test_tries_are_bounded(emulator: Emulator, make_client: MakeClient) -> None:
-    """After so many tries the client gives up; who waits for it hears why."""
+    """After this many tries the client gives up, and waiting callers get the reason."""
     client = make_client({"max_reconnect_attempts": 2})
     await client.connect()
     emulator.faults.add("http_429:20")
@@ -577,7 +577,7 @@ async def test_command_on_a_dead_socket(
 
 
 async def test_closing_twice(emulator: Emulator, make_client: MakeClient) -> None:
-    """Two who close at once both wait until it is closed."""
+    """Two calls of close() at once both wait until the client is closed."""
     client = make_client()
     await client.connect()
     await asyncio.gather(client.close(), client.close())
@@ -587,7 +587,7 @@ async def test_closing_twice(emulator: Emulator, make_client: MakeClient) -> Non
 async def test_close_while_connecting(
     emulator: Emulator, make_client: MakeClient
 ) -> None:
-    """Closing ends a connection that is only being made, and who waits for it."""
+    """Closing ends a connection that is only being made, and the wait for it."""
     emulator.faults.add("no_ack:session.update")
     client = make_client()
     first = asyncio.create_task(client.connect())
@@ -603,7 +603,7 @@ async def test_close_while_connecting(
 async def test_close_before_connecting_begins(
     emulator: Emulator, make_client: MakeClient
 ) -> None:
-    """Closing in the very step of the loop in which somebody connects ends that as well."""
+    """Closing also ends a connect() that began in the same step of the loop."""
     client = make_client()
     connecting = asyncio.Task(client.connect(), eager_start=True)
     await client.close()
@@ -688,7 +688,7 @@ async def test_closed_client_is_gone(
     make_client: MakeClient,
     experience: Callable[[RealtimeClient, Emulator], Awaitable[None]],
 ) -> None:
-    """Whatever it went through, it needs no garbage collector, which comes seldom to a big heap."""
+    """A closed client needs no garbage collector, which runs seldom with a big heap."""
     gc.collect()
     gc.disable()
     try:

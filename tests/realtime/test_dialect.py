@@ -1,4 +1,4 @@
-"""One vocabulary inside, whatever the service speaks."""
+"""The dialects: the client uses one vocabulary for every version of the protocol."""
 
 from copy import deepcopy
 from typing import Any
@@ -74,7 +74,7 @@ def decode_one(decoder: Decoder, event: dict[str, Any]) -> dict[str, Any]:
 def test_session_shows_the_dialect(
     session: dict[str, Any], dialect: Dialect | None
 ) -> None:
-    """What arrives decides, not what was asked for."""
+    """The events that arrive decide the dialect, not the version that was asked for."""
     assert detect(session) is dialect
 
 
@@ -130,7 +130,7 @@ def test_most_events_have_one_name(event_type: str) -> None:
 def test_canonical_frames_are_passed_on_as_they_are(
     event_type: str, dialect: Dialect
 ) -> None:
-    """Not even copied: these are the frames that come a hundred times a second."""
+    """Canonical frames are not even copied: a hundred of them come in a second."""
     event = {
         "type": event_type,
         "response_id": "resp_1",
@@ -391,7 +391,7 @@ def test_early_names_of_fields() -> None:
 
 @pytest.mark.parametrize("event_type", ["response.created", "response.done"])
 def test_preview_response_is_nested(event_type: str) -> None:
-    """Its settings as a session's, its items as the conversation's."""
+    """The settings of a response are nested like a session's, its items like the conversation's."""
     event = {
         "type": event_type,
         "response": {

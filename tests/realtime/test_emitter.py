@@ -58,7 +58,7 @@ def test_once_and_unsubscribe(emitter: Emitter) -> None:
 
 
 def test_off(emitter: Emitter) -> None:
-    """One listener, all of an event, or all of all can be forgotten."""
+    """off() removes one listener, all listeners of an event, or all listeners."""
     first: list[Mapping[str, Any]] = []
     second: list[Mapping[str, Any]] = []
     emitter.on("x", first.append)

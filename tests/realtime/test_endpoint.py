@@ -1,4 +1,4 @@
-"""What people paste becomes one address, and refusals become distinct errors."""
+"""The endpoint: pasted addresses become one form, and refusals become distinct errors."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -151,7 +151,7 @@ def test_host_is_reduced(pasted: str, host: str) -> None:
     ],
 )
 def test_host_that_could_be_another_is_refused(pasted: str) -> None:
-    """Nothing of it is repeated: there may be a password in it."""
+    """The error repeats no part of the host: a password may be in it."""
     with pytest.raises(InvalidHostError) as raised:
         normalize_host(pasted)
     assert "secret" not in str(raised.value)
@@ -225,7 +225,7 @@ def test_other_versions_are_refused(api_version: str) -> None:
 
 @pytest.mark.parametrize("deployment", ["", "  ", "a\r\nb"])
 def test_deployment_must_be_text(deployment: str) -> None:
-    """What else it may be is for the service to say."""
+    """Only the service can judge other properties of the name."""
     with pytest.raises(InvalidConfigError) as raised:
         Endpoint.parse(AZURE, deployment)
     assert raised.value.key == "deployment"

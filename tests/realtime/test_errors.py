@@ -48,7 +48,7 @@ def test_connect_errors_tell_whether_to_try_again(
 
 
 def test_connect_error_takes_a_better_sentence() -> None:
-    """What is known in the particular case goes before the class's own words."""
+    """A sentence for the particular case replaces the sentence of the class."""
     assert str(CannotConnectError("HTTP status 503")) == "HTTP status 503"
 
 

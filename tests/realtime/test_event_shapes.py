@@ -26,7 +26,7 @@ from custom_components.azure_realtime_audio.realtime.response import Response
     ],
 )
 def test_what_a_service_may_say(fields: dict[str, Any]) -> None:
-    """Null for what is not there, and keys that nobody reads, are nothing strange."""
+    """Null for an absent value and unread keys are allowed."""
     check_shape({"type": "x", **fields})
 
 
@@ -52,7 +52,7 @@ def test_what_no_service_says(fields: dict[str, Any], key: str) -> None:
 
 
 async def test_response_ends_whatever_it_lists() -> None:
-    """An item without an id, and a call that nobody could answer, are left out."""
+    """An item without an id, and a call without a call id or a name, are left out."""
 
     async def cancel(_: Response) -> bool:
         return False

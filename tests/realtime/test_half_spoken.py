@@ -1,4 +1,4 @@
-"""What the person was saying when the connection was lost."""
+"""The speech of a person when the connection is lost."""
 
 import asyncio
 from base64 import b64encode
@@ -40,7 +40,7 @@ async def lose(emulator: Emulator, client: RealtimeClient) -> asyncio.Task[Any]:
 
 
 async def committed(emulator: Emulator, client: RealtimeClient) -> bytes:
-    """End what the person says; return what the service has heard of it."""
+    """End the turn; return the audio that the service has heard of it."""
     await client.commit_audio()
     return bytes([*emulator.sessions[-1].conversation][-1].audio)
 
@@ -65,7 +65,7 @@ async def test_no_word_is_lost(emulator: Emulator, client: RealtimeClient) -> No
 async def test_nobody_has_noticed_yet(
     emulator: Emulator, make_client: MakeClient
 ) -> None:
-    """What is said into a dead socket is kept like what is said after it."""
+    """Speech into a dead socket is kept like speech after the loss."""
     client = make_client()
     await client.connect()
     lost = asyncio.ensure_future(
@@ -87,7 +87,7 @@ async def test_nobody_has_noticed_yet(
 
 
 async def test_lost_twice(emulator: Emulator, client: RealtimeClient) -> None:
-    """What was said again is not said for good before it is committed."""
+    """Speech that was sent again is kept until it is committed."""
     await client.append_pcm(CHUNKS[0])
     emulator.faults.add("ends_at:input_audio_buffer.append/1006*1")
     await (await lose(emulator, client))
@@ -120,7 +120,7 @@ async def test_as_long_as_a_connection_is_under_way(
         next_event(client, "connection_changed", state=ConnectionState.CONNECTING)
     )
     await client.append_pcm(CHUNKS[0])
-    emulator.flowing.clear()  # nobody is let in, nobody is refused
+    emulator.flowing.clear()  # the service neither accepts nor refuses handshakes
     emulator.sessions[-1].abort()
     await lost
     await clock.advance(away)
@@ -132,7 +132,7 @@ async def test_as_long_as_a_connection_is_under_way(
 
 
 async def test_bounded_by_size(emulator: Emulator, client: RealtimeClient) -> None:
-    """Of what is said to nobody the last minute is kept."""
+    """Of speech without a connection the last minute is kept."""
     opened = await lose(emulator, client)
     second = bytes([7, 0]) * 24_000
     await client.append_pcm(CHUNKS[0])
@@ -185,7 +185,7 @@ async def test_refused_pieces(
 async def test_piece_that_is_refused_again(
     emulator: Emulator, client: RealtimeClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What the service never takes does not move the client from session to session."""
+    """A piece that the service always refuses does not move the client from session to session."""
     caplog.set_level("DEBUG")
     refused, opened = is_refused(client), becomes_open(client)
     emulator.faults.add(f"{REFUSAL}*2")
@@ -282,7 +282,7 @@ async def test_refused_with_turn_detection(
 async def test_refused_and_already_a_turn(
     emulator: Emulator, client: RealtimeClient
 ) -> None:
-    """There is nothing left to be said again."""
+    """A late refusal of a committed piece starts no new session: the piece is not sent again."""
     await client.append_pcm(CHUNKS[0])
     await client.commit_audio()
     await (await client.create_response()).done()
@@ -298,7 +298,7 @@ async def test_refused_and_already_a_turn(
 async def test_refusal_of_something_else(
     emulator: Emulator, client: RealtimeClient, event_id: str | None
 ) -> None:
-    """Not every error is about what is being said."""
+    """An error without the event id of an append is not taken for a refused piece."""
     await client.append_pcm(CHUNKS[0])
     await emulator.sessions[0].send(
         {"type": "error", "error": {"type": "server_error", "event_id": event_id}}
@@ -341,7 +341,7 @@ async def test_refused_at_the_last_moment(
 async def test_refused_while_it_becomes_a_turn(
     emulator: Emulator, client: RealtimeClient
 ) -> None:
-    """What the old session says to its end counts: the sentence is whole, and there once."""
+    """Events of the old session count to its end: the sentence is whole, and there once."""
     opened = becomes_open(client)
     emulator.faults.add("no_ack:input_audio_buffer.commit*1")
     await client.append_pcm(CHUNKS[0])
@@ -367,7 +367,7 @@ async def test_refused_while_it_becomes_a_turn(
 async def test_lost_as_soon_as_it_is_a_turn(
     emulator: Emulator, client: RealtimeClient
 ) -> None:
-    """What the service has acknowledged is not lost with the word of the item it became."""
+    """A commit that the service has acknowledged survives the loss of the item's own event."""
     opened = becomes_open(client)
     emulator.faults.add("no_ack:input_audio_buffer.commit*1")
     await client.append_pcm(CHUNKS[0])

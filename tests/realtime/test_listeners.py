@@ -1,4 +1,4 @@
-"""Whatever changes tells its listeners and the tasks that wait, and keeps nothing of them."""
+"""Listeners: callables and waiting tasks are told of each change, and none is kept."""
 
 import asyncio
 import gc
@@ -23,7 +23,7 @@ async def waiting(listeners: Listeners[str]) -> asyncio.Task[None]:
 
 
 def test_listeners_hear_in_order(listeners: Listeners[str]) -> None:
-    """Those who came first hear first, with what is told."""
+    """Listeners are called in the order of their registration, with the arguments."""
     heard: list[str] = []
     listeners.add(lambda word: heard.append(f"first {word}"))
     listeners.add(lambda word: heard.append(f"second {word}"))
@@ -80,7 +80,7 @@ def test_listeners_come_and_go_meanwhile(listeners: Listeners[str]) -> None:
 
 
 def test_all_leave_meanwhile(listeners: Listeners[str]) -> None:
-    """None that was removed is called any more."""
+    """A listener that was removed meanwhile is not called."""
     heard: list[str] = []
     listeners.add(lambda _: listeners.clear())
     listeners.add(heard.append)

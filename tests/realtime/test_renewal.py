@@ -1,4 +1,4 @@
-"""A session is moved to a new socket before the service ends it, and nobody notices."""
+"""A session is moved to a new socket before the service ends it, without a sign for the person."""
 
 import asyncio
 from base64 import b64decode
@@ -84,7 +84,7 @@ async def test_ahead_of_the_end(
     is_announced: bool,
     renewed_after: int,
 ) -> None:
-    """As the client is by itself, minute by minute: the service never comes to end a session."""
+    """With the default options the client renews each session before the service ends it."""
     emulator.session_seconds = life * MINUTE
     if not is_announced:
         emulator.faults.add("no_expires_at")
@@ -202,7 +202,7 @@ async def test_not_while_a_reply_is_made(
 
 
 async def test_not_in_the_middle(emulator: Emulator, client: RealtimeClient) -> None:
-    """As long as the model speaks, or the person, the session stays."""
+    """The session stays while the model or the person speaks."""
     hold = asyncio.Event()
     emulator.replies.append(Reply(text="well", audio=False, hold=hold))
     response = await client.create_response()
@@ -231,7 +231,7 @@ async def test_service_lets_nobody_in(
 
 
 async def test_words_said_before(emulator: Emulator, client: RealtimeClient) -> None:
-    """What was appended, and is to be committed later, is not lost."""
+    """Audio that is appended before and committed after a renewal is not lost."""
     await client.update_session({"turn_detection": {"type": "server_vad"}})
     await client.append_pcm(SPEECH[:960])
     await changes_to(client, ConnectionState.OPEN)

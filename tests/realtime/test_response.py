@@ -152,7 +152,7 @@ async def test_failure_is_told(
 
 
 async def test_broken_audio_is_left_out(feed: ResponseFeed, response: Response) -> None:
-    """One piece that is not base64 does not cost the reply."""
+    """A piece that is not base64 is left out, and the reply goes on."""
     event = audio_delta(b"")
     event["delta"] = "A"
     assert feed.feed(event) is False
@@ -195,13 +195,13 @@ async def test_lost_connection_ends_every_reader(
 async def test_repr_says_nothing_that_was_said(
     feed: ResponseFeed, response: Response
 ) -> None:
-    """What people talk about does not reach a log by accident."""
+    """The words of a conversation do not reach a log by accident."""
     feed.feed(transcript_delta("secret"))
     assert repr(response) == "<Response resp_1 in_progress>"
 
 
 async def test_a_service_that_does_not_stop() -> None:
-    """What is more than any reply is not kept, and the reply ends as others do."""
+    """A reply is kept up to its limit, and ends as others do."""
     feed = ResponseFeed("resp_1", _no_cancel, max_size=10_000)
     response = feed.response
     for _ in range(100):

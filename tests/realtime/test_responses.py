@@ -62,7 +62,7 @@ async def test_responses_out_of_band_run_beside(
 async def test_out_of_band_beside_a_tool(
     emulator: Emulator, client: RealtimeClient
 ) -> None:
-    """The model thinks until its tool has returned, whatever else it says meanwhile."""
+    """The model thinks until its tool has returned, although it says something else meanwhile."""
     aside = {"conversation": "none", "output_modalities": ["text"]}
     emulator.replies += [
         Reply(tool_calls=[("turn_on", {"name": "lamp"})]),
@@ -233,7 +233,7 @@ async def test_several_spoken_items(emulator: Emulator, client: RealtimeClient) 
 
 
 async def test_speech_interrupts(emulator: Emulator, client: RealtimeClient) -> None:
-    """When the person begins to speak, the status shows it, whatever still arrives."""
+    """When the person begins to speak, the status shows it, although old events still arrive."""
     emulator.replies.append(Reply(text="A long story", hold=asyncio.Event()))
     response = await client.create_response()
     await status(client, ModelStatus.SPEAKING)

@@ -415,7 +415,7 @@ REFUSED: list[tuple[str, Any, str]] = [
 
 @pytest.mark.parametrize(("path", "value", "named"), REFUSED)
 def test_refusal_names_the_key(path: str, value: Any, named: str) -> None:
-    """As it was written, in the form in which it was written."""
+    """The key is named in the form in which the caller wrote it."""
     error = refusal(nested(path, value))
     assert error.key == named
     assert error.reason

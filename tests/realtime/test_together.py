@@ -133,7 +133,7 @@ async def test_refused_response(emulator: Emulator, client: RealtimeClient) -> N
 
 
 async def test_what_cannot_be_sent(emulator: Emulator, client: RealtimeClient) -> None:
-    """What is no JSON is refused before the service has answered the rest."""
+    """A value that JSON cannot carry is refused before the service has answered the rest."""
     with pytest.raises(InvalidConfigError):
         await client.apply(
             Changes(items=[message("new"), {**message("odd"), "extra": object()}])
@@ -144,7 +144,7 @@ async def test_what_cannot_be_sent(emulator: Emulator, client: RealtimeClient) -
 async def test_behind_the_configuration(
     emulator: Emulator, make_client: MakeClient, api_version: str | None
 ) -> None:
-    """What follows a configuration that is under way is sent right behind it."""
+    """Commands are sent right behind a configuration that is under way."""
     client = make_client(api_version=api_version)
     emulator.faults.add("late_ack:session.update", times=1)
     await client.connect(configured=False)
@@ -158,7 +158,7 @@ async def test_behind_the_configuration(
 async def test_behind_a_refused_configuration(
     emulator: Emulator, make_client: MakeClient, api_version: str | None
 ) -> None:
-    """What follows a configuration fails with it."""
+    """Commands behind a refused configuration fail with it."""
     client = make_client(api_version=api_version)
     emulator.faults.add("refuse:session.update", times=1)
     await client.connect(configured=False)

@@ -77,7 +77,7 @@ PROVIDERS = [
 
 
 class Provider:
-    """What hands out a token, and can be made to do something else."""
+    """A token provider that can be made to hang or raise."""
 
     def __init__(self, provide: Callable[[], Awaitable[str]] | None = None) -> None:
         """Begin with the right token, or another behaviour."""
@@ -95,7 +95,7 @@ class Provider:
 async def test_first_connection(
     emulator: Emulator, make_client: MakeClient, provide: Callable[[], Awaitable[str]]
 ) -> None:
-    """It fails, says why, and works once there is a token."""
+    """connect() fails without a token, says why, and works once there is one."""
     provider = Provider(provide)
     client = make_client(PATIENCE, api_key="", token_provider=provider)
     async with asyncio.timeout(5):

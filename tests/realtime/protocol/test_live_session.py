@@ -47,7 +47,7 @@ def test_renewal_waits_for_a_response(bench: Bench) -> None:
 
 
 async def test_command_that_is_not_acknowledged(bench: Bench) -> None:
-    """Its caller hears of the time-out, and the session is not to be trusted any more."""
+    """The caller gets the time-out, and the session is not to be trusted any more."""
     pending = bench.live.pending.add(commands.commit_audio(), 10.0)
     assert bench.live.deadline == 10.0
     bench.live.tick(9.9)

@@ -1,4 +1,4 @@
-"""What the person is saying when there is no connection."""
+"""The speech of a person while there is no connection."""
 
 from base64 import b64decode
 
@@ -55,7 +55,7 @@ def test_waits_for_a_connection() -> None:
 
 
 def test_nothing_is_given_up_where_nothing_was_said() -> None:
-    """Nobody is told of it."""
+    """Without speech, closing reports no dropped speech."""
     speech = UnsentSpeech()
     speech.open()
     speech.lose()
@@ -76,7 +76,7 @@ def test_the_newest_is_kept() -> None:
 
 
 def test_appended_while_it_is_sent_again() -> None:
-    """What is appended follows in its place; what no longer has room is left out."""
+    """New pieces follow in their place; pieces without room are left out."""
     speech = UnsentSpeech(max_size=12)
     speech.lose()
     for piece in PIECES[:3]:
