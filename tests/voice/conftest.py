@@ -1,4 +1,4 @@
-"""What tests of spoken turns stand on."""
+"""Fixtures for tests of spoken turns."""
 
 from homeassistant.core import HomeAssistant
 import pytest

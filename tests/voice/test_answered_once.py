@@ -79,7 +79,7 @@ async def test_device_without_a_satellite(
 async def test_extra_prompt_of_the_conversation(
     emulator: Emulator, satellite: Satellite
 ) -> None:
-    """What an automation told the first turn holds for those after it."""
+    """A prompt that an automation gives the first turn also holds for later turns."""
     assert (await satellite.run(extra_system_prompt="Ada rang.")).error is None
     assert (await satellite.run()).error is None
     assert "Ada rang." in instructions(emulator)
@@ -92,7 +92,7 @@ async def test_the_time_of_day(
     satellite: Satellite,
     init_integration: MockConfigEntry,
 ) -> None:
-    """Instructions that change while somebody speaks are not begun anew."""
+    """Instructions that change during a spoken turn do not start the turn anew."""
     await change_assistant(
         hass, init_integration, **{CONF_INSTRUCTIONS: "It is {{ now() }}."}
     )
@@ -106,7 +106,7 @@ async def test_states_in_the_instructions(
     satellite: Satellite,
     init_integration: MockConfigEntry,
 ) -> None:
-    """What has changed since the first turn is known where the chat log knows it."""
+    """A state in the instructions that changes between turns costs no second answer."""
     hass.states.async_set("light.hall", "on")
     prompt = "The hall is {{ states('light.hall') }}."
     await change_assistant(hass, init_integration, **{CONF_INSTRUCTIONS: prompt})

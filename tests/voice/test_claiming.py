@@ -125,7 +125,7 @@ async def test_ears_over_http(
     hass_client: ClientSessionGenerator,
     transcription: str,
 ) -> None:
-    """The HTTP API of speech-to-text tells what was said, and nobody answers."""
+    """The HTTP API of speech-to-text returns the words, and no agent answers."""
     await change_assistant(
         hass, init_integration, **{CONF_TRANSCRIPTION_DEPLOYMENT: transcription}
     )
@@ -180,7 +180,7 @@ async def test_aborted_run(
 async def test_aborted_first_run(
     hass: HomeAssistant, emulator: Emulator, satellite: Satellite
 ) -> None:
-    """Core never ends a chat whose first run was aborted; nothing of it stays all the same."""
+    """Core never ends a chat whose first run was aborted; nothing of the run stays all the same."""
     earlier = turns_are_made_of()
     emulator.first_audio_ms = 60_000
     run = satellite.start()
@@ -247,7 +247,7 @@ async def test_aborted_while_the_answer_begins(
     init_integration: MockConfigEntry,
     is_asked_for: bool,
 ) -> None:
-    """An answer that begins when nobody waits for it any more does not stay."""
+    """An answer that begins after its run was aborted does not stay."""
     if is_asked_for:
         await change_assistant(
             hass, init_integration, **{CONF_TRANSCRIPTION_DEPLOYMENT: "whisper-1"}
@@ -310,7 +310,7 @@ async def test_typed_after_spoken(
 async def test_spoken_after_typed(
     hass: HomeAssistant, emulator: Emulator, satellite: Satellite
 ) -> None:
-    """What was typed in the conversation before is known to the model that listens."""
+    """The model that listens knows the messages that were typed before in the conversation."""
     await say(hass, "my name is Ada", satellite.conversation_id)
     emulator.hears.append("what is my name")
     run = await satellite.run()
@@ -321,7 +321,7 @@ async def test_spoken_after_typed(
 async def test_typed_while_speaking(
     hass: HomeAssistant, emulator: Emulator, satellite: Satellite
 ) -> None:
-    """What another agent was told meanwhile is in its place when the model answers."""
+    """A message to another agent meanwhile is in its place when the model answers."""
     go_on = asyncio.Event()
     run = satellite.start(waiting_microphone(SPEECH, go_on))
     session = await listening(emulator)
@@ -341,7 +341,7 @@ async def test_typed_while_speaking(
 
 
 async def test_two_runs_at_once(emulator: Emulator, satellite: Satellite) -> None:
-    """In one conversation who speaks last is listened to."""
+    """Of two runs in one conversation the later one is heard."""
     first = satellite.start(waiting_microphone(SPEECH))
     session = await listening(emulator)
     await assert_works(satellite)

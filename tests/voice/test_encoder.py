@@ -58,7 +58,7 @@ async def encoded(pcm: bytes, audio_format: AudioFormat) -> bytes:
 async def test_formats(
     extension: str, rate: int, channels: int, seconds: float
 ) -> None:
-    """What was said comes out whole, as loud as it was, in the format that was asked for."""
+    """The speech comes out whole, at the same loudness, in the requested format."""
     audio_format = AudioFormat(extension, rate, channels)
     assert audio_format.can_be_made
     wav = decoded(await encoded(said_at(440, seconds), audio_format))
@@ -80,7 +80,7 @@ async def test_formats(
     ],
 )
 def test_left_to_others(audio_format: AudioFormat) -> None:
-    """Not everything can be made."""
+    """Formats that the encoder cannot make are left to core."""
     assert not audio_format.can_be_made
 
 
@@ -126,7 +126,7 @@ async def test_for_browsers(seconds: float) -> None:
     ],
 )
 class TestStream:
-    """What happens while the model speaks."""
+    """Tests of a stream while the model speaks."""
 
     async def test_first_sound(self, audio_format: AudioFormat) -> None:
         """Of the first 80 ms most is heard before there are more."""
@@ -207,7 +207,7 @@ def contexts() -> int:
 
 @pytest.mark.parametrize("rate", [16_000, 44_100, 48_000])
 async def test_no_mirror_images(rate: int) -> None:
-    """What is high stays high: no tone that nobody said is louder than -60 dB."""
+    """Resampling adds no mirror images: no added tone is louder than -60 dB."""
     wav = Wav(await encoded(said_at(7_000, 1.5), AudioFormat("wav", rate)))
     samples = wav.samples[rate // 4 :][:rate]
     spectrum = np.abs(np.fft.rfft(samples * np.blackman(rate)))

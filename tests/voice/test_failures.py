@@ -1,4 +1,4 @@
-"""What goes wrong with the answer to a spoken turn."""
+"""Failures of the answer to a spoken turn."""
 
 from homeassistant.components.assist_pipeline import PipelineEventType
 from homeassistant.core import HomeAssistant
@@ -23,7 +23,7 @@ async def test_failed_answer(emulator: Emulator, satellite: Satellite) -> None:
 
 
 async def test_failed_in_the_middle(emulator: Emulator, satellite: Satellite) -> None:
-    """What went wrong is said after what was said."""
+    """The error is said after the beginning of the answer."""
     emulator.replies.append(
         Reply(
             text="Let me",

@@ -101,7 +101,7 @@ async def test_hung_up(
 async def test_idle_at_once(
     hass: HomeAssistant, emulator: Emulator, satellite: Satellite
 ) -> None:
-    """The status does not go on speaking after a reply that nobody hears any more."""
+    """The status is not "speaking" after a reply that is no longer played."""
     run, _ = await tell_a_story(emulator, satellite)
     await run.abort()
     async with asyncio.timeout(1):
@@ -111,7 +111,7 @@ async def test_idle_at_once(
 async def test_words_of_an_aborted_turn(
     hass: HomeAssistant, emulator: Emulator, satellite: Satellite
 ) -> None:
-    """What was said to the model, and by it, is known to a new session as well."""
+    """A new session also knows the words of the person and of the model."""
     run, session = await tell_a_story(emulator, satellite)
     await run.abort()
     await session.sent.wait_for("conversation.item.truncated")
@@ -156,7 +156,7 @@ async def test_player_stopped(
 async def test_player_that_has_played_all(
     hass: HomeAssistant, emulator: Emulator, satellite: Satellite
 ) -> None:
-    """A satellite that leaves its reply at the end of it cuts nothing off."""
+    """A satellite that leaves its reply at the end cuts nothing off."""
     assert satellite.satellite_id
     emulator.replies.append(Reply(text="Yes.", pcm=said_at(500, 0.3)))
     run = satellite.start()
@@ -263,7 +263,7 @@ async def test_hung_up_while_a_tool_runs(
 async def test_another_agents_error(
     hass: HomeAssistant, emulator: Emulator, satellite: Satellite
 ) -> None:
-    """What core writes into a chat log by itself is not told as the model's words."""
+    """Entries that core itself writes into a chat log are not told as the model's words."""
     emulator.replies.append(Reply(text="Yes."))
     await say(hass, "are you there", satellite.conversation_id)
     log: Any = hass.data[DATA_CHAT_LOGS][satellite.conversation_id]

@@ -98,7 +98,7 @@ async def test_buffer_full(emulator: Emulator, satellite: Satellite) -> None:
 
 @pytest.mark.parametrize("fault", ["http_500", "http_429:0"])
 async def test_refused(emulator: Emulator, satellite: Satellite, fault: str) -> None:
-    """Of a service that lets nobody in the person is told, and hears a sound at least."""
+    """A person is told that the service refuses sessions, and hears at least a sound."""
     emulator.faults.add(fault)
     run = await satellite.run()
     assert run.error is None
@@ -117,7 +117,7 @@ async def test_refused_turns_are_gone(
     caplog: pytest.LogCaptureFixture,
     fault: str,
 ) -> None:
-    """What is remembered is why the service was away, not who found out."""
+    """The integration keeps the reason why the service is away, but not the turns that found out."""
     # A log record of pytest's keeps the error, and that its frames.
     caplog.set_level(logging.CRITICAL, "custom_components")
     set_timing(hass, try_delay=60.0, probe_delay=1e6, max_probe_delay=1e6)
@@ -154,7 +154,7 @@ async def test_lost_while_listening(
     satellite: Satellite,
     init_integration: MockConfigEntry,
 ) -> None:
-    """A connection that breaks in mid-sentence and comes back costs no word of it."""
+    """A connection that breaks in mid-sentence and comes back loses no word."""
     await hass.config_entries.async_reload(init_integration.entry_id)
     emulator.replies.append(Reply(text="Yes.", pcm=said_at(500, 0.05)))
     await satellite.run()
@@ -201,7 +201,7 @@ async def test_lost_by_hand(
     init_integration: MockConfigEntry,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What is committed on a connection that breaks is committed on the next one."""
+    """A commit on a connection that breaks is repeated on the next one."""
     await change_assistant(hass, init_integration, turn_detection_type="semantic_vad")
     set_timing(hass, no_speech=0.3)
     emulator.faults.add("ends_at:input_audio_buffer.commit/1006*1")

@@ -30,7 +30,7 @@ from ..turns import (
 async def test_twenty_satellites(
     hass: HomeAssistant, emulator: Emulator, satellite: Satellite
 ) -> None:
-    """Each hears its own reply, and nothing of it stays when they are done."""
+    """Each satellite hears its own reply, and no object of the turns stays afterwards."""
     earlier = turns_are_made_of()
     emulator.replies += [
         Reply(text=f"{number}", pcm=said_at(200 + 20 * number)) for number in range(20)
@@ -62,7 +62,7 @@ async def test_conversation_that_made_room(
     emulator: Emulator,
     satellite: Satellite,
 ) -> None:
-    """Nothing of it stays, and not even the garbage collector has to see to that."""
+    """The closed conversation leaves no object, even without the garbage collector."""
     set_timing(hass, max_sessions=1)
     earlier = turns_are_made_of()
     gc.disable()
@@ -88,7 +88,7 @@ async def test_too_many(
     emulator: Emulator,
     satellite: Satellite,
 ) -> None:
-    """One more than may speak at once is told so; an idle session makes room."""
+    """A person beyond the limit is told so; an idle session makes room."""
     set_timing(hass, max_sessions=1)
     run = satellite.start(waiting_microphone(SPEECH))
     await listening(emulator)

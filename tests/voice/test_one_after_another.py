@@ -108,7 +108,7 @@ async def test_renewed_between_turns(
     satellite: Satellite,
     init_integration: MockConfigEntry,
 ) -> None:
-    """A session that is old makes way for a new one, and nobody notices."""
+    """An old session makes way for a new one, without a sign for the person."""
     set_client_defaults(monkeypatch, renew_after=0.5, quiet_check=0.05)
     await hass.config_entries.async_reload(init_integration.entry_id)
     changes = async_capture_events(hass, EVENT_STATE_CHANGED)

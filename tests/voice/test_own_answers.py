@@ -134,7 +134,7 @@ async def test_not_for_another_agent(
 async def test_answer_to_nobody(
     hass: HomeAssistant, emulator: Emulator, satellite: Satellite
 ) -> None:
-    """What the service hears after the turn and answers is taken back."""
+    """An answer that begins after its turn was aborted is taken back."""
     emulator.faults.add("late_answer:0.1", times=1)
     run = satellite.start(end=PipelineStage.TTS)
     session = await newest(emulator)

@@ -36,7 +36,7 @@ async def sentences(text: str, letters: int) -> list[str]:
     ],
 )
 async def test_ends(expected: list[str], letters: int) -> None:
-    """Each sentence is read for itself, and no sentence is torn."""
+    """Each sentence is read by itself, and no sentence is torn."""
     assert await sentences(" ".join(expected), letters) == expected
 
 

@@ -1,4 +1,4 @@
-"""What responses say, one after another, as sound."""
+"""The sound of responses, one after another."""
 
 import asyncio
 from base64 import b64encode

@@ -1,4 +1,4 @@
-"""What a person has said, in words."""
+"""Transcripts of a person's words."""
 
 import asyncio
 
