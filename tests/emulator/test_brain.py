@@ -1,4 +1,4 @@
-"""What the emulator makes of words."""
+"""The brain of the emulator: the replies that it plans from words."""
 
 import json
 from typing import Any
@@ -136,7 +136,7 @@ def test_tool_choice() -> None:
     ],
 )
 def test_results(name: str, arguments: dict[str, Any], output: Any, told: str) -> None:
-    """What came of a call is said in a sentence."""
+    """The result of a call is said in a sentence."""
     lines = [
         user("do it"),
         Line(
@@ -185,7 +185,7 @@ def test_talk(words: str, reply: str) -> None:
 
 
 def test_a_long_story() -> None:
-    """There is a reply of more than half a minute."""
+    """The brain can tell a story of more than half a minute."""
     assert len(think([user("tell me a long story")], config()).text) > 500
 
 

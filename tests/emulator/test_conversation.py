@@ -88,7 +88,7 @@ async def test_a_client_may_speak_in_an_item(
 
 
 async def test_history(emulator: Emulator, connect: Connect) -> None:
-    """What was said is remembered, unless it is deleted."""
+    """The conversation remembers its items, unless they are deleted."""
     client = await connect()
     await client.update(output_modalities=["text"])
     await create(
@@ -119,7 +119,7 @@ async def test_unknown_items(connect: Connect, verb: str) -> None:
 
 
 async def test_truncate(emulator: Emulator, connect: Connect) -> None:
-    """What was not played is cut, with the transcript; more than there is cannot be kept."""
+    """Audio that was not played is cut, with the transcript; no more than the audio can be kept."""
     client = await connect()
     item_id = await spoken(client, 1000, emulator)
     place = {"item_id": item_id, "content_index": 0}
@@ -164,7 +164,7 @@ async def test_truncate_what_is_still_spoken(
 
 
 async def test_what_cannot_be_truncated(emulator: Emulator, connect: Connect) -> None:
-    """Not the user's items, not silence, not at zero."""
+    """A user's item, an item without audio, and an item at zero cannot be truncated."""
     client = await connect()
     await create(client, id="mine")
     item_id = await spoken(client, 200, emulator)
@@ -249,7 +249,7 @@ async def test_refused_items(
 async def test_assistant_history(
     emulator: Emulator, connect: Connect, path: str | None, kind: str
 ) -> None:
-    """What the model said earlier can be put back, as text, under the dialect's name."""
+    """Earlier words of the model can be put back as text, under the dialect's name."""
     client = await (connect(path) if path else connect())
     await create(
         client, role="assistant", content=[{"type": kind, "text": "I was here"}]

@@ -45,7 +45,7 @@ async def test_names_of_a_sentence_are_heard(words: str) -> None:
 
 
 async def test_other_words_are_heard_somehow() -> None:
-    """What is no command falls to the English model."""
+    """Words that are no command are recognized by the English model."""
     pcm = await EspeakVoice().say("my name is john", voice="alloy", speed=1.0)
     assert (await heard(pcm)).startswith("my name")
 
@@ -63,7 +63,7 @@ async def test_voices_and_speed() -> None:
 
 
 def test_voice_keeps_nothing() -> None:
-    """The same text sounds the same, whatever was said before it."""
+    """The same text sounds the same after any other text."""
     first = synthesized("good morning", "f2", 160)
     synthesized("tell me a long story", "m1", 160)
     assert synthesized("good morning", "f2", 160) == first
@@ -124,7 +124,7 @@ async def test_a_spoken_command_end_to_end(socket_enabled: None) -> None:
 
 
 async def test_listens_when_it_answers(socket_enabled: None) -> None:
-    """What session or response says about the house counts, also if it comes after the audio."""
+    """Names of the house in session or response count, even if they come after the audio."""
     async with (
         Emulator(api_key=KEY, deployment="house", ears="sphinx", speed=0) as emulator,
         aiohttp.ClientSession() as session,
@@ -160,7 +160,7 @@ async def test_listens_when_it_answers(socket_enabled: None) -> None:
 
 @pytest.mark.parametrize("kind", ["audio/pcmu", "audio/pcma"])
 def test_g711_round_trip(kind: str) -> None:
-    """What is encoded comes back within G.711's step, at every loudness."""
+    """Encoded samples come back within G.711's step, at every loudness."""
     samples = np.repeat(np.arange(-32000, 32000, 500, dtype="<i2"), 3).tobytes()
     back = np.frombuffer(audio.decode(audio.encode(samples, kind), kind), "<i2").astype(
         int

@@ -1,4 +1,4 @@
-"""What a session may be set to."""
+"""The settings that a session accepts."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def tool(name: str, **extra: Any) -> dict[str, Any]:
 
 
 async def test_ga_defaults(connect: Connect) -> None:
-    """What GA was seen to start with (2025-12, 2026-09)."""
+    """A GA session starts with the settings that were captured (2025-12, 2026-09)."""
     client = await connect()
     session = client.seen[0]["session"]
     assert session["type"] == "realtime"
@@ -43,7 +43,7 @@ async def test_ga_defaults(connect: Connect) -> None:
 
 
 async def test_preview_defaults(connect: Connect) -> None:
-    """What preview was seen to start with (2025-12)."""
+    """A preview session starts with the settings that were captured (2025-12)."""
     session = (await connect(PREVIEW)).seen[0]["session"]
     assert session["modalities"] == ["text", "audio"]
     assert session["input_audio_format"] == session["output_audio_format"] == "pcm16"
@@ -74,7 +74,7 @@ async def test_only_what_is_named_changes(connect: Connect) -> None:
 
 
 async def test_a_refused_update_changes_nothing(connect: Connect) -> None:
-    """One bad key, and the good ones are not taken either."""
+    """One bad key also keeps the good keys from being taken."""
     client = await connect()
     await client.send(
         "session.update",
@@ -190,7 +190,7 @@ async def test_ga_refusals(
 
 
 async def test_ga_wants_the_type_every_time(connect: Connect) -> None:
-    """As captured on Azure."""
+    """GA requires the session's type in every update (captured on Azure)."""
     client = await connect()
     await client.send("session.update", session={"instructions": "x"})
     assert (await client.error())[
@@ -309,7 +309,7 @@ async def test_refused_responses(
 
 
 async def test_response_overrides(connect: Connect) -> None:
-    """What a response asks for holds for that response."""
+    """Settings of a response hold for that response only."""
     client = await connect(PREVIEW)
     await client.ask(
         "hello", modalities=["text"], max_output_tokens=50, temperature=0.9

@@ -1,4 +1,4 @@
-"""What the user said, in writing."""
+"""Transcripts of the user's speech."""
 
 from typing import Any
 

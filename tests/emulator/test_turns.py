@@ -197,7 +197,7 @@ async def test_one_response_at_a_time(emulator: Emulator, connect: Connect) -> N
 async def test_out_of_band_leaves_no_trace(
     emulator: Emulator, connect: Connect
 ) -> None:
-    """Its items are not in the conversation; its input may refer to those that are."""
+    """Out-of-band items are not in the conversation; out-of-band input may refer to items that are."""
     client = await connect()
     await client.send(
         "conversation.item.create",
