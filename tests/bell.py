@@ -38,7 +38,7 @@ class Bell(llm.Tool):
         tool_input: llm.ToolInput,
         llm_context: llm.LLMContext,
     ) -> llm.ToolResult:
-        """Ring."""
+        """Ring the bell."""
         self.rung.append(self.parameters(tool_input.tool_args))
         self.has_begun.set()
         self.ringing += 1

@@ -1,4 +1,4 @@
-"""What every test stands on."""
+"""Fixtures for every test."""
 
 from collections.abc import AsyncIterator, Iterator
 import logging
@@ -93,14 +93,14 @@ def raised() -> Iterator[Raised]:
 
 @pytest.fixture(autouse=True)
 def _discreet_errors(raised: Raised) -> Iterator[None]:
-    """Fail a test of whatever kind in which an error has a key or a recording."""
+    """Fail any test in which an error has a key or a recording."""
     yield
     assert not raised.leaks(API_KEY)
 
 
 @pytest.fixture(autouse=True)
 def _discreet_logs(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Fail a test of whatever kind in which a key or a recording gets into a log."""
+    """Fail any test in which a key or a recording gets into a log."""
     caplog.set_level(logging.DEBUG)
     yield
     for phase in ("setup", "call"):

@@ -1,4 +1,4 @@
-"""Keys and recordings where they have no business: what of a test can be seen, and a search of it."""
+"""A search for keys and recordings in everything that a test shows or keeps."""
 
 from collections.abc import (
     AsyncIterator,
@@ -67,14 +67,14 @@ def _is_sound(found: re.Match[str]) -> bool:
 
 
 class LeakWatcher:
-    """Sees all of a Home Assistant that is shown to anybody, or kept."""
+    """Sees everything that a Home Assistant shows or keeps."""
 
     def __init__(
         self, hass: HomeAssistant, storage: Mapping[str, Any], key: str
     ) -> None:
-        """Look at the events from now on; ``storage`` is what is written to the disk.
+        """Watch the events from now on; ``storage`` is the content of the disk.
 
-        The key is looked for, and whatever keys entries of ours have.
+        The search is for this key and the keys of the integration's entries.
         """
         self._hass = hass
         self._storage = storage
@@ -147,7 +147,7 @@ class LeakWatcher:
         integration = await async_get_integration(hass, DOMAIN)
         if not integration.platforms_exists(["diagnostics"]):
             return
-        # As Home Assistant's own view calls it, whatever state the entry is in.
+        # Home Assistant's own view also calls it for an entry in any state.
         diagnostics = await integration.async_get_platform("diagnostics")
         if of_entry := getattr(diagnostics, "async_get_config_entry_diagnostics", None):
             yield "diagnostics", await of_entry(hass, entry)
@@ -176,7 +176,7 @@ class Raised:
     def watching(self) -> Iterator[None]:
         """Look at what is raised, in any thread."""
         monitoring = sys.monitoring
-        tool, event = 4, monitoring.events.RAISE  # nobody else's number
+        tool, event = 4, monitoring.events.RAISE  # a number that no other tool uses
         monitoring.use_tool_id(tool, "leaks")
         monitoring.register_callback(tool, event, self._on_raise)
         monitoring.set_events(tool, event)
@@ -191,8 +191,8 @@ class Raised:
         if isinstance(error, (RealtimeError, HomeAssistantError)):
             self._texts.update(f"{link} {link!r} {vars(link)}" for link in chain(error))
         elif _PACKAGE in code.co_filename and not isinstance(error, StopIteration):
-            # Somebody else's, on its way through our code. A StopIteration is none: it
-            # is how a coroutine returns what it returns.
+            # An error of other code, on its way through ours. A StopIteration is no error: a
+            # coroutine returns its result with it.
             self._texts.add(str(error))
 
 
@@ -224,10 +224,10 @@ def _parts(value: Any) -> object:
 
 
 def _without_own_audio(event: Event) -> object:
-    """Leave out the audio that a test itself hands to an action of ours.
+    """Leave out the audio that a test itself hands to an action of the integration.
 
-    It is the caller's: Home Assistant tells every listener what an action was called with,
-    before we hear of it. What else is in the call stays in.
+    The audio is the caller's: Home Assistant shows the data of a call to every listener before
+    the integration gets it. The other data of the call is searched.
     """
     data = event.data
     if event.event_type != EVENT_CALL_SERVICE or data["domain"] != DOMAIN:

@@ -42,10 +42,10 @@ SPEECH = tone(0.6, 220, 16_000)
 async def microphone(
     speech: bytes = SPEECH, silence_seconds: float | None = 20.0
 ) -> AsyncIterator[bytes]:
-    """Yield speech, then silence until nobody listens; None ends it with the speech.
+    """Yield speech, then silence until the reader leaves; None ends the stream with the speech.
 
-    It comes faster than anybody speaks: more of it would not fit into what is kept while a
-    session opens.
+    The sound comes faster than real time: more of it would not fit into the buffer that is kept
+    while a session opens.
     """
     audio = bytes(3200) + speech + bytes(int((silence_seconds or 0) * _SECOND))
     for start in range(0, len(audio), _CHUNK):
@@ -71,7 +71,7 @@ async def played(seconds: float) -> None:
 
 @dataclass
 class Wav:
-    """What a WAV of unknown length holds."""
+    """The content of a WAV of unknown length."""
 
     data: bytes
 
@@ -114,7 +114,7 @@ class Wav:
 
 @dataclass
 class Run:
-    """What one pipeline run told, and what it played."""
+    """The events of one pipeline run, and the sound that it played."""
 
     events: list[PipelineEvent] = field(default_factory=list)
     data: bytes = b""
@@ -122,7 +122,7 @@ class Run:
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def changed(self) -> None:
-        """Let those look who wait."""
+        """Let waiting tests look at the run again."""
         self._changed.set()
 
     async def until(self, condition: Callable[[], object]) -> None:
@@ -163,13 +163,13 @@ class Run:
 
     @property
     def heard(self) -> str:
-        """What speech-to-text told."""
+        """The text of speech-to-text."""
         text: str = self.event(PipelineEventType.STT_END)["stt_output"]["text"]
         return text
 
     @property
     def output(self) -> dict[str, Any]:
-        """What the agent returned."""
+        """The result of the agent."""
         found: dict[str, Any] = self.event(PipelineEventType.INTENT_END)[
             "intent_output"
         ]
@@ -177,7 +177,7 @@ class Run:
 
     @property
     def answer(self) -> str:
-        """What the agent said, in words."""
+        """The words of the agent."""
         text: str = self.output["response"]["speech"]["plain"]["speech"]
         return text
 
@@ -191,12 +191,12 @@ class Run:
 
     @property
     def pcm(self) -> bytes:
-        """What was played, less the WAV header."""
+        """The sound that was played, without the WAV header."""
         return self.data[44:]
 
     @property
     def wav(self) -> Wav:
-        """What was played, where the satellite takes WAV."""
+        """The sound that was played, where the satellite takes WAV."""
         return Wav(self.data)
 
 
@@ -315,5 +315,5 @@ async def speak_to(
 
 
 def new_conversation() -> str:
-    """Return the id of a conversation that nobody has had yet."""
+    """Return the id of a new conversation."""
     return f"satellite {chat_session.ulid_now()}"

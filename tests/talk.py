@@ -1,4 +1,4 @@
-"""What tests use to talk to the assistant."""
+"""Ways for tests to talk to the assistant."""
 
 import asyncio
 from collections.abc import Mapping

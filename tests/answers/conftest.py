@@ -1,4 +1,4 @@
-"""What tests of answers stand on."""
+"""Fixtures for tests of answers."""
 
 from ..test_conversation import assist
 

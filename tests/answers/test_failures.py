@@ -1,4 +1,4 @@
-"""What goes wrong with a typed turn, and what is left of one that is cancelled."""
+"""Failures of a typed turn, and the remains of a cancelled turn."""
 
 import asyncio
 from typing import Any
@@ -92,7 +92,7 @@ async def test_turn_fails(
     key: str,
     placeholders: str,
 ) -> None:
-    """Whatever goes wrong in a turn, it ends in a sentence, and the next turn works."""
+    """A turn that fails ends in a sentence, and the next turn works."""
     shorten_timeouts(monkeypatch)
     set_timing(hass, response_stall=0.3)
     emulator.faults.add(fault if "*" in fault else f"{fault}*1")
@@ -142,7 +142,7 @@ async def test_beginning_of_an_answer_is_kept(
 async def test_cancelled_by_others(
     hass: HomeAssistant, init_integration: MockConfigEntry, emulator: Emulator
 ) -> None:
-    """An answer that somebody else cancelled is said to be cancelled."""
+    """An answer that another client cancelled is said to be cancelled."""
     emulator.replies.append(Reply(text="one two three", hold=asyncio.Event()))
     turn = asyncio.create_task(say(hass, "count", "kitchen"))
     await becomes(hass, STATUS, "thinking")

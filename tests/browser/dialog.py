@@ -145,7 +145,7 @@ class Sound:
 
     @property
     def media_events(self) -> list[str]:
-        """What the element itself has told."""
+        """Return the events of the audio element itself."""
         return [event for event in self.events if event != "loud"]
 
 

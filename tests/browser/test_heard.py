@@ -1,4 +1,4 @@
-"""Tests of what a person hears in the Assist dialog: how soon, and whether all of it."""
+"""Tests of the sound in the Assist dialog: when it begins, and whether it is complete."""
 
 import asyncio
 from collections.abc import AsyncIterator

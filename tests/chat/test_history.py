@@ -92,7 +92,7 @@ async def test_system_prompt_is_no_item(
 
 
 async def test_only_what_is_new(client: RealtimeClient, service: Session) -> None:
-    """What the service holds is not sent again."""
+    """Items that the service holds are not sent again."""
     history = History()
     log: list[Content] = [SYSTEM, user("hello")]
     await tell(history, client, log)
@@ -106,7 +106,7 @@ async def test_only_what_is_new(client: RealtimeClient, service: Session) -> Non
 async def test_answer_of_the_service(
     client: RealtimeClient, emulator: Emulator, service: Session
 ) -> None:
-    """What the service said itself, it holds already."""
+    """The service already holds its own answers."""
     history = History()
     log: list[Content] = [SYSTEM, user("hello")]
     await tell(history, client, log)
@@ -182,7 +182,7 @@ async def test_left_over_items(
 
 
 async def test_interrupted(client: RealtimeClient, emulator: Emulator) -> None:
-    """An item of which nobody knows whether it arrived is sent again, elsewhere."""
+    """An item that was not acknowledged is sent again, in a new session."""
     history = History()
     log: list[Content] = [user("a"), reply("b", "call_1"), result("call_1")]
     await tell(history, client, log[:1])

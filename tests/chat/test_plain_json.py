@@ -1,4 +1,4 @@
-"""What tools return that JSON has no word for."""
+"""Tool results that JSON cannot carry."""
 
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -36,7 +36,7 @@ def test_told_as_well_as_can_be(value: Any, told: Any) -> None:
 
 
 def test_nested_too_deep() -> None:
-    """What nobody would read is cut off; the rest is told."""
+    """Levels below the limit are cut off; the rest is kept."""
     value: list[Any] = []
     for _ in range(3000):
         value = [value]

@@ -37,7 +37,7 @@ _MAX_BYTES = 32 * 1024
 
 
 class Target:
-    """What is attacked: one client after the other, of each dialect in turn."""
+    """The attacked clients: one after the other, of each dialect in turn."""
 
     def __init__(self) -> None:
         """Have none yet."""

@@ -125,7 +125,7 @@ class Reader:
     def _on_event(self, event: Mapping[str, Any]) -> None:
         event_type = event["type"]
         if event_type.endswith(".delta"):
-            return  # of these there may be many: a reading of it all each time is too slow
+            return  # there may be many deltas: reading all of them each time is too slow
         try:
             self._read()
         except Exception as err:  # noqa: BLE001  # the very thing that is looked for

@@ -35,7 +35,7 @@ def _discreet_logs(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 async def test_damaged_events(
     api_version: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whatever the service sends, nothing is raised and the session is of use.
+    """Damaged events raise no error, and the session stays usable.
 
     ``script/fuzz`` sends a million.
     """

@@ -1,4 +1,4 @@
-"""Whatever is typed into a field or an action: taken, or refused by name."""
+"""Random values of fields and actions are accepted, or refused by name."""
 
 import asyncio
 from contextlib import suppress
@@ -120,7 +120,7 @@ FLAT_SESSION = {
 @example("evil.com#.openai.azure.com")
 @example("evil.com\\@res.openai.azure.com")
 def test_host(text: str) -> None:
-    """What is taken means the same host to every reader, and stays what it is."""
+    """An accepted host means the same to every parser, and normalizing it again changes nothing."""
     try:
         host = normalize_host(text)
     except InvalidHostError:
@@ -200,7 +200,7 @@ DATA: dict[str, list[dict[str, Any]]] = {
 
 
 def test_every_field_of_every_action_is_fuzzed() -> None:
-    """What services.yaml offers is what is damaged here."""
+    """Every field in services.yaml is damaged here."""
     path = Path(services.__file__).with_name("services.yaml")
     described = load_yaml_dict(str(path))
     assert {action: set().union(*data) for action, data in DATA.items()} == {

@@ -1,1 +1,1 @@
-"""What must not leave the house, and what must not get in."""
+"""Tests of secrets that must not leave the house, and of attacks that must not get in."""

@@ -80,7 +80,7 @@ def _clear_traces() -> Iterator[None]:
     ],
 )
 def test_key_is_found(text: str) -> None:
-    """All of it, or half."""
+    """The whole key or half of it is found."""
     assert find_leak(text, ["another key", API_KEY]) == "a key"
 
 
@@ -125,7 +125,7 @@ def test_recording_is_found(text: str) -> None:
     ],
 )
 def test_nothing_is_found(text: str) -> None:
-    """What is neither is left alone."""
+    """A text that is neither a key nor a recording is no leak."""
     assert find_leak(text, [API_KEY]) is None
 
 
@@ -287,7 +287,7 @@ async def test_leak_is_found(
     plant: Plant,
     place: str,
 ) -> None:
-    """And the place of it is told; before, there is nothing."""
+    """A planted key is found with its place; before, there is no leak."""
     assert not await custom_home.async_leaks()
     planted = plant(hass, init_integration, API_KEY)
     if isinstance(planted, Coroutine):
@@ -319,7 +319,7 @@ async def test_where_a_key_belongs(
 async def test_audio_of_a_caller(
     hass: HomeAssistant, custom_home: LeakWatcher, init_integration: MockConfigEntry
 ) -> None:
-    """What is handed to our action is the caller's; to another's it is not."""
+    """Audio for an action of the integration is the caller's; for another action it is a leak."""
     data = {"entity_id": AGENT, "audio": BASE64}
     await hass.services.async_call(DOMAIN, "append_audio", data, blocking=True)
     assert not await custom_home.async_leaks()

@@ -132,7 +132,7 @@ async def test_file_that_is_a_playlist(
     playlist: str,
     leads_to: str,
 ) -> None:
-    """A file leads neither to one that nobody allowed, nor into the network."""
+    """A playlist leads neither to a file that is not allowed, nor into the network."""
     file = house.allowed / name
     file.write_text(playlist.format(leads_to.format(house=house)))
     await assert_unreadable(hass, emulator, {"path": str(file)})
@@ -155,7 +155,7 @@ async def test_url_that_is_a_playlist_of_files(
 
 
 async def test_url_that_is_a_stream(hass: HomeAssistant, house: House) -> None:
-    """What a media source plays by HLS, as a camera does, is heard."""
+    """An HLS stream of a media source, such as a camera, is heard."""
     record(house.allowed / "part.ts")
     (house.allowed / "list.m3u8").write_text(HLS.format("part.ts"))
     heard_ms = await hear(hass, {"media_content_id": "media-source://radio/list.m3u8"})
@@ -167,7 +167,7 @@ async def test_url_that_is_a_stream(hass: HomeAssistant, house: House) -> None:
 async def test_media_of_an_entity(
     hass: HomeAssistant, house: House, may_see: bool
 ) -> None:
-    """What a media source plays of an entity is heard by those who may see that."""
+    """The media of an entity are heard for users who may see the entity."""
     camera = "camera.door"
     record(house.allowed / camera, "-f", "wav")
     hass.states.async_set(camera, "streaming")
@@ -190,7 +190,7 @@ async def test_media_of_an_entity(
 async def test_ordinary_formats(
     hass: HomeAssistant, house: House, subtests: pytest.Subtests
 ) -> None:
-    """What holds its audio itself is heard, as a file and by a URL."""
+    """A file that holds its audio itself is heard, from a path and from a URL."""
     for name, *options in (
         ("tone.aac",),
         ("tone.ac3",),

@@ -99,7 +99,7 @@ async def test_the_same_again_and_again(
 
 
 async def test_limits_begin_anew(bell: Bell, ask: Ask, emulator: Emulator) -> None:
-    """What one turn has used is not missing in the next."""
+    """The calls of one turn do not count in the next turn."""
     turn = [
         Reply(tool_calls=[(RING, {})] * MAX_IDENTICAL_CALLS),
         Reply(text=SAID, audio=False),

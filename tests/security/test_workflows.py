@@ -1,4 +1,4 @@
-"""What CI runs is what was looked at."""
+"""CI uses actions that are pinned by commit, and may only read."""
 
 from pathlib import Path
 import re
