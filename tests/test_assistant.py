@@ -141,7 +141,7 @@ async def test_opening_twice_at_once(assistant: Assistant, emulator: Emulator) -
 async def test_idle_session_is_closed(
     hass: HomeAssistant, assistant: Assistant, emulator: Emulator
 ) -> None:
-    """A session nobody uses is closed, one in use is not."""
+    """An idle session is closed; a session in use is not."""
     emulator.replies.append(Reply(text="one two three", hold=(hold := asyncio.Event())))
     busy = await assistant.sessions.async_conversation("busy")
     idle = await assistant.sessions.async_conversation("idle")
@@ -180,7 +180,7 @@ async def test_session_ends_with_the_chat(
 async def test_least_used_session_makes_room(
     assistant: Assistant, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """There is a bound; the conversation that was quiet longest gives way."""
+    """At the limit of sessions, the conversation that was quiet longest gives way."""
     set_timing(assistant.hass, max_sessions=3)
     action = await assistant.sessions.async_shared(SessionPurpose.ACTIONS)
     first = await assistant.sessions.async_conversation("first")
@@ -387,7 +387,7 @@ async def test_probe_heeds_rate_limits(
 async def test_probe_goes_on_when_the_session_is_refused(
     hass: HomeAssistant, init_integration: MockConfigEntry, emulator: Emulator
 ) -> None:
-    """Whatever the service answers, the probe tries again."""
+    """The probe tries again after any refusal."""
     emulator.faults.add("http_503*1")
     emulator.faults.add("refuse:session.update*1")
     await say(hass, "hello")
@@ -440,7 +440,7 @@ def event_types(events: list[Event]) -> list[str]:
 async def test_no_events_by_default(
     hass: HomeAssistant, init_integration: MockConfigEntry
 ) -> None:
-    """Events are off unless somebody wants them."""
+    """Events are off by default."""
     events = async_capture_events(hass, EVENT_SERVER_EVENT)
     await say(hass, "hello")
     assert events == []

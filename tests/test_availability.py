@@ -262,7 +262,7 @@ async def test_probe_has_jitter(
 async def test_probe_finds_what_was_mended(
     hass: HomeAssistant, emulator: Emulator, clock: Clock, fault: str
 ) -> None:
-    """Also what no time can mend: somebody may have mended it in Azure."""
+    """The probe also finds faults that were mended in Azure."""
     emulator.faults.add(fault)
     await say(hass, "hello")
     assert hass.states.is_state(STATUS, STATE_UNAVAILABLE)
@@ -317,7 +317,7 @@ async def test_refused_key_is_probed_seldom(
     clock: Clock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Once it is accepted again the assistant is back, and nobody is asked for another."""
+    """Once it is accepted again the assistant is back, and no new key is asked for."""
     set_timing(hass, max_probe_delay=0.3)
     emulator.faults.add("http_401*3")
     await say(hass, "hello")

@@ -1,4 +1,4 @@
-"""What a browser gets that speaks to an assistant, and what everything else gets."""
+"""The sound for a browser that speaks to an assistant, and for other players."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
@@ -193,7 +193,7 @@ class _Always:
 
 
 async def test_written_texts(hass: HomeAssistant, call: Caller) -> None:
-    """What is no answer to spoken words may stay on the disk, where a WAV would be large."""
+    """A text that answers no spoken words may stay on the disk, where a WAV would be large."""
     browser = await call()
     reply = (await browser.starts(TYPED))["tts_output"]
     assert reply["mime_type"] == MP3
@@ -204,7 +204,7 @@ async def test_written_texts(hass: HomeAssistant, call: Caller) -> None:
 
 
 async def test_other_players(hass: HomeAssistant, call: Caller) -> None:
-    """What a browser has a media player say is not for the browser."""
+    """A text that a browser sends to a media player is not played in the browser."""
     assert await async_setup_component(hass, "media_source", {})
     played = async_mock_service(hass, "media_player", "play_media")
     browser = await call()

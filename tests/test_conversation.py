@@ -318,7 +318,7 @@ async def test_no_usage(
 async def test_extra_system_prompt(
     hass: HomeAssistant, init_integration: MockConfigEntry, emulator: Emulator
 ) -> None:
-    """What an automation adds to the prompt is told to the model, and is kept."""
+    """The model is told the prompt that an automation adds, and keeps it."""
     result = await say(hass, "hello", extra_system_prompt="The door bell rang.")
     instructions = emulator.sessions[-1].config["instructions"]
     assert instructions.endswith("The door bell rang.")
@@ -394,7 +394,7 @@ async def test_others_answer_in_between(
     emulator: Emulator,
     kitchen_light: str,
 ) -> None:
-    """What Home Assistant answered itself is told before the next turn."""
+    """The model is told Home Assistant's own answers before the next turn."""
     result = await say(hass, "hello")
     local = await say(
         hass,
@@ -470,7 +470,7 @@ async def test_broken_arguments(
     arguments: str,
     complaint: str,
 ) -> None:
-    """Arguments nobody can read are refused; a call beside them is carried out."""
+    """Unreadable arguments are refused; another call beside them is carried out."""
     name = await tool_called(hass, "HassTurnOn")
     emulator.replies += [
         Reply(tool_calls=[(name, arguments), (name, {"name": "Kitchen Light"})]),

@@ -71,7 +71,7 @@ async def test_tls(echo: int, tmp_path: Path) -> None:
 
 
 async def test_changed_while_open(echo: int) -> None:
-    """What was sent before the distance shrinks is not overtaken by what is sent then."""
+    """Bytes that were sent before the delay shrinks are not overtaken by later bytes."""
     async with DelayProxy(echo) as proxy:
         reader, writer = await asyncio.open_connection(LOOPBACK, proxy.port)
         writer.write(b"1")

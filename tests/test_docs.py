@@ -1,4 +1,4 @@
-"""What the documents point to is there."""
+"""The tests, files and headings that the documents name exist."""
 
 from collections import defaultdict
 from pathlib import Path

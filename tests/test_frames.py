@@ -1,4 +1,4 @@
-"""What goes over the wire in a turn: nothing in vain, and nothing twice."""
+"""The frames of each kind of turn: none is in vain, and none is sent twice."""
 
 from collections.abc import Mapping
 from itertools import groupby
@@ -56,7 +56,7 @@ def rings(emulator: Emulator) -> None:
 
 
 class Wire:
-    """What goes up since the last look, and the responses that the model begins."""
+    """The client events since the last look, and the responses that the model begins."""
 
     def __init__(self, emulator: Emulator) -> None:
         """Look at the newest session."""

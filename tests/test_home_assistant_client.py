@@ -1,4 +1,4 @@
-"""The scripts' connection to Home Assistant: nobody waits for what will not come."""
+"""The scripts' connection to Home Assistant: no script waits for an event that will not come."""
 
 import asyncio
 from collections.abc import AsyncGenerator

@@ -1,4 +1,4 @@
-"""What the benchmark of round trips makes of what it measured."""
+"""The figures and the plot that the benchmark of round trips makes of its measurements."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def test_listing() -> None:
 
 
 def test_plot() -> None:
-    """Each series has its name, its slope and its points; what has a meaning in XML is escaped."""
+    """Each series has its name, slope and points; special characters of XML are escaped."""
     plot = svg("A & B", [Series("ours", 1.04, {0: [30, 31, 32], 200: [230, 232, 236]})])
     assert "A &amp; B" in plot
     assert ">ours<" in plot

@@ -58,14 +58,14 @@ async def test_dialog(hass: HomeAssistant, emulator: Emulator, opened: int) -> N
     result = await say(hass, "hello")
     assert speech(result) == "Hello! How can I help?"
     assert len(emulator.sessions) == opened
-    # Who has opened the dialog is not who speaks here.
+    # The user who opened the dialog is not the user who speaks here.
     assert len(session.received.of("session.update")) == updates + 1
     await say(hass, "a conversation of its own")
     assert len(emulator.sessions) == opened + 1
 
 
 async def test_spoken(hass: HomeAssistant, emulator: Emulator, opened: int) -> None:
-    """What is said first goes to the session that is open."""
+    """The first words go to the session that is open."""
     await speak_to(hass, AGENT)
     run = await Satellite(hass, new_conversation()).run()
     assert run.answer == "Hello! How can I help?"
@@ -98,7 +98,7 @@ async def test_nobody_speaks(
 async def test_nobody_speaks_in_a_run(
     hass: HomeAssistant, emulator: Emulator, init_integration: MockConfigEntry
 ) -> None:
-    """A run in which nobody speaks leaves its session open for a minute only."""
+    """A run without speech leaves its session open for a minute only."""
     token = current_session.set(ChatSession("kitchen"))
     await conversation.async_prepare_agent(hass, AGENT, "en")
     current_session.reset(token)
@@ -131,7 +131,7 @@ async def test_service_is_away(
     hass_ws_client: WebSocketGenerator,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A dialog opens all the same; who speaks is told why there is no answer."""
+    """A dialog opens all the same; the person is told why there is no answer."""
     emulator.faults.add("http_503")
     await open_dialog(hass, hass_ws_client)
     result = await say(hass, "hello")
@@ -145,7 +145,7 @@ async def test_unloaded(
     init_integration: MockConfigEntry,
     opened: int,
 ) -> None:
-    """What was opened ahead ends with the entry."""
+    """A session that was opened ahead ends with the entry."""
     session = emulator.sessions[-1]
     assert await hass.config_entries.async_unload(init_integration.entry_id)
     await session_closed(session)

@@ -124,7 +124,7 @@ async def test_at_set_up(
     kind: str,
     fixable: bool,
 ) -> None:
-    """What set-up cannot get past is told, tried again, and forgotten when it works."""
+    """An issue that stops set-up is reported, and deleted when set-up works."""
     emulator.faults.add(fault)
     assert not await hass.config_entries.async_setup(config_entry.entry_id)
     assert_tells_what_to_do(hass, kind, fixable=fixable)
@@ -160,7 +160,7 @@ async def test_when_a_session_is_refused(
 async def test_another_assistant_gets_through(
     hass: HomeAssistant, emulator: Emulator, init_integration: MockConfigEntry
 ) -> None:
-    """What works for one assistant of a deployment is mended for all."""
+    """A turn that works for one assistant deletes the issue for the whole deployment."""
     hass.config_entries.async_add_subentry(
         init_integration,
         ConfigSubentry(
@@ -181,7 +181,7 @@ async def test_another_assistant_gets_through(
 async def test_when_a_session_ends_with_it(
     hass: HomeAssistant, emulator: Emulator, init_integration: MockConfigEntry
 ) -> None:
-    """What the service says when it ends a session is told; a turn may find it mended."""
+    """The reason of the service for ending a session is reported, until a turn works."""
     first = await say(hass, "hello")
     session = emulator.sessions[-1]
     error = {"type": "invalid_request_error", "code": "insufficient_quota"}
@@ -250,7 +250,7 @@ async def test_rate_limited_response_is_no_issue(
 async def test_one_thing_is_wrong_at_a_time(
     hass: HomeAssistant, emulator: Emulator, init_integration: MockConfigEntry
 ) -> None:
-    """What the probe finds takes the place of what was wrong before."""
+    """The issue that the probe finds replaces the earlier issue."""
     changes: list[str] = []
     replaced = asyncio.Event()
 
@@ -457,7 +457,7 @@ async def test_fixed_elsewhere_while_the_form_is_open(
 async def test_key_that_works_again(
     hass: HomeAssistant, emulator: Emulator, init_integration: MockConfigEntry
 ) -> None:
-    """The same key, entered anew, makes the assistant available: nobody probes for it."""
+    """The same key, entered anew, makes the assistant available without a probe."""
     emulator.faults.add("http_401")
     await say(hass, "hello")
     await hass.async_block_till_done()

@@ -1,8 +1,8 @@
 """No kind of turn waits for more round trips to the service than it has to.
 
-The service is behind a proxy that delays every byte. What a turn takes longer there than on
-loopback, in round trips, is what it waits for: that does not depend on the machine. The microphone
-goes up as fast as one speaks, since what is waited for meanwhile costs nobody anything.
+The service is behind a proxy that delays every byte. The time that a turn takes
+longer there than on loopback, in round trips, does not depend on the machine. The microphone sends in
+real time, because waiting during speech costs the person no time.
 """
 
 import asyncio
@@ -250,7 +250,7 @@ class Microphone:
         self.ended = 0.0  # of time.monotonic: when turn detection can first know it
 
     async def pieces(self) -> AsyncIterator[bytes]:
-        """Yield 20 ms at a time, until nobody listens."""
+        """Yield 20 ms at a time, until the reader leaves."""
         start = time.monotonic()
         for number in itertools.count():
             await asyncio.sleep(start + number * 0.02 - time.monotonic())
@@ -261,7 +261,7 @@ class Microphone:
 
 
 def to_satellite(satellite: Satellite, extra_prompts: Iterable[str | None]) -> Take:
-    """Return how somebody speaks to a satellite: until the first sound."""
+    """Return a function that speaks to a satellite, until the first sound."""
     prompts = iter(extra_prompts)
 
     async def take() -> float:
@@ -280,7 +280,7 @@ def to_satellite(satellite: Satellite, extra_prompts: Iterable[str | None]) -> T
 
 @dataclass
 class Dialog:
-    """The Assist dialog of somebody who has signed in: core's own websocket command."""
+    """The Assist dialog of a signed-in user: core's own websocket command."""
 
     hass: HomeAssistant
     socket: MockHAClientWebSocket
@@ -343,7 +343,7 @@ async def speakers(
     hass_admin_user: MockUser,
     hass_ws_client: WebSocketGenerator,
 ) -> dict[str, Take]:
-    """Have everybody who can speak to an assistant, each in a conversation of their own."""
+    """Return every kind of speaker, each in a conversation of its own."""
     entry = MockConfigEntry()
     entry.add_to_hass(hass)
     area = ar.async_get(hass).async_create("Kitchen")
@@ -396,7 +396,7 @@ async def test_spoken_two_rounds(distance: Distance, speakers: dict[str, Take]) 
 
 
 def to_agent(hass: HomeAssistant, *, is_new: bool = False) -> Take:
-    """Return how somebody types: into one conversation, or ``is_new`` into another each time."""
+    """Return a function that types: into one conversation, or a new one each time (``is_new``)."""
     conversation_id = None if is_new else new_conversation()
 
     async def take() -> float:
@@ -470,6 +470,6 @@ def by_action(hass: HomeAssistant, title: str, action: str) -> Take:
 async def test_actions(
     hass: HomeAssistant, distance: Distance, action: str, title: str
 ) -> None:
-    """An action waits for one answer of the service, whatever has to be told to it as well."""
+    """An action waits for one answer of the service, although more has to be sent to it."""
     measured = await distance.measure(by_action(hass, title, action))
     measured.assert_at_most(1, model_calls=1)

@@ -196,7 +196,7 @@ async def test_time_in_the_own_instructions(
     frames: list[str],
     clock: Clock,
 ) -> None:
-    """An owner who wants the time in the instructions has it, and pays for it."""
+    """The time in a user's own instructions reaches the model, at the cost of the cache."""
     await control(
         hass, init_integration, [], **{CONF_INSTRUCTIONS: "It is {{ now() }}."}
     )

@@ -42,7 +42,7 @@ async def test_who_ends_the_turn(
     needs_vad: bool,
 ) -> None:
     """Home Assistant listens for the end where the service does not."""
-    # Nobody speaks: there is no turn to wait for.
+    # Without speech there is no turn to wait for.
     set_timing(hass, commit=0.1)
     await change_assistant(hass, init_integration, turn_detection_type=kind)
     await speak_to(hass, AGENT)
@@ -72,7 +72,7 @@ async def test_a_model_that_cannot_write_it_down(
 async def test_device_without_a_registry_entry(
     hass: HomeAssistant, emulator: Emulator, init_integration: MockConfigEntry
 ) -> None:
-    """A satellite that nobody knows is in no area; its run is like any other."""
+    """A satellite without a registry entry is in no area; its run is like any other."""
     await speak_to(hass, AGENT)
     satellite = Satellite(hass, new_conversation())
     satellite.satellite_id = "assist_satellite.unknown"

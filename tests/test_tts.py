@@ -131,7 +131,7 @@ async def test_sentence_by_sentence(
 async def test_cached(
     hass: HomeAssistant, emulator: Emulator, init_integration: MockConfigEntry
 ) -> None:
-    """What was read once, Home Assistant keeps."""
+    """Home Assistant keeps a text that was read once."""
     first = await heard(aloud(hass, DINNER))
     assert await heard(aloud(hass, DINNER)) == first
     assert len(emulator.sessions[-1].received.of("response.create")) == 1
@@ -181,7 +181,7 @@ async def test_language_with_a_region(
 async def test_a_voice_that_does_not_exist(
     hass: HomeAssistant, init_integration: MockConfigEntry
 ) -> None:
-    """It is refused by the action, before a player gets an empty answer, and by the sound."""
+    """Both the action, before a player gets an empty answer, and the sound refuse an unknown voice."""
     played = async_mock_service(hass, "media_player", "play_media")
     action = {
         "entity_id": VOICE,
@@ -275,7 +275,7 @@ async def no_ffmpeg(hass: HomeAssistant) -> None:
     assert await async_setup_component(hass, "ffmpeg", config)
 
 
-# Before 2026.11 core converts whatever somebody wants details of.
+# Before 2026.11, core converts every reply whose request names details.
 @pytest.mark.parametrize(
     "options", [{}, *PLAIN, *(AS_SATELLITES_WANT_IT if CORE_STREAMS_WAV else ())]
 )
@@ -312,7 +312,7 @@ async def test_all_formats(
     decoded: Callable[[bytes], Any],
     options: dict[str, Any],
 ) -> None:
-    """What is not made here, core makes with its ffmpeg."""
+    """Core makes the other formats with its ffmpeg."""
     data = await said_aloud(hass, options)
     assert data.startswith((MAGIC[options["preferred_format"]], b"ID3"))
     await assert_said(decoded, data, options)
@@ -343,7 +343,7 @@ async def said_aloud(hass: HomeAssistant, options: dict[str, Any]) -> bytes:
 async def assert_said(
     decoded: Callable[[bytes], Any], data: bytes, options: dict[str, Any]
 ) -> None:
-    """Fail unless all of it is there, as the player wants it."""
+    """Fail unless the whole reply is there, in the format of the player."""
     wav = await decoded(data)
     seconds = len(DINNER) * SECONDS_PER_LETTER
     assert seconds - 0.01 < wav.seconds < seconds + 0.15
@@ -360,7 +360,7 @@ async def test_plays_while_it_is_made(
     decoded: Callable[[bytes], Any],
     options: dict[str, Any],
 ) -> None:
-    """Whatever a player wants, it gets the first sound before the reply is complete."""
+    """A player gets the first sound before the reply is complete, in any format."""
     await speak_to(hass, AGENT)
     satellite = Satellite(hass, new_conversation(), audio_output=options)
     hold = asyncio.Event()

@@ -94,7 +94,7 @@ async def test_speech_to_speech(
     assert run.answer == "Yes"
     assert run.wav.pitch == pytest.approx(700, abs=5)
     assert run.wav.seconds == pytest.approx(0.3, abs=0.01)
-    # What the model was given is the person's own voice, and no word of it was lost.
+    # The model was given the person's own voice, without the loss of a word.
     [said, _] = emulator.sessions[-1].conversation
     assert len(said.audio) >= len(SPEECH) * 3 // 2
 
@@ -102,7 +102,7 @@ async def test_speech_to_speech(
 async def test_words_before_the_session_is_open(
     emulator: Emulator, satellite: Satellite
 ) -> None:
-    """What is said while the service hesitates is not lost, and not sent up in one piece."""
+    """Words during a slow start are not lost, and are not sent in one piece."""
     emulator.faults.add("late_ack:session.update", times=1)
     assert (await satellite.run()).error is None
     session = emulator.sessions[-1]
@@ -332,7 +332,7 @@ async def test_announcement_in_a_turn(
 async def test_local_intent(
     hass: HomeAssistant, emulator: Emulator, house: House, transcribing: Satellite
 ) -> None:
-    """What Home Assistant does itself, the model does not do as well."""
+    """The model does not repeat an action that Home Assistant has carried out itself."""
     await speak_to(hass, AGENT, prefer_local_intents=True)
     emulator.hears.append("turn on the lamp")
     run = await transcribing.run()

@@ -1,1 +1,1 @@
-"""What a user gets when something breaks."""
+"""Tests of the answers that a user gets when a part fails."""

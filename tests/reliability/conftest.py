@@ -64,7 +64,7 @@ async def entry(
     bell: Bell,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[MockConfigEntry]:
-    """Set up an assistant that writes down what it hears; in the end nothing is left of it."""
+    """Set up an assistant that writes down what it hears; at the end none of its objects may be left."""
     # Its debug mode, in which the test tools run it, costs half of the time.
     asyncio.get_running_loop().set_debug(False)
     shorten_timeouts(monkeypatch, command_timeout=5.0)

@@ -194,7 +194,7 @@ async def test_raising_tool(
     error: Exception,
     answer: str,
 ) -> None:
-    """What a tool raises is told by the model, or by us where it is a bug."""
+    """The model reports an error of a tool; the integration itself reports a bug."""
 
     async def fail() -> None:
         raise error
@@ -245,7 +245,7 @@ async def test_lost_while_a_turn_is_taken_back(
     satellite: Satellite,
     bell: Bell,
 ) -> None:
-    """What an automation answered is known once: not also as what was heard."""
+    """The model knows the words of an automation once, and not also as heard words."""
     trigger = {"trigger": "conversation", "command": "tell me the plan"}
     action = {"set_conversation_response": "There is no plan."}
     automation = {"triggers": trigger, "actions": action}
@@ -387,9 +387,9 @@ async def test_two_typed_runs_at_once(
 async def test_second_typed_run_while_the_first_fails(
     hass: HomeAssistant, emulator: Emulator, entry: MockConfigEntry
 ) -> None:
-    """What is said instead of an answer comes before the next one, too.
+    """A sentence that replaces an answer also comes before the next answer.
 
-    In a language of which no sentence has been needed so far, they take time to load.
+    The sentences of a language take time to load when the first of them is needed.
     """
     conversation_id = (await say(hass, NAME)).conversation_id
     assert conversation_id

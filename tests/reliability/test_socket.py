@@ -225,7 +225,7 @@ async def test_idle(
     bell: Bell,
     is_spoken: bool,
 ) -> None:
-    """Between two turns nobody notices, whether the next one is spoken or typed."""
+    """A loss between two turns goes unnoticed, whether the next one is spoken or typed."""
     for manner in MANNERS if is_spoken else TYPED:
         with subtests.test(manner=manner):
             ping_as_needed(monkeypatch, manner)
