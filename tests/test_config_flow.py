@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from aiohttp import web
+from aiohttp.test_utils import RawTestServer
 from homeassistant.config_entries import SOURCE_USER, ConfigEntryState
 from homeassistant.const import CONF_API_KEY, CONF_NAME
 from homeassistant.core import HomeAssistant
@@ -21,12 +23,18 @@ from custom_components.azure_realtime_audio.const import (
     CONF_CREATE_PIPELINE,
     CONF_DEPLOYMENT,
     CONF_HOST_NAME,
+    CONF_PREFER_PIPELINE,
+    CONF_TRANSCRIPTION_DEPLOYMENT,
     DEFAULT_ASSISTANT,
     DEFAULT_ASSISTANT_NAME,
     DOMAIN,
     SUBENTRY_CONVERSATION,
 )
-from custom_components.azure_realtime_audio.realtime import RealtimeClient
+from custom_components.azure_realtime_audio.flows.connection_form import entry_data
+from custom_components.azure_realtime_audio.realtime import (
+    CannotConnectError,
+    RealtimeClient,
+)
 from emulator import Emulator
 
 from .conftest import API_KEY, DEPLOYMENT, SUBENTRY_ID
@@ -189,6 +197,43 @@ async def test_preview_entry(hass: HomeAssistant, emulator: Emulator) -> None:
     assert emulator.handshakes[-1].query["api-version"] == PREVIEW
 
 
+async def test_transcription_deployment(
+    hass: HomeAssistant, emulator: Emulator
+) -> None:
+    """The first form takes what shows, from the first turn on, what was said."""
+    form = connection(emulator)
+    form[CONF_TRANSCRIPTION_DEPLOYMENT] = " gpt-4o-transcribe "
+    result = await submit(hass, await start(hass), form)
+    [subentry] = result["result"].subentries.values()
+    expected = {CONF_TRANSCRIPTION_DEPLOYMENT: "gpt-4o-transcribe"}
+    assert dict(subentry.data) == DEFAULT_ASSISTANT | expected
+
+
+@pytest.mark.parametrize(
+    ("ticks", "description", "name"),
+    [
+        ({CONF_CREATE_PIPELINE: False}, "default", DEFAULT_ASSISTANT_NAME),
+        ({}, "pipeline", f"{DEFAULT_ASSISTANT_NAME} 2"),
+        ({CONF_PREFER_PIPELINE: True}, "preferred", f"{DEFAULT_ASSISTANT_NAME} 2"),
+    ],
+)
+async def test_how_to_begin_to_talk(
+    hass: HomeAssistant,
+    emulator: Emulator,
+    second_emulator: Emulator,
+    ticks: dict[str, bool],
+    description: str,
+    name: str,
+) -> None:
+    """The dialog at the end says how to begin to talk, with the name to choose."""
+    await submit(hass, await start(hass), connection(emulator))
+    form = connection(second_emulator) | ticks
+    result = await submit(hass, await start(hass), form)
+    assert result["description"] == description
+    assert result["description_placeholders"] == {"name": name}
+    assert "{name}" in TRANSLATIONS["config"]["create_entry"][description]
+
+
 @pytest.mark.parametrize(
     "pasted",
     [
@@ -221,16 +266,17 @@ async def test_pasted_host(
         ("http_404_deployment", {CONF_DEPLOYMENT: "deployment_not_found"}),
         ("http_404_resource", {CONF_DEPLOYMENT: "deployment_not_found"}),
         ("http_429", {"base": "rate_limited"}),
-        ("http_500", {CONF_HOST_NAME: "cannot_connect"}),
-        ("http_503", {CONF_HOST_NAME: "cannot_connect"}),
+        ("http_500", {"base": "service_failing"}),
+        ("http_503", {"base": "service_failing"}),
         ("openai_invalid_api_key", {CONF_API_KEY: "invalid_auth"}),
         ("openai_invalid_model", {CONF_DEPLOYMENT: "not_realtime_model"}),
         ("openai_missing_model", {CONF_DEPLOYMENT: "deployment_not_found"}),
         ("openai_beta_disabled", {"advanced": "unsupported_api_version"}),
         ("openai_insufficient_quota", {"base": "quota_exceeded"}),
-        ("ends_at:created/1006", {CONF_HOST_NAME: "cannot_connect"}),
+        ("ends_at:created/1006", {"base": "service_failing"}),
+        ("ends_at:created/1011", {"base": "service_failing"}),
         ("no_ack:session.update", {"base": "timeout"}),
-        ("ends_at:session.update/1006", {CONF_HOST_NAME: "cannot_connect"}),
+        ("ends_at:session.update/1006", {"base": "service_failing"}),
         ("refuse:session.update", {"base": "connection_refused"}),
     ],
 )
@@ -259,7 +305,9 @@ async def test_refused_then_accepted(
 @pytest.mark.parametrize(
     ("field", "value", "errors"),
     [
-        ("host_name", "http://example.com", {CONF_HOST_NAME: "invalid_host"}),
+        ("host_name", "http://example.com", {CONF_HOST_NAME: "unencrypted_host"}),
+        ("host_name", "ws://gateway:8080", {CONF_HOST_NAME: "unencrypted_host"}),
+        ("host_name", "https://portal.azure.com/x", {CONF_HOST_NAME: "invalid_host"}),
         ("host_name", "me:pw@example.com", {CONF_HOST_NAME: "invalid_host"}),
         ("host_name", "ws://127.0.0.1:1", {CONF_HOST_NAME: "cannot_connect"}),
         ("deployment", " ", {CONF_DEPLOYMENT: "invalid_deployment"}),
@@ -287,6 +335,124 @@ async def test_mistyped_then_corrected(
 
     result = await submit(hass, flow_id, connection(emulator))
     assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+async def test_section_with_an_error_opens(
+    hass: HomeAssistant, emulator: Emulator, hass_client: ClientSessionGenerator
+) -> None:
+    """A section is closed until one of its fields has an error, and open to mend that."""
+    assert await async_setup_component(hass, "config", {})
+    assert await async_setup_component(hass, DOMAIN, {})
+    client = await hass_client()
+    flow_id = await start(hass)
+    url = f"/api/config/config_entries/flow/{flow_id}"
+
+    async def is_open(form: Mapping[str, Any]) -> bool:
+        reply = await client.post(url, json=form)
+        answer = await reply.json()
+        return bool(answer["data_schema"][-1]["expanded"])
+
+    assert not await is_open(connection(emulator, api_key="wrong"))
+    assert await is_open(connection(emulator, api_version="latest"))
+    assert not await is_open(connection(emulator, api_key="wrong"))
+
+
+@pytest.mark.parametrize("chosen", ["v1", "2024-12-17"])
+async def test_preview_only(
+    hass: HomeAssistant, emulator: Emulator, chosen: str
+) -> None:
+    """A deployment that only the preview API reaches is told as that, with what to choose."""
+    emulator.preview_only = True
+    flow_id = await start(hass)
+    if chosen != "v1":
+        emulator.faults.add("http_400_api_version*1")
+    result = await submit(hass, flow_id, connection(emulator, api_version=chosen))
+    assert result["errors"] == {"advanced": "other_api_version"}
+    assert result["description_placeholders"][CONF_API_VERSION] == PREVIEW
+    assert_translated(result, "config")
+
+    result = await submit(hass, flow_id, connection(emulator, api_version=PREVIEW))
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+async def test_service_that_goes_away_in_between(
+    hass: HomeAssistant, emulator: Emulator
+) -> None:
+    """Where no other API version can be tried, the first error is what is told."""
+    emulator.faults.add("http_404_deployment*1")
+    flow_id = await start(hass)
+    emulator.faults.add("ends_at:created/1006")
+    result = await submit(hass, flow_id, connection(emulator))
+    assert result["errors"] == {CONF_DEPLOYMENT: "deployment_not_found"}
+
+
+async def test_preview_version_that_is_gone(
+    hass: HomeAssistant, emulator: Emulator
+) -> None:
+    """A refused preview version leads to the current API, if the deployment has that."""
+    flow_id = await start(hass)
+    emulator.faults.add("http_400_api_version*1")
+    result = await submit(hass, flow_id, connection(emulator, api_version=PREVIEW))
+    assert result["errors"] == {"advanced": "other_api_version"}
+    assert result["description_placeholders"][CONF_API_VERSION] == "v1"
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (web.Response(text="Welcome"), "unexpected_answer"),
+        (web.HTTPFound("/login"), "unexpected_answer"),
+        (web.HTTPMethodNotAllowed("GET", ["POST"]), "unexpected_answer"),
+        (web.HTTPBadGateway(), "service_failing"),
+        (web.HTTPGatewayTimeout(), "service_failing"),
+    ],
+)
+async def test_other_servers(
+    hass: HomeAssistant,
+    emulator: Emulator,
+    answer: web.StreamResponse,
+    error: str,
+) -> None:
+    """A server that is not Azure OpenAI is told apart from one that has trouble of its own."""
+
+    async def answers(_: web.BaseRequest) -> web.StreamResponse:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async with RawTestServer(answers) as server:
+        form = connection(emulator, host_name=f"http://127.0.0.1:{server.port}")
+        result = await submit(hass, await start(hass), form)
+    field = "base" if error == "service_failing" else CONF_HOST_NAME
+    assert result["errors"] == {field: error}
+    assert result["description_placeholders"]["error"]
+    assert_translated(result, "config")
+
+
+async def test_no_server_of_that_name(hass: HomeAssistant, emulator: Emulator) -> None:
+    """A name that nobody has is told as that."""
+    form = connection(emulator, host_name="my-house.invalid")
+    with patch("aiohttp.TCPConnector._resolve_host", side_effect=OSError):
+        result = await submit(hass, await start(hass), form)
+    assert result["errors"] == {CONF_HOST_NAME: "unknown_host"}
+    assert_translated(result, "config")
+
+
+@pytest.mark.parametrize(
+    ("typed", "host_name"),
+    [
+        (" My-House ", "my-house.openai.azure.com"),
+        ("house42", "house42.openai.azure.com"),
+        ("https://gateway", "gateway"),
+        ("gateway:8443", "gateway:8443"),
+        ("localhost", "localhost"),
+        ("127.0.0.1", "127.0.0.1"),
+    ],
+)
+def test_bare_resource_name(typed: str, host_name: str) -> None:
+    """The name of a resource stands for its host; a server of one's own stays as it is."""
+    form = {CONF_HOST_NAME: typed, CONF_DEPLOYMENT: "d", CONF_API_VERSION: "v1"}
+    assert entry_data({**form, CONF_API_KEY: "k"})[CONF_HOST_NAME] == host_name
 
 
 async def test_unexpected_error(
@@ -320,6 +486,42 @@ async def test_same_deployment_twice(
     assert len(emulator.handshakes) == tried
 
 
+@pytest.mark.parametrize(
+    ("host_name", "deployment", "is_same"),
+    [
+        ("house.cognitiveservices.azure.com", "Main", True),
+        ("https://house.services.ai.azure.com/api/projects/x", "main", True),
+        ("house", "main", True),
+        ("house.openai.azure.com", "other", False),
+        ("other.services.ai.azure.com", "main", False),
+        ("house.openai.azure.us", "main", False),
+        ("house.openai.azure.com.example.com", "main", False),
+    ],
+)
+async def test_three_names_of_one_resource(
+    hass: HomeAssistant,
+    emulator: Emulator,
+    host_name: str,
+    deployment: str,
+    is_same: bool,
+) -> None:
+    """A resource under another of its host names is set up already."""
+    MockConfigEntry(
+        domain=DOMAIN,
+        unique_id="house.openai.azure.com/main",
+        data={
+            CONF_HOST_NAME: "house.openai.azure.com",
+            CONF_DEPLOYMENT: "main",
+            CONF_API_KEY: API_KEY,
+            CONF_API_VERSION: "",
+        },
+    ).add_to_hass(hass)
+    form = connection(emulator, host_name=host_name, deployment=deployment)
+    with patch.object(RealtimeClient, "connect", side_effect=CannotConnectError):
+        result = await submit(hass, await start(hass), form)
+    assert (result.get("reason") == "already_configured") is is_same
+
+
 async def test_second_deployment(
     hass: HomeAssistant, init_integration: MockConfigEntry, second_emulator: Emulator
 ) -> None:
@@ -349,12 +551,17 @@ async def test_through_the_api(
         CONF_HOST_NAME,
         CONF_DEPLOYMENT,
         CONF_API_KEY,
+        CONF_TRANSCRIPTION_DEPLOYMENT,
         CONF_CREATE_PIPELINE,
+        CONF_PREFER_PIPELINE,
         "advanced",
     ]
     assert form["data_schema"][2]["selector"]["text"]["type"] == "password"
-    assert form["data_schema"][3]["default"] is True
-    assert form["data_schema"][4]["expanded"] is False
+    fields = {field["name"]: field for field in form["data_schema"]}
+    assert fields[CONF_CREATE_PIPELINE]["default"] is True
+    assert not fields[CONF_TRANSCRIPTION_DEPLOYMENT].get("required")
+    assert not fields[CONF_PREFER_PIPELINE].get("required")
+    assert fields["advanced"]["expanded"] is False
     done = await post(f"flow/{form['flow_id']}", connection(emulator))
     assert done["type"] == "create_entry"
     assert API_KEY not in json.dumps(done)

@@ -71,11 +71,11 @@ async def test_set_up(
         ("http_403", ConfigEntryState.SETUP_RETRY, "forbidden"),
         ("http_404_deployment", ConfigEntryState.SETUP_RETRY, "deployment_not_found"),
         ("http_429", ConfigEntryState.SETUP_RETRY, "rate_limited"),
-        ("http_503", ConfigEntryState.SETUP_RETRY, "cannot_connect"),
+        ("http_503", ConfigEntryState.SETUP_RETRY, "service_failing"),
         ("openai_invalid_api_key", ConfigEntryState.SETUP_ERROR, "invalid_auth"),
         ("openai_insufficient_quota", ConfigEntryState.SETUP_RETRY, "quota_exceeded"),
         ("openai_invalid_model", ConfigEntryState.SETUP_RETRY, "not_realtime_model"),
-        ("ends_at:created/1006", ConfigEntryState.SETUP_RETRY, "cannot_connect"),
+        ("ends_at:created/1006", ConfigEntryState.SETUP_RETRY, "service_failing"),
         ("no_ack:session.update", ConfigEntryState.SETUP_RETRY, "command_timeout"),
         ("refuse:session.update", ConfigEntryState.SETUP_RETRY, "command_refused"),
     ],
@@ -113,7 +113,6 @@ async def test_every_reason_is_translated() -> None:
     package = Path(__file__).parents[1] / "custom_components" / DOMAIN
     translations = json.loads((package / "translations/en.json").read_text())
     for reason in (
-        "cannot_connect",
         "command_refused",
         "command_timeout",
         "deployment_not_found",
@@ -123,9 +122,14 @@ async def test_every_reason_is_translated() -> None:
         "not_realtime_model",
         "quota_exceeded",
         "rate_limited",
+        "service_failing",
+        "unencrypted_host",
+        "unreachable",
         "unsupported_api_version",
     ):
-        assert translations["exceptions"][reason]["message"]
+        # No assistant speaks here that could say "I".
+        message = translations["exceptions"][reason]["message"]
+        assert message and not {"I", "my", "me"} & set(message.split())
 
 
 async def test_stored_host_is_not_trusted(
@@ -136,7 +140,7 @@ async def test_stored_host_is_not_trusted(
         config_entry, data={**config_entry.data, CONF_HOST_NAME: "ws://example.com"}
     )
     assert await set_up(hass, config_entry) is ConfigEntryState.SETUP_ERROR
-    assert config_entry.error_reason_translation_key == "invalid_host"
+    assert config_entry.error_reason_translation_key == "unencrypted_host"
 
 
 def listeners(hass: HomeAssistant) -> dict[str, int]:

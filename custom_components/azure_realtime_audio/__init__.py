@@ -21,8 +21,13 @@ from .assistant.issues import (
 )
 from .const import DOMAIN
 from .data import AssistantRuntime, AzureRealtimeAudioConfigEntry
-from .errors import SetupFailure, presentation, translated_error
-from .flows.assist_pipeline import async_create_pipelines
+from .errors import SetupFailure, presentation, set_up_error
+from .flows.assist_pipeline import (
+    async_create_pipelines,
+    async_follow_entities,
+    async_mend_orphans,
+    async_mend_pipelines_of,
+)
 from .realtime import RealtimeError
 from .services import async_setup_services
 
@@ -34,6 +39,8 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Register what exists whether or not an entry is loaded."""
     async_setup_services(hass)
     async_setup_repairs(hass)
+    async_follow_entities(hass)
+    await async_mend_orphans(hass)
     return True
 
 
@@ -76,6 +83,13 @@ async def async_unload_entry(
     return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
 
 
+async def async_remove_entry(
+    hass: HomeAssistant, entry: AzureRealtimeAudioConfigEntry
+) -> None:
+    """Leave no pipeline behind that has nobody to answer."""
+    await async_mend_pipelines_of(hass, entry)
+
+
 async def _async_close(entry: AzureRealtimeAudioConfigEntry) -> None:
     for runtime in entry.runtime_data.values():
         await runtime.async_close()
@@ -110,7 +124,7 @@ def _setup_error(
             failure = ConfigEntryError
         case SetupFailure.TIME:
             failure = ConfigEntryNotReady
-    translated = translated_error(err)
+    translated = set_up_error(err)
     return failure(
         translation_domain=translated.translation_domain,
         translation_key=translated.translation_key,

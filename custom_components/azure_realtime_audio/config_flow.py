@@ -20,6 +20,8 @@ from .const import (
     CONF_CREATE_PIPELINE,
     CONF_DEPLOYMENT,
     CONF_HOST_NAME,
+    CONF_PREFER_PIPELINE,
+    CONF_TRANSCRIPTION_DEPLOYMENT,
     DEFAULT_ASSISTANT,
     DEFAULT_ASSISTANT_NAME,
     DOMAIN,
@@ -27,6 +29,7 @@ from .const import (
     SUBENTRY_CONVERSATION,
 )
 from .data import AzureRealtimeAudioConfigEntry
+from .flows.assist_pipeline import first_steps
 from .flows.assistant_flow import AssistantSubentryFlow
 from .flows.connection_form import (
     GA,
@@ -34,12 +37,14 @@ from .flows.connection_form import (
     RECONFIGURE_SCHEMA,
     SECTION_ADVANCED,
     USER_SCHEMA,
+    async_other_api_version,
     default_title,
     entry_data,
     form_error,
+    is_same_deployment,
 )
-from .flows.fields import without_sections
-from .realtime import RealtimeError
+from .flows.fields import opened, without_sections
+from .realtime import DeploymentNotFoundError, RealtimeError, UnsupportedApiVersionError
 
 
 class AzureRealtimeAudioConfigFlow(ConfigFlow, domain=DOMAIN):
@@ -70,16 +75,27 @@ class AzureRealtimeAudioConfigFlow(ConfigFlow, domain=DOMAIN):
             form = without_sections(user_input)
             if data := await self._async_connected(form):
                 name = form[CONF_NAME].strip()
+                assistant = name or DEFAULT_ASSISTANT_NAME
+                wishes = {
+                    CONF_CREATE_PIPELINE: form[CONF_CREATE_PIPELINE],
+                    CONF_PREFER_PIPELINE: form.get(CONF_PREFER_PIPELINE, False),
+                }
+                description, placeholders = first_steps(self.hass, assistant, wishes)
                 return self.async_create_entry(
                     title=name or default_title(data),
                     data=data,
+                    description=description,
+                    description_placeholders=placeholders,
                     subentries=[
                         {
                             "subentry_type": SUBENTRY_CONVERSATION,
-                            "title": name or DEFAULT_ASSISTANT_NAME,
+                            "title": assistant,
                             "data": {
                                 **DEFAULT_ASSISTANT,
-                                CONF_CREATE_PIPELINE: form[CONF_CREATE_PIPELINE],
+                                CONF_TRANSCRIPTION_DEPLOYMENT: form.get(
+                                    CONF_TRANSCRIPTION_DEPLOYMENT, ""
+                                ).strip(),
+                                **wishes,
                             },
                             "unique_id": None,
                         }
@@ -135,29 +151,42 @@ class AzureRealtimeAudioConfigFlow(ConfigFlow, domain=DOMAIN):
         try:
             data = entry_data(form)
             await self._async_claim(data)
-            await async_test_connection(self.hass, data)
+            await self._async_test(data)
         except AbortFlow:
             raise
         except RealtimeError as err:
             field, error = form_error(err)
             self._errors[field] = error
-            self._placeholders["error"] = str(err)
+            self._placeholders["error"] = str(err).rstrip(".")
         except Exception:  # noqa: BLE001  # a bug must not cost the user the form
             LOGGER.exception("Unexpected error while testing the connection")
             self._errors["base"] = "unknown"
         else:
-            return data
+            return None if self._errors else data
         return None
 
+    async def _async_test(self, data: Mapping[str, str]) -> None:
+        """Connect. Where only another API version works, that is the error to be shown."""
+        try:
+            await async_test_connection(self.hass, data)
+        except DeploymentNotFoundError, UnsupportedApiVersionError:
+            version = await async_other_api_version(self.hass, data)
+            if version is None:
+                raise
+            self._errors[SECTION_ADVANCED] = "other_api_version"
+            self._placeholders[CONF_API_VERSION] = version
+
     async def _async_claim(self, data: Mapping[str, str]) -> None:
-        """Abort where another entry has this host and deployment already.
+        """Abort where another entry has this deployment already, under whichever host name.
 
         Another flow may be open for the same entry, to reauthenticate: no conflict.
         """
+        own_id = self.context.get("entry_id")
+        for entry in self._async_current_entries():
+            if entry.entry_id != own_id and is_same_deployment(entry.data, data):
+                raise AbortFlow("already_configured")
         unique_id = f"{data[CONF_HOST_NAME]}/{data[CONF_DEPLOYMENT]}"
-        taken = await self.async_set_unique_id(unique_id, raise_on_progress=False)
-        if taken and taken.entry_id != self.context.get("entry_id"):
-            raise AbortFlow("already_configured")
+        await self.async_set_unique_id(unique_id, raise_on_progress=False)
 
     @callback
     def _async_update(
@@ -185,7 +214,9 @@ class AzureRealtimeAudioConfigFlow(ConfigFlow, domain=DOMAIN):
         """Show a form with what is known, and what went wrong on the field at fault."""
         return self.async_show_form(
             step_id=step_id,
-            data_schema=self.add_suggested_values_to_schema(schema, suggested),
+            data_schema=self.add_suggested_values_to_schema(
+                opened(schema, self._errors), suggested
+            ),
             errors={
                 field if field in schema.schema else "base": error
                 for field, error in self._errors.items()

@@ -36,9 +36,9 @@ CONF_SPEED: Final = "speed"
 CONF_MAX_OUTPUT_TOKENS: Final = "max_output_tokens"  # absent is no limit
 CONF_TEMPERATURE: Final = "temperature"  # preview only
 CONF_FIRE_EVENTS: Final = "fire_events"
-CONF_CREATE_PIPELINE: Final = (
-    "create_pipeline"  # until it has been made: assist_pipeline.py
-)
+# Until the pipeline has been made (flows/assist_pipeline.py):
+CONF_CREATE_PIPELINE: Final = "create_pipeline"
+CONF_PREFER_PIPELINE: Final = "prefer_pipeline"
 
 TURN_DETECTION_SERVER_VAD: Final = "server_vad"
 TURN_DETECTION_SEMANTIC_VAD: Final = "semantic_vad"

@@ -11,9 +11,10 @@ from typing import Any, Final
 
 from homeassistant.components import tts
 from homeassistant.components.assist_pipeline import PipelineInput, PipelineRun
+from homeassistant.components.assist_pipeline.runtime import KEY_ASSIST_PIPELINE
 from homeassistant.components.conversation import AssistantContent, ChatLog, Content
 from homeassistant.components.conversation.chat_log import DATA_CHAT_LOGS
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.chat_session import DATA_CHAT_SESSION
 
 # The state of an assist_satellite entity whose device plays a reply. Importing that component
@@ -34,6 +35,28 @@ CORE_STREAMS_WAV: Final = hasattr(tts, "PcmFormat")
 # error's own text, the second stands for a turn in which no agent said anything.
 _CORE_ERROR = "Error: "
 _CORE_NO_RESPONSE = "(no response)"
+
+
+@callback
+def preferred_pipeline(hass: HomeAssistant) -> str:
+    """Return the id of the preferred pipeline.
+
+    Core has functions to make a pipeline and to change one, but the preferred one is the
+    business of the user interface's websocket commands (2026.10 and 2026.11).
+    """
+    store = hass.data[KEY_ASSIST_PIPELINE].pipeline_store
+    return store.async_get_preferred_item()
+
+
+@callback
+def prefer_pipeline(hass: HomeAssistant, pipeline_id: str) -> None:
+    """Make a pipeline the preferred one, which core lets only a person do (as above)."""
+    hass.data[KEY_ASSIST_PIPELINE].pipeline_store.async_set_preferred_item(pipeline_id)
+
+
+async def async_delete_pipeline(hass: HomeAssistant, pipeline_id: str) -> None:
+    """Delete a pipeline that is not the preferred one; core lets only a person do so (as above)."""
+    await hass.data[KEY_ASSIST_PIPELINE].pipeline_store.async_delete_item(pipeline_id)
 
 
 def calling_pipeline_input() -> PipelineInput | None:

@@ -29,6 +29,7 @@ from .realtime import (
     RealtimeError,
     Response,
     ResponseActiveError,
+    UnencryptedHostError,
     UnsupportedApiVersionError,
 )
 
@@ -124,6 +125,9 @@ _PRESENTATIONS: Final[Mapping[type[RealtimeError], Presentation]] = {
     QuotaExceededError: _same("quota_exceeded", issue=False),
     RateLimitedError: _same("rate_limited"),
     ResponseActiveError: Presentation(sentence="response_active"),
+    UnencryptedHostError: _same(
+        "unencrypted_host", CONF_HOST_NAME, set_up=SetupFailure.NEW_DATA
+    ),
     UnsupportedApiVersionError: _same(
         "unsupported_api_version", CONF_API_VERSION, issue=True
     ),
@@ -142,6 +146,15 @@ def presentation(err: RealtimeError) -> Presentation:
     return next(
         _PRESENTATIONS[kind] for kind in type(err).__mro__ if kind in _PRESENTATIONS
     )
+
+
+def set_up_error(err: RealtimeError) -> HomeAssistantError:
+    """Return why an entry cannot be set up; no assistant speaks here, as it does elsewhere."""
+    told = translated_error(err)
+    if told.translation_key != "cannot_connect":
+        return told
+    key = "service_failing" if getattr(err, "is_failing", False) else "unreachable"
+    return translated(key, error=str(err).rstrip("."))
 
 
 def translated_error(err: RealtimeError) -> HomeAssistantError:

@@ -32,10 +32,18 @@ from custom_components.azure_realtime_audio.const import (
     DOMAIN,
     SUBENTRY_CONVERSATION,
 )
+from custom_components.azure_realtime_audio.flows.fields import HIDES_FIELDS
 from custom_components.azure_realtime_audio.flows.patience import CONF_PATIENCE
 
 from ..conftest import SUBENTRY_ID
-from ..test_config_flow import PREVIEW, assert_translated, assistant, suggested
+from ..talk import change_assistant as change
+from ..test_config_flow import (
+    PREVIEW,
+    TRANSLATIONS,
+    assert_translated,
+    assistant,
+    suggested,
+)
 
 
 async def add_assistant(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, Any]:
@@ -91,7 +99,6 @@ async def test_add_assistant(
             llm_hass_api=[],
             voice="cedar",
             listening={
-                CONF_TURN_DETECTION_TYPE: "semantic_vad",
                 CONF_SILENCE_DURATION_MS: 700.0,
                 CONF_TRANSCRIPTION_DEPLOYMENT: " gpt-4o-transcribe",
                 CONF_TRANSCRIPTION_LANGUAGE: "en",
@@ -108,7 +115,6 @@ async def test_add_assistant(
         CONF_INSTRUCTIONS: "You are {{ 'a' }} butler.",
         CONF_LLM_HASS_API: [],
         CONF_VOICE: "cedar",
-        CONF_TURN_DETECTION_TYPE: "semantic_vad",
         CONF_SILENCE_DURATION_MS: 700,
         CONF_TRANSCRIPTION_DEPLOYMENT: "gpt-4o-transcribe",
         CONF_TRANSCRIPTION_LANGUAGE: "en",
@@ -118,6 +124,64 @@ async def test_add_assistant(
     }
     assert isinstance(jeeves.data[CONF_MAX_OUTPUT_TOKENS], int)
     assert hass.states.is_state("sensor.jeeves_status", "idle")
+
+
+@pytest.mark.parametrize(
+    ("kind", "shown"),
+    [
+        ("server_vad", {"threshold", "prefix_padding_ms", "silence_duration_ms"}),
+        ("semantic_vad", {"eagerness"}),
+        ("none", set()),
+    ],
+)
+async def test_fields_of_the_chosen_turn_detection(
+    hass: HomeAssistant, init_integration: MockConfigEntry, kind: str, shown: set[str]
+) -> None:
+    """Home Assistant 2026.11 shows no other; what is not shown stays as it was."""
+    await change(hass, init_integration, silence_duration_ms=640, eagerness="low")
+    result = await change_assistant(hass, init_integration)
+    listening = result["data_schema"].schema["listening"].schema
+    if HIDES_FIELDS:
+        assert {
+            str(marker)
+            for marker in listening.schema
+            if getattr(marker, "visible", None)
+            == {"field": CONF_TURN_DETECTION_TYPE, "value": kind}
+        } == shown
+    form = {**suggested(result)["listening"], CONF_TURN_DETECTION_TYPE: kind}
+    hidden = {"threshold", "prefix_padding_ms", "silence_duration_ms", "eagerness"}
+    for key in hidden - shown:
+        form.pop(key) if HIDES_FIELDS else None
+    result = await submit_assistant(
+        hass, result, {**suggested(result), "listening": form, CONF_PATIENCE: "custom"}
+    )
+    assert result["reason"] == "reconfigure_successful"
+    data = init_integration.subentries[SUBENTRY_ID].data
+    assert data[CONF_TURN_DETECTION_TYPE] == kind
+    assert data[CONF_SILENCE_DURATION_MS] == 640
+    assert data["eagerness"] == "low"
+
+
+async def test_best_voices_first(
+    hass: HomeAssistant, init_integration: MockConfigEntry
+) -> None:
+    """The voices that sound best are the first, and every voice has a name."""
+    result = await add_assistant(hass, init_integration)
+    options = result["data_schema"].schema[CONF_VOICE].config["options"]
+    assert options[:2] == ["marin", "cedar"]
+    assert list(TRANSLATIONS["selector"]["voice"]["options"]) == options
+
+
+async def test_section_with_an_error_opens(
+    hass: HomeAssistant, init_integration: MockConfigEntry
+) -> None:
+    """The section of a field with an error is open, the others stay closed."""
+    result = await add_assistant(hass, init_integration)
+    form = assistant(listening={CONF_TRANSCRIPTION_LANGUAGE: "English"})
+    result = await submit_assistant(hass, result, form)
+    sections = result["data_schema"].schema
+    assert not sections["listening"].options["collapsed"]
+    assert sections["speaking"].options["collapsed"]
 
 
 async def test_assistant_as_offered(

@@ -94,7 +94,7 @@ async def test_certificate_nobody_vouches_for(
             "advanced": {},
         }
         result = await hass.config_entries.flow.async_configure(flow["flow_id"], form)
-        assert list((result["errors"] or {}).values()) == ["cannot_connect"]
+        assert list((result["errors"] or {}).values()) == ["untrusted_server"]
         assert not requests
 
 

@@ -17,7 +17,6 @@ from homeassistant.helpers.selector import (
     SelectOptionDict,
     SelectSelector,
     SelectSelectorConfig,
-    SelectSelectorMode,
     TemplateSelector,
 )
 import voluptuous as vol
@@ -53,10 +52,13 @@ from ..realtime import (
     THRESHOLD_RANGE,
     VOICES,
 )
+from .assist_pipeline import first_steps
 from .fields import (
-    PIPELINE_FIELD,
+    PIPELINE_FIELDS,
     choice_field,
     collapsed,
+    opened,
+    shown_where,
     slider_field,
     text_field,
     whole_number_field,
@@ -70,6 +72,7 @@ SECTION_AUTOMATIONS = "automations"
 
 # ISO 639, as the transcription models want it; a region may follow, which is not sent.
 LANGUAGE_CODE = re.compile(r"[a-zA-Z]{2,3}([-_][a-zA-Z0-9]{2,8})*")
+BEST_VOICES = ("marin", "cedar")  # as OpenAI recommends; the preview API has neither
 WHOLE_NUMBERS = (
     CONF_PREFIX_PADDING_MS,
     CONF_SILENCE_DURATION_MS,
@@ -98,7 +101,7 @@ class AssistantSubentryFlow(ConfigSubentryFlow):
         """Ask for everything that makes an assistant."""
         errors: dict[str, str] = {}
         if user_input is not None:
-            data = _subentry_data(user_input)
+            data = _subentry_data(user_input, self._assistant())
             name = data.pop(CONF_NAME).strip()
             chosen = data.pop(CONF_PATIENCE)
             errors = _errors(name, data)
@@ -114,7 +117,7 @@ class AssistantSubentryFlow(ConfigSubentryFlow):
         return self.async_show_form(
             step_id="assistant",
             data_schema=self.add_suggested_values_to_schema(
-                schema, user_input or self._stored()
+                opened(schema, errors), user_input or self._stored()
             ),
             errors=errors,
         )
@@ -143,7 +146,13 @@ class AssistantSubentryFlow(ConfigSubentryFlow):
     def _async_store(self, name: str, data: dict[str, Any]) -> SubentryFlowResult:
         """Store the assistant; the entry's update listener reloads."""
         if self.source == SOURCE_USER:
-            return self.async_create_entry(title=name, data=data)
+            description, placeholders = first_steps(self.hass, name, data)
+            return self.async_create_entry(
+                title=name,
+                data=data,
+                description=description,
+                description_placeholders=placeholders,
+            )
         return self.async_update_and_abort(
             self._get_entry(), self._get_reconfigure_subentry(), title=name, data=data
         )
@@ -167,6 +176,7 @@ def _schema(
             *TEMPERATURE_RANGE, 0.05
         )
     voices = PREVIEW_VOICES if preview else VOICES
+    best_first = sorted(voices, key=lambda voice: voice not in BEST_VOICES)
     return vol.Schema(
         {
             vol.Required(CONF_NAME): text_field(),
@@ -180,19 +190,11 @@ def _schema(
                     multiple=True,
                 )
             ),
-            _required(CONF_VOICE): SelectSelector(
-                SelectSelectorConfig(
-                    options=[
-                        SelectOptionDict(value=voice, label=voice.capitalize())
-                        for voice in voices
-                    ],
-                    mode=SelectSelectorMode.DROPDOWN,
-                )
-            ),
+            _required(CONF_VOICE): choice_field(CONF_VOICE, best_first),
             vol.Required(CONF_PATIENCE, default=shown_patience): choice_field(
                 CONF_PATIENCE, CHOICES
             ),
-            **(PIPELINE_FIELD if is_new else {}),
+            **(PIPELINE_FIELDS if is_new else {}),
             vol.Required(SECTION_LISTENING): collapsed(LISTENING_FIELDS),
             vol.Required(SECTION_SPEAKING): collapsed(speaking),
             vol.Required(SECTION_AUTOMATIONS): collapsed(
@@ -207,9 +209,25 @@ def _required(key: str) -> vol.Required:
     return vol.Required(key, default=DEFAULT_ASSISTANT[key])
 
 
-def _subentry_data(user_input: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the subentry data that a filled form describes, with the name."""
-    data = without_sections(user_input)
+def _required_where(key: str, turn_detection_type: str) -> vol.Required | vol.Optional:
+    """Return the marker of a field that only one type of turn detection has."""
+    return shown_where(
+        key,
+        CONF_TURN_DETECTION_TYPE,
+        turn_detection_type,
+        default=DEFAULT_ASSISTANT[key],
+    )
+
+
+def _subentry_data(
+    user_input: Mapping[str, Any], before: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the subentry data that a filled form describes, with the name.
+
+    Fields that the form has hidden stay as they were before.
+    """
+    hidden = {key: before[key] for key in _TURN_DETECTION_FIELDS}
+    data = hidden | without_sections(user_input)
     for key in WHOLE_NUMBERS:
         if key in data:
             data[key] = int(data[key])
@@ -229,6 +247,12 @@ def _errors(name: str, data: Mapping[str, Any]) -> dict[str, str]:
     return errors
 
 
+_TURN_DETECTION_FIELDS = (
+    CONF_THRESHOLD,
+    CONF_PREFIX_PADDING_MS,
+    CONF_SILENCE_DURATION_MS,
+    CONF_EAGERNESS,
+)
 LISTENING_FIELDS = {
     _required(CONF_TURN_DETECTION_TYPE): choice_field(
         CONF_TURN_DETECTION_TYPE,
@@ -238,10 +262,16 @@ LISTENING_FIELDS = {
             TURN_DETECTION_NONE,
         ],
     ),
-    _required(CONF_THRESHOLD): slider_field(*THRESHOLD_RANGE, 0.05),
-    _required(CONF_PREFIX_PADDING_MS): whole_number_field(0, 5000, "ms"),
-    _required(CONF_SILENCE_DURATION_MS): whole_number_field(100, 10000, "ms"),
-    _required(CONF_EAGERNESS): choice_field(
+    _required_where(CONF_THRESHOLD, TURN_DETECTION_SERVER_VAD): slider_field(
+        *THRESHOLD_RANGE, 0.05
+    ),
+    _required_where(
+        CONF_PREFIX_PADDING_MS, TURN_DETECTION_SERVER_VAD
+    ): whole_number_field(0, 5000, "ms"),
+    _required_where(
+        CONF_SILENCE_DURATION_MS, TURN_DETECTION_SERVER_VAD
+    ): whole_number_field(100, 10000, "ms"),
+    _required_where(CONF_EAGERNESS, TURN_DETECTION_SEMANTIC_VAD): choice_field(
         CONF_EAGERNESS, ["auto", "low", "medium", "high"]
     ),
     _required(CONF_NOISE_REDUCTION): choice_field(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from homeassistant import data_entry_flow
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import (
     BooleanSelector,
@@ -18,7 +19,10 @@ from homeassistant.helpers.selector import (
 )
 import voluptuous as vol
 
-from ..const import CONF_CREATE_PIPELINE
+from ..const import CONF_CREATE_PIPELINE, CONF_PREFER_PIPELINE
+
+# Since 2026.11 a form shows a field or not, as another field of it says.
+HIDES_FIELDS = hasattr(data_entry_flow, "add_visible_conditions_to_serialized_schema")
 
 
 def text_field() -> TextSelector:
@@ -72,7 +76,43 @@ def collapsed(fields: dict[vol.Marker, Any]) -> section:
     return section(vol.Schema(fields), {"collapsed": True})
 
 
-PIPELINE_FIELD = {vol.Required(CONF_CREATE_PIPELINE, default=True): BooleanSelector()}
+def shown_where(
+    key: str, field: str, value: str | bool, **options: Any
+) -> vol.Required | vol.Optional:
+    """Return the marker of a field that is shown where another of its section has a value.
+
+    A field without a ``default`` need not be filled in. A form gives no value for a field that
+    it hides. Home Assistant 2026.10 hides none.
+    """
+    kind = "Required" if "default" in options else "Optional"
+    if not HIDES_FIELDS:
+        plain: vol.Required | vol.Optional = getattr(vol, kind)(key, **options)
+        return plain
+    visible = {"field": field, "value": value}
+    marker: vol.Required | vol.Optional = getattr(data_entry_flow, kind)(
+        key, visible=visible, **options
+    )
+    return marker
+
+
+def opened(schema: vol.Schema, errors: Mapping[str, str]) -> vol.Schema:
+    """Return a form in which the sections with an error are open."""
+    return vol.Schema(
+        {
+            marker: section(field.schema, {"collapsed": False})
+            if isinstance(field, section) and marker in errors
+            else field
+            for marker, field in schema.schema.items()
+        }
+    )
+
+
+PIPELINE_FIELDS = {
+    vol.Required(CONF_CREATE_PIPELINE, default=True): BooleanSelector(),
+    shown_where(
+        CONF_PREFER_PIPELINE, CONF_CREATE_PIPELINE, value=True
+    ): BooleanSelector(),
+}
 
 
 def without_sections(user_input: Mapping[str, Any]) -> dict[str, Any]:

@@ -38,6 +38,7 @@ from .errors import (
     RateLimitedError,
     RealtimeError,
     ResponseActiveError,
+    UnencryptedHostError,
     UnsupportedApiVersionError,
 )
 from .listeners import Listeners
@@ -106,6 +107,7 @@ __all__ = [
     "ResponseActiveError",
     "SessionConfig",
     "ToolCall",
+    "UnencryptedHostError",
     "UnsupportedApiVersionError",
     "WebSocketOptions",
     "alaw_decode",

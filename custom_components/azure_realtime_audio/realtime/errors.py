@@ -30,6 +30,10 @@ class InvalidHostError(RealtimeError):
     """
 
 
+class UnencryptedHostError(InvalidHostError):
+    """The connection would not be encrypted, and the server is not this machine."""
+
+
 class InvalidConfigError(RealtimeError):
     """A setting is unknown, out of range or of the wrong type. Nothing was sent."""
 
@@ -56,10 +60,18 @@ class ConnectError(RealtimeError):
 
 
 class CannotConnectError(ConnectError):
-    """No server answered, or it answered that it cannot serve now."""
+    """No server answered, or it answered that it cannot serve now.
+
+    ``is_failing`` tells that it was the service itself, which has trouble of its own.
+    """
 
     transient = True
     message = "The service cannot be reached"
+
+    def __init__(self, message: str | None = None, *, is_failing: bool = False) -> None:
+        """Take the class's own sentence unless a better one is known."""
+        super().__init__(message)
+        self.is_failing = is_failing
 
 
 class InvalidAuthError(ConnectError):

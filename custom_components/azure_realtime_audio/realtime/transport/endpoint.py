@@ -7,7 +7,7 @@ import re
 from typing import Self
 from urllib.parse import quote
 
-from ..errors import InvalidConfigError, InvalidHostError
+from ..errors import InvalidConfigError, InvalidHostError, UnencryptedHostError
 from ..protocol.dialect import Dialect
 
 # A base path behind one of these is always a copied page or project path, never a gateway's.
@@ -108,7 +108,7 @@ def normalize_host(value: str) -> str:
             "The host name must begin with https://, wss:// or nothing"
         )
     if plain and not _is_loopback(host):
-        raise InvalidHostError(
+        raise UnencryptedHostError(
             "Unencrypted connections are possible to this machine only"
         )
 

@@ -49,7 +49,9 @@ def handshake_error(status: int, headers: Mapping[str, str], body: str) -> Conne
             return NotRealtimeModelError()
         case HTTPStatus.TOO_MANY_REQUESTS:
             return RateLimitedError(retry_after)
-    return CannotConnectError(f"The service answered with HTTP status {status}")
+    return CannotConnectError(
+        f"The service answered with HTTP status {status}", is_failing=status >= 500
+    )
 
 
 def refusal_error(
@@ -69,9 +71,12 @@ def refusal_error(
         case 1008:
             return ForbiddenError()
     if close_code is None:
-        return CannotConnectError("The service ended the session before it began")
+        return CannotConnectError(
+            "The service ended the session before it began", is_failing=True
+        )
     return CannotConnectError(
-        f"The service closed the session at once (close code {close_code})"
+        f"The service closed the session at once (close code {close_code})",
+        is_failing=True,
     )
 
 
