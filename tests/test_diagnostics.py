@@ -1,13 +1,16 @@
 """Diagnostics: what a maintainer needs, and nothing that is private."""
 
 import asyncio
+from datetime import datetime
 import json
 from types import MappingProxyType
+from typing import Any
 
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import CONF_API_KEY
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
+from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.components.diagnostics import (
@@ -41,7 +44,7 @@ async def test_diagnostics(
     hass_client: ClientSessionGenerator,
     snapshot: SnapshotAssertion,
 ) -> None:
-    """Diagnostics show the settings, the sessions and the last error."""
+    """Diagnostics show the settings, the sessions and the model, and no error that is over."""
     emulator.faults.add("http_503*1")
     await say(hass, "hello")
     await say(hass, "hello")
@@ -59,6 +62,34 @@ async def test_diagnostics(
     assert [
         session["age_seconds"] for session in diagnostics["assistants"][0]["sessions"]
     ] == [pytest.approx(0, abs=10)] * 2
+
+
+async def test_last_error(
+    hass: HomeAssistant,
+    emulator: Emulator,
+    init_integration: MockConfigEntry,
+    hass_client: ClientSessionGenerator,
+) -> None:
+    """Diagnostics say since when the service has been away, and why; once it is back, nothing."""
+    before = dt_util.utcnow()
+    emulator.faults.add("http_503*1")
+    await say(hass, "hello")
+
+    async def last_error() -> Any:
+        diagnostics = await get_diagnostics_for_config_entry(
+            hass, hass_client, init_integration
+        )
+        return diagnostics["assistants"][0]["last_error"]
+
+    error = await last_error()
+    failed_at = datetime.fromisoformat(error.pop("time"))
+    assert before <= failed_at <= dt_util.utcnow()
+    assert error == {
+        "type": "CannotConnectError",
+        "message": "The service answered with HTTP status 503",
+    }
+    await say(hass, "hello")
+    assert await last_error() is None
 
 
 async def test_diagnostics_of_a_spoken_turn(

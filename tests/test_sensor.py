@@ -103,6 +103,49 @@ async def test_registered(
     } == snapshot(name="entities")
 
 
+async def test_model_on_the_device_page(
+    hass: HomeAssistant,
+    emulator: Emulator,
+    config_entry: MockConfigEntry,
+    device_registry: dr.DeviceRegistry,
+) -> None:
+    """The device has the model that the service names, also when the deployment gets another."""
+
+    def shown() -> tuple[str | None, str | None]:
+        device = device_registry.async_get_device_by_identifier(
+            (DOMAIN, SUBENTRY_ID), config_entry.entry_id
+        )
+        assert device
+        return device.model, device.model_id
+
+    emulator.model = "gpt-realtime-mini"
+    assert await hass.config_entries.async_setup(config_entry.entry_id)
+    assert shown() == ("gpt-realtime-mini", "gpt-realtime")
+    emulator.model = "gpt-realtime-2"
+    await say(hass, "hello")
+    assert shown() == ("gpt-realtime-2", "gpt-realtime")
+    emulator.model = "gpt-realtime"
+    await hass.config_entries.async_reload(config_entry.entry_id)
+    assert shown() == ("gpt-realtime", None)
+
+
+async def test_latency_survives_a_reload(
+    hass: HomeAssistant, emulator: Emulator, init_integration: MockConfigEntry
+) -> None:
+    """What the last turn took is still known when the assistant has been loaded anew."""
+    await speak_to(hass, CONVERSATION)
+    run = await Satellite(hass, new_conversation()).run()
+    assert run.error is None
+    before = hass.states.get(LATENCY)
+    assert before and before.state.isdigit()
+    for _ in range(2):
+        await hass.config_entries.async_reload(init_integration.entry_id)
+        after = hass.states.get(LATENCY)
+        assert after and after.state == before.state
+    (runtime,) = init_integration.runtime_data.values()
+    assert runtime.assistant.latency_ms == int(before.state)
+
+
 async def test_options(hass: HomeAssistant, init_integration: MockConfigEntry) -> None:
     """Every status of the client is an option, and has a name and an icon of its own."""
     state = hass.states.get(SENSOR)

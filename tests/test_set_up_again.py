@@ -21,7 +21,7 @@ from emulator import Emulator, Reply, Session
 from .satellite import SPEECH, Satellite, new_conversation, played, said_at, speak_to
 from .talk import AGENT, change_assistant, said, say, session_closed, shorten_timeouts
 
-SPOKEN = "(spoken words)"
+SPOKEN = "(spoken, not written down)"
 
 
 @pytest.fixture

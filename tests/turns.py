@@ -24,7 +24,7 @@ from .satellite import Satellite
 HOME_ASSISTANT = "conversation.home_assistant"
 
 
-SPOKEN = "(spoken words)"  # what stands for words that are not known
+SPOKEN = "(spoken, not written down)"  # what stands for words that are not known
 
 
 CANNOT_CONNECT = "I can't reach the Azure service. Check the network and the host name, then try again."

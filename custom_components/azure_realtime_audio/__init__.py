@@ -50,14 +50,14 @@ async def async_setup_entry(
     """Connect once to see that the deployment answers, then make its assistants."""
     await hass.async_add_import_executor_job(_import_slow_modules)
     try:
-        await async_test_connection(hass, entry.data)
+        model = await async_test_connection(hass, entry.data)
     except RealtimeError as err:
         async_create_issue(hass, entry, err)
         raise _setup_error(err) from err
     async_delete_issues(hass, entry)
 
     entry.runtime_data = {
-        subentry_id: AssistantRuntime.of(Assistant(hass, entry, subentry))
+        subentry_id: AssistantRuntime.of(Assistant(hass, entry, subentry, model))
         for subentry_id, subentry in entry.subentries.items()
     }
 

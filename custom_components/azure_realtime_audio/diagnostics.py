@@ -9,6 +9,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.util import dt as dt_util
 
+from .assistant.availability import Availability
 from .assistant.conversation_session import ConversationSession
 from .assistant.session_key import SessionPurpose
 from .const import CONF_HOST_NAME, CONF_INSTRUCTIONS, DOMAIN
@@ -64,14 +65,26 @@ def _assistant(
     if not hasattr(entry, "runtime_data"):
         return settings
     assistant = entry.runtime_data[subentry.subentry_id].assistant
-    error = assistant.availability.last_error
     return settings | {
+        "model": assistant.model,
         "available": assistant.available,
-        "last_error": error and {"type": type(error).__name__, "message": str(error)},
+        "last_error": _last_error(assistant.availability),
         "status": assistant.status,
         "latency_ms": assistant.latency_ms,
         "max_sessions": assistant.timing.max_sessions,
         "sessions": [_session(session) for session in assistant.sessions],
+    }
+
+
+def _last_error(availability: Availability) -> dict[str, str] | None:
+    """Return why the service cannot be reached, and since when it was last so; None if it can."""
+    error, failed_at = availability.last_error, availability.failed_at
+    if error is None or failed_at is None:
+        return None
+    return {
+        "type": type(error).__name__,
+        "message": str(error),
+        "time": failed_at.isoformat(),
     }
 
 

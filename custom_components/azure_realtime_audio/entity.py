@@ -2,6 +2,8 @@
 
 from typing import override
 
+from homeassistant.core import callback
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
 from homeassistant.helpers.entity import Entity
 
@@ -23,11 +25,13 @@ class AssistantEntity(Entity):
         self.assistant = assistant = runtime.assistant
         self.turns = runtime.turns
         self._attr_unique_id = unique_id(assistant.subentry.subentry_id, self.kind)
+        model, model_id = self._model()
         self._attr_device_info = DeviceInfo(
             entry_type=DeviceEntryType.SERVICE,
             identifiers={(DOMAIN, assistant.subentry.subentry_id)},
             manufacturer="Microsoft Azure",
-            model=assistant.entry.data[CONF_DEPLOYMENT],
+            model=model,
+            model_id=model_id,
             name=assistant.subentry.title,
         )
 
@@ -41,6 +45,20 @@ class AssistantEntity(Entity):
     async def async_added_to_hass(self) -> None:
         """Follow the assistant's status and availability."""
         await super().async_added_to_hass()
-        self.async_on_remove(
-            self.assistant.async_add_listener(self.async_write_ha_state)
-        )
+        self.async_on_remove(self.assistant.async_add_listener(self._async_on_change))
+
+    @callback
+    def _async_on_change(self) -> None:
+        """Show what has changed, on the page of the device as well."""
+        device, (model, model_id) = self.device_entry, self._model()
+        if isinstance(device, dr.DeviceEntry) and device.model != model:
+            dr.async_get(self.hass).async_update_device(
+                device.id, model=model, model_id=model_id
+            )
+        self.async_write_ha_state()
+
+    def _model(self) -> tuple[str, str | None]:
+        """Return the model that the service names, and the deployment where its name is another."""
+        deployment: str = self.assistant.entry.data[CONF_DEPLOYMENT]
+        model = self.assistant.model or deployment
+        return model, deployment if model != deployment else None

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import override
 
 from homeassistant.components.sensor import (
+    RestoreSensor,
     SensorDeviceClass,
     SensorEntity,
     SensorStateClass,
@@ -48,11 +49,12 @@ class StatusSensor(AssistantEntity, SensorEntity):
         return self.assistant.status.value
 
 
-class LatencySensor(AssistantEntity, SensorEntity):
+class LatencySensor(AssistantEntity, RestoreSensor):
     """From the end of what was said to the first sound that was sent, in the last turn.
 
-    The end is when turn detection found it. Unknown until the first spoken turn. A player is
-    heard later, when it has enough to begin with; none tells when.
+    The end is when turn detection found it. Unknown until the first spoken turn, and kept
+    when the assistant is loaded anew. A player is heard later, when it has enough to begin
+    with; none tells when.
     """
 
     _attr_device_class = SensorDeviceClass.DURATION
@@ -61,6 +63,15 @@ class LatencySensor(AssistantEntity, SensorEntity):
     _attr_state_class = SensorStateClass.MEASUREMENT
     _attr_translation_key = "latency"
     kind = KIND_LATENCY
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Go on with the time of before, unless a turn has been faster."""
+        await super().async_added_to_hass()
+        before = await self.async_get_last_sensor_data()
+        if before and isinstance(before.native_value, int):
+            if self.assistant.latency_ms is None:
+                self.assistant.latency_ms = before.native_value
 
     @property
     @override

@@ -29,6 +29,7 @@ from ..realtime import (
 )
 from .availability import Availability
 from .briefing import Briefing
+from .connection_test import model_name
 from .prompt import async_provide_llm_data, dialog_llm_context
 from .server_events import async_fire_server_events
 from .session_key import SessionPurpose
@@ -45,15 +46,23 @@ class Assistant:
     """An assistant and its sessions with the service."""
 
     def __init__(
-        self, hass: HomeAssistant, entry: ConfigEntry[Any], subentry: ConfigSubentry
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry[Any],
+        subentry: ConfigSubentry,
+        model: str | None = None,
     ) -> None:
-        """Begin with no session. It counts as reachable: set-up has just tried."""
+        """Begin with no session. It counts as reachable: set-up has just tried.
+
+        ``model`` is the model behind the deployment, None where the service did not tell.
+        """
         self.hass = hass
         self.entry = entry
         self.subentry = subentry
         self.name = subentry.title
         self.settings = AssistantSettings.from_subentry(subentry)
         self.timing = Timing()
+        self.model = model
         self.latency_ms: int | None = None
         self._status = ModelStatus.IDLE
         self._listeners: Listeners[()] = Listeners("the assistant")
@@ -199,10 +208,19 @@ class Assistant:
         client = self.client(config, record)
         client.on("status_changed", self._on_status_changed)
         client.on("connection_changed", self._on_connection_changed)
+        client.on("session.created", self._on_session_created)
         client.on("response.done", self.availability.async_response_done)
         if self.settings.fires_events:
             async_fire_server_events(self.hass, client, lambda: self.agent_id)
         return client
+
+    @callback
+    def _on_session_created(self, event: Mapping[str, Any]) -> None:
+        """Learn which model the deployment has now: it may have got another one."""
+        model = model_name(event["session"])
+        if model and model != self.model:
+            self.model = model
+            self.async_notify()
 
     @callback
     def _on_status_changed(self, _: Mapping[str, Any]) -> None:

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.util import dt as dt_util
 
 from ..const import DOMAIN, LOGGER
 from ..errors import ISSUE_QUOTA, ISSUES
@@ -49,7 +51,8 @@ class Availability:
         assistant has become available or unavailable.
         """
         self.is_available = True
-        self.last_error: RealtimeError | None = None
+        self.last_error: RealtimeError | None = None  # until the service is back
+        self.failed_at: datetime | None = None
         self._hass = hass
         self._entry = entry
         self._name = name
@@ -104,6 +107,7 @@ class Availability:
         if not self.is_available:
             LOGGER.info("%s can reach the service again", self._name)
             self.is_available = True
+            self.last_error = self.failed_at = None
             async_delete_issues(hass, entry)
             self._on_change()
 
@@ -113,6 +117,7 @@ class Availability:
         if self._is_closed:
             return
         self.last_error = err.without_traceback()
+        self.failed_at = dt_util.utcnow()
         # Never shorten a retry-after that an earlier attempt was given.
         now = asyncio.get_running_loop().time()
         self._retry_at = max(self._retry_at, now + self._retry_after(err))

@@ -12,11 +12,18 @@ from .settings import build_options
 
 async def async_test_connection(
     hass: HomeAssistant, entry_data: Mapping[str, Any]
-) -> None:
+) -> str | None:
     """Open a session with a config entry's data and close it again.
 
-    Raises RealtimeError, of the class that tells what is wrong.
+    Returns the name of the model, if the service tells it. Raises RealtimeError, of the
+    class that tells what is wrong.
     """
     session = async_get_clientsession(hass)
-    async with RealtimeClient(build_options(entry_data), session=session):
-        pass
+    async with RealtimeClient(build_options(entry_data), session=session) as client:
+        return model_name(client.current_session)
+
+
+def model_name(session: Mapping[str, Any]) -> str | None:
+    """Return the model that the service names in a session."""
+    model = session.get("model")
+    return model if model and isinstance(model, str) else None
