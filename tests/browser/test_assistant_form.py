@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from playwright.async_api import BrowserContext, Locator, Page, expect
 import pytest
 
+from custom_components.azure_realtime_audio.flows.fields import HIDES_FIELDS
 from emulator import Emulator
 from script.demo import DOMAIN, Assistant
 from script.home_assistant import HomeAssistant
@@ -54,6 +55,28 @@ class AssistantForm:
         await self._page.get_by_role("button", name="Submit").click()
         await self._page.get_by_text("Reconfiguration was successful").wait_for()
 
+    async def expand(self, section: str) -> None:
+        """Open a section."""
+        panel = self._page.locator("ha-expansion-panel", has_text=section)
+        await panel.locator("#summary").click()
+
+    def field(self, beginning: str) -> Locator:
+        """Return a field by the beginning of its label."""
+        return self._page.locator("ha-selector", has_text=beginning).first
+
+    async def options(self, option: str) -> list[str]:
+        """Return what a list offers that has an option; the list stays open."""
+        field = self._page.locator("ha-select:has(ha-dropdown-item)", has_text=option)
+        await field.locator("ha-picker-field").click()
+        await self._page.get_by_role("menuitem", name=option).first.wait_for()
+        items = await field.locator("ha-dropdown-item").all_inner_texts()
+        return [text.strip() for text in items]
+
+    async def choose_from_list(self, option: str) -> None:
+        """Choose an option of a list."""
+        await self.options(option)
+        await self._page.get_by_role("menuitem", name=option).click()
+
     async def take_screenshot(self, name: str) -> None:
         """Save a screenshot of the page."""
         await self._page.screenshot(path=OUTPUT / f"assistant-form-{name}.png")
@@ -94,6 +117,34 @@ async def test_how_soon_an_answer_begins(
     await loaded(house)
     await ask(house, assistant)
     assert silence(service) == 500
+
+
+async def test_fields_of_the_chosen_turn_detection(form: AssistantForm) -> None:
+    """Server VAD's figures make room for semantic VAD's, where Home Assistant can hide fields."""
+    await form.open()
+    await form.expand("Listening")
+    server, semantic = (
+        form.field("Server VAD: speech"),
+        form.field("Semantic VAD: eager"),
+    )
+    await expect(server).to_be_visible()
+    await expect(semantic).to_be_visible(visible=not HIDES_FIELDS)
+    await form.take_screenshot("server-vad")
+    await form.choose_from_list("Semantic VAD, a finished thought ends a turn")
+    await expect(semantic).to_be_visible()
+    await expect(server).to_be_visible(visible=not HIDES_FIELDS)
+    await form.take_screenshot("semantic-vad")
+
+
+async def test_voices(form: AssistantForm) -> None:
+    """The voices that are recommended come first, and say so."""
+    await form.open()
+    voices = await form.options("Marin")
+    assert voices[:2] == [
+        f"{name}, recommended, sounds best" for name in ("Marin", "Cedar")
+    ]
+    assert "Alloy, neutral" in voices
+    await form.take_screenshot("voices")
 
 
 async def loaded(house: HomeAssistant) -> None:
