@@ -45,6 +45,7 @@ DOMAIN = "azure_realtime_audio"
 DEPLOYMENT = "gpt-realtime"
 API_KEY = "demo-key"
 LIGHT = "light.kitchen_light"
+SPEAKER = "media_player.kitchen"
 QUESTION = "Tell me a joke"
 SENTENCE = "turn on the kitchen light"
 
@@ -63,12 +64,38 @@ OUTPUT = ROOT / "demo-output"
 SENTENCE_FILE = "turn-on-the-kitchen-light.wav"
 SENTENCE_MEDIA = f"media-source://media_source/local/{SENTENCE_FILE}"
 
+SILENT_LIMIT = (
+    5.0  # seconds without a line, until one says that the demo is still at work
+)
+
 START = time.monotonic()
+
+
+@dataclass
+class Progress:
+    """When the last line was printed, and the step that is under way."""
+
+    last_line: float = START
+    step: str = "The start"
+
+
+PROGRESS = Progress()
 
 
 def say(text: str, end: str = "\n") -> None:
     """Print a line behind the seconds since the start."""
-    print(f"[{time.monotonic() - START:6.2f} s] {text}", end=end, flush=True)
+    PROGRESS.last_line = time.monotonic()
+    print(f"[{PROGRESS.last_line - START:6.2f} s] {text}", end=end, flush=True)
+
+
+async def show_life() -> None:
+    """Tell what is under way whenever nothing has been told for a while."""
+    while True:
+        pause = PROGRESS.last_line + SILENT_LIMIT - time.monotonic()
+        if pause <= 0:
+            say(f"  {PROGRESS.step} is under way")
+        else:
+            await asyncio.sleep(pause)
 
 
 @dataclass(frozen=True)
@@ -175,6 +202,56 @@ async def prepare_kitchen(house: HomeAssistant) -> None:
         entity_ids=[LIGHT],
         should_expose=True,
     )
+
+
+async def play_on_speaker(
+    house: HomeAssistant, assistant: Assistant, automation: str
+) -> None:
+    """Have the kitchen's speaker say something, by an automation that is saved as the UI saves it."""
+    speak = {
+        "alias": "Say hello in the kitchen",
+        "triggers": [],
+        "actions": [
+            {
+                "action": f"{DOMAIN}.create_response",
+                "target": {"entity_id": assistant.conversation},
+                "data": {
+                    "instructions": "Say hello to the kitchen.",
+                    "conversation": "none",
+                    "wait": False,
+                },
+                "response_variable": "reply",
+            },
+            {
+                "action": "media_player.play_media",
+                "target": {"entity_id": SPEAKER},
+                "data": {
+                    "media_content_type": "music",
+                    "media_content_id": "{{ reply.media_content_id }}",
+                },
+            },
+        ],
+    }
+    states = await house.events("subscribe_events", event_type="state_changed")
+    await house.rest("POST", f"config/automation/config/{automation}", speak)
+    automation_id = ""
+    seen: list[str] = []
+    started = 0.0
+    async for event in states:
+        entity_id, new = event["data"]["entity_id"], event["data"]["new_state"]
+        if entity_id.startswith("automation.") and new and not automation_id:
+            automation_id = entity_id
+            say(f"Automation saved: {automation_id}")
+            await house.action("automation.trigger", automation_id, answers=False)
+        elif entity_id == SPEAKER and new["state"] not in seen[-1:]:
+            seen.append(new["state"])
+            say(f"  {SPEAKER}: {seen[-1]}")
+            if seen[-1] == "playing":
+                started = time.monotonic()
+            elif seen[-2:] == ["playing", "idle"]:
+                if (seconds := time.monotonic() - started) < SPEECH_SECONDS:
+                    raise SetupError(f"The speaker played for {seconds:.1f} s only.")
+                return
 
 
 async def find_pipeline(house: HomeAssistant, assistant: Assistant) -> str:
@@ -430,10 +507,12 @@ def report(turn: Turn) -> bool:
 async def demo(*, serve: bool) -> bool:
     """Go through the turns in a house of our own; return whether all went well."""
     OUTPUT.mkdir(exist_ok=True)
+    alive = asyncio.create_task(show_life())
     async with running_house() as (house, emulator, speech):
-        assistant = await set_up(house, emulator)
-        await prepare_kitchen(house)
-        pipeline = await find_pipeline(house, assistant)
+        async with within(START_LIMIT, "The set-up"):
+            assistant = await set_up(house, emulator)
+            await prepare_kitchen(house)
+            pipeline = await find_pipeline(house, assistant)
         async with within(TURN_LIMIT, "The typed question"):
             await typed_turn(house, pipeline)
         in_pipeline, by_action = Turn("in the pipeline"), Turn("through actions")
@@ -443,14 +522,35 @@ async def demo(*, serve: bool) -> bool:
         async with within(TURN_LIMIT, "The spoken turn through actions"):
             talk = talk_through_actions(house, assistant)
             await spoken_turn(house, assistant, by_action, talk)
+        async with within(TURN_LIMIT, "The automation"):
+            await play_on_speaker(house, assistant, "say_hello")
         say(f"Latency sensor: {await house.state(assistant.latency)} ms")
         reports = [report(turn) for turn in (in_pipeline, by_action)]
+        alive.cancel()
         if serve:
+            verdict(all(reports))
             say(f"Open {house.url} as {USER_NAME} / {PASSWORD}. Ctrl-C ends it.")
+            say("To add the integration once more, as a second service, enter:")
+            say(f"  Host name   {emulator.replace('127.0.0.1', 'localhost')}")
+            say(f"  Deployment  {DEPLOYMENT}")
+            say(f"  API key     {API_KEY}")
+            say("  Transcription deployment  gpt-4o-transcribe")
             with suppress(asyncio.CancelledError):
                 await asyncio.Event().wait()
     say("Everything is shut down.")
+    verdict(all(reports))
     return all(reports)
+
+
+def verdict(passed: bool) -> None:
+    """Tell in one line how it went."""
+    if passed:
+        say(
+            "PASSED: the assistant answered in writing, turned on the light twice when told to "
+            "aloud, and an automation had the speaker play its reply."
+        )
+    else:
+        say("FAILED: what was not as it should be stands above.")
 
 
 @asynccontextmanager
@@ -467,7 +567,7 @@ async def running_house() -> AsyncGenerator[tuple[HomeAssistant, str, bytes]]:
         config, logs = folder / "config", folder / "logs"
         logs.mkdir()
         stack.callback(shutil.copytree, logs, OUTPUT, dirs_exist_ok=True)
-        seed(config, port)
+        seed(config, port, lived_in=True)
         say(f"Starting Home Assistant {home_assistant_version} and the emulator")
         starting = await stack.enter_async_context(
             run_home_assistant(config, logs / "home-assistant.log")
@@ -493,6 +593,7 @@ async def running_house() -> AsyncGenerator[tuple[HomeAssistant, str, bytes]]:
 @asynccontextmanager
 async def within(seconds: float, what: str) -> AsyncGenerator[None]:
     """Bound a step, and say which one it was."""
+    PROGRESS.step = what
     try:
         async with asyncio.timeout(seconds):
             yield
@@ -519,9 +620,9 @@ def main() -> int:
     try:
         if asyncio.run(stoppable(serve=serve)):
             return 0
-        print(f"\nThe demo failed. The logs are in {OUTPUT}.", file=sys.stderr)
+        print(f"The logs are in {OUTPUT}.", file=sys.stderr)
     except SetupError as err:
-        print(f"\nThe demo failed. {err}\nThe logs are in {OUTPUT}.", file=sys.stderr)
+        print(f"\nFAILED: {err}\nThe logs are in {OUTPUT}.", file=sys.stderr)
     except asyncio.CancelledError:
         print("\nStopped.", file=sys.stderr)
     return 1

@@ -22,6 +22,7 @@ import aiohttp
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "custom_components" / "azure_realtime_audio"
+SPEAKER = ROOT / "script" / "kitchen_speaker"
 MICROPHONE_RATE = 16000  # Hz
 MICROPHONE_BYTES = MICROPHONE_RATE * 2 // 50  # 20 ms of PCM16
 USER_NAME = "admin"
@@ -38,7 +39,7 @@ homeassistant:
   longitude: 4.89
   elevation: 2
   unit_system: metric
-  # Where the first person speaks from is where media may be read from.
+{core}  # Where the first person speaks from is where media may be read from.
   media_dirs:
     local: {media}
 assist_pipeline:
@@ -51,6 +52,18 @@ template:
         unique_id: kitchen_light
         turn_on: []
         turn_off: []
+{more}"""
+
+# What a person who looks around expects beyond that.
+LIVED_IN = """\
+recorder:
+history:
+logbook:
+media_player:
+  - platform: kitchen_speaker
+automation: !include automations.yaml
+script: !include scripts.yaml
+scene: !include scenes.yaml
 """
 
 
@@ -66,9 +79,10 @@ def free_port() -> int:
         return port
 
 
-def seed(config: Path, port: int) -> None:
+def seed(config: Path, port: int, *, lived_in: bool = False) -> None:
     """Fill a config directory: our package, a kitchen light, onboarding all but done.
 
+    A house that is ``lived_in`` also has a speaker, a history, and room for automations.
     Onboarding's last steps would add integrations that need the internet; the user step is left
     to ``HomeAssistant.log_in``.
     """
@@ -78,7 +92,16 @@ def seed(config: Path, port: int) -> None:
     (config / "custom_components" / PACKAGE.name).symlink_to(PACKAGE)
     media = config / "media"
     media.mkdir()
-    (config / "configuration.yaml").write_text(CONFIGURATION.format(media=media))
+    core = more = ""
+    if lived_in:
+        # Players fetch replies from there; nothing listens on any other address.
+        core, more = f"  internal_url: http://127.0.0.1:{port}\n", LIVED_IN
+        (config / "custom_components" / SPEAKER.name).symlink_to(SPEAKER)
+        for name in ("automations", "scripts", "scenes"):
+            (config / f"{name}.yaml").write_text("")
+    (config / "configuration.yaml").write_text(
+        CONFIGURATION.format(media=media, core=core, more=more)
+    )
     _store(
         storage, "onboarding", 4, {"done": ["core_config", "analytics", "integration"]}
     )
