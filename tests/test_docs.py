@@ -1,6 +1,7 @@
 """The tests, files and headings that the documents name exist."""
 
 from collections import defaultdict
+import json
 from pathlib import Path
 import re
 
@@ -46,3 +47,33 @@ def test_modules_that_are_named(document: str) -> None:
     ]
     for name in re.findall(r"`([\w/]+\.py)", text):
         assert any(module.endswith(f"/{name}") for module in modules), name
+
+
+def test_labels_in_the_readme() -> None:
+    """The tables of the forms name the fields and sections as the forms do."""
+    texts = json.loads(
+        (
+            ROOT / "custom_components/azure_realtime_audio/translations/en.json"
+        ).read_text()
+    )
+    readme = (ROOT / "README.md").read_text().partition("## Configure")[2]
+    first, second = readme.split("|---|", 2)[1:]
+    user = texts["config"]["step"]["user"]
+    assistant = texts["config_subentries"]["conversation"]["step"]["assistant"]
+    for table, step in (first, user), (second.partition("## ")[0], assistant):
+        labels = set(step["data"].values())
+        for section in step["sections"].values():
+            labels |= {section["name"], *section["data"].values()}
+        rows = re.findall(r"^\| (?!Setting)([^|]+?) \|", table, re.MULTILINE)
+        assert len(rows) > 6
+        for row in rows:
+            section, _, names = row.rpartition("* > ")
+            assert {section.removeprefix("*") or "Name", *names.split(", ")} <= labels
+
+
+def test_files_in_the_readme() -> None:
+    """A file of an example is where Home Assistant may read without being told so."""
+    readme = (ROOT / "README.md").read_text()
+    paths = re.findall(r"path: (\S+?)`", readme)
+    assert paths
+    assert all(path.startswith(("/media/", "/config/www/")) for path in paths)

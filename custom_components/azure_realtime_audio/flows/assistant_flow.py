@@ -72,7 +72,6 @@ SECTION_AUTOMATIONS = "automations"
 
 # ISO 639, as the transcription models want it; a region may follow, which is not sent.
 LANGUAGE_CODE = re.compile(r"[a-zA-Z]{2,3}([-_][a-zA-Z0-9]{2,8})*")
-BEST_VOICES = ("marin", "cedar")  # as OpenAI recommends; the preview API has neither
 WHOLE_NUMBERS = (
     CONF_PREFIX_PADDING_MS,
     CONF_SILENCE_DURATION_MS,
@@ -176,7 +175,6 @@ def _schema(
             *TEMPERATURE_RANGE, 0.05
         )
     voices = PREVIEW_VOICES if preview else VOICES
-    best_first = sorted(voices, key=lambda voice: voice not in BEST_VOICES)
     return vol.Schema(
         {
             vol.Required(CONF_NAME): text_field(),
@@ -190,7 +188,7 @@ def _schema(
                     multiple=True,
                 )
             ),
-            _required(CONF_VOICE): choice_field(CONF_VOICE, best_first),
+            _required(CONF_VOICE): choice_field(CONF_VOICE, list(voices)),
             vol.Required(CONF_PATIENCE, default=shown_patience): choice_field(
                 CONF_PATIENCE, CHOICES
             ),

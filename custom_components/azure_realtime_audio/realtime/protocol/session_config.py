@@ -33,7 +33,8 @@ from .dialect import FLAT_FORMATS, FLAT_PATHS, PREVIEW_VOICES, nest
 from .items import check_input_item
 from .tool_schemas import check_tool_choice, check_tools
 
-VOICES = (*PREVIEW_VOICES, "marin", "cedar")
+# The best first: OpenAI recommends those two.
+VOICES = ("marin", "cedar", *PREVIEW_VOICES)
 _SPEECH_ONLY_VOICES = {"fable", "onyx", "nova"}
 
 THRESHOLD_RANGE = (0.0, 1.0)
