@@ -5,7 +5,7 @@ import asyncio
 import signal
 import sys
 
-from .faults import FAULTS, MANNERS, ORDERS, SIZES, STAGES, Faults
+from .faults import FAULTS, MANNERS, ODDITIES, ORDERS, SIZES, STAGES, Faults
 from .server import Emulator
 
 
@@ -22,7 +22,8 @@ def _arguments() -> argparse.Namespace:
         + _table("stages", STAGES)
         + _table("manners", MANNERS)
         + _table("orders", ORDERS)
-        + _table("sizes", SIZES),
+        + _table("sizes", SIZES)
+        + _table("oddities", {name: str(what) for name, what in ODDITIES.items()}),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--host", default="127.0.0.1")

@@ -43,6 +43,13 @@ FAULTS = {
     "null_error_codes": "errors have code null, as in 2024",
     "null_error_event_ids": "errors name no client event, as with some gateways",
     "unknown_events": "an event of an unknown type goes before every response.created",
+    "constant_event_ids": "all events have the same id, as with some gateways",
+    "null_event_ids": "events have no id, as with others",
+    "long_ids": "the service gives items and calls ids of 53 characters, as some gateways do",
+    "chosen_ids": "the service gives clients' items ids of its own, as some gateways do",
+    "missing_keys": "events lack keys (argument: TYPE/KEY, as below; default: of items)",
+    "odd_done": "response.done has values of odd kinds (argument: which, as below)",
+    "stray_response": "an event of an unknown response after session.updated (argument: its type)",
     "unknown_keys": "every event, session, item and response has a key nobody knows",
     "truncated_json": "half a JSON frame goes before every response.created",
     "binary_frame": "a binary frame goes before every response.created",
@@ -102,6 +109,9 @@ ORDERS = {
     "transcript": "the transcript of what the user said before the item",
 }
 
+# The argument of `missing_keys`: a key may be below others, as in `response.done/response.output`.
+# Without it, events of the conversation lack keys of their items.
+
 # The argument of `huge_event`.
 SIZES = {
     "unknown": "an event of an unknown type, before it; so without argument",
@@ -109,6 +119,21 @@ SIZES = {
     "transcript": "a delta of the transcript, after it",
     "audio": "a delta of the audio, after it",
 }
+
+# The argument of `odd_done`.
+ODDITIES: dict[str, dict[str, Any]] = {
+    "usage": {
+        "usage": {"total_tokens": 19.5, "input_tokens": 12.5, "output_tokens": 7.0}
+    },
+    "output": {"output": [None, {"id": None, "type": 7}]},
+    "metadata": {"metadata": ["a", "b"]},
+    "status_details": {"status_details": ["odd"]},
+    "status": {"status": None},
+    "id": {"id": None},
+}
+
+# The default of `missing_keys`, in every conversation.item event of an item.
+_SPARED_KEYS = ("type", "role", "status", "arguments", "output")
 
 _HUGE = 20 * 1024 * 1024
 
@@ -209,7 +234,9 @@ class Wire:
             frames += self._noise()
         frames += self._reordered(self._bent(event))
         if event["type"] == "response.created":
-            frames += self._huge_deltas(event["response"]["id"])
+            frames += self._huge_deltas(event["response"].get("id", ""))
+        if event["type"] == "session.updated":
+            frames += self._stray()
         if not event["type"].endswith("audio.delta") and self._is_on("doubled_events"):
             frames += frames[-1:]
         return frames
@@ -249,6 +276,24 @@ class Wire:
             ]
         return noise
 
+    def _stray(self) -> list[Event | str | bytes]:
+        """Return an event of a response that nobody has asked for, and that never ends."""
+        if (event_type := self._faults.take("stray_response")) is None:
+            return []
+        response_id = "resp_stray"
+        event: Event = {
+            "type": event_type or "response.output_text.delta",
+            "event_id": "event_stray",
+            "response_id": response_id,
+            "item_id": "item_stray",
+            "content_index": 0,
+            "delta": "stray",
+            "item": {"id": "item_stray", "type": "message", "role": "assistant"},
+        }
+        if event["type"] == "response.created":
+            event["response"] = {"id": response_id, "status": "in_progress"}
+        return [event]
+
     def _huge(self, what: str) -> bool:
         return self._faults.hits("huge_event", what) is not None
 
@@ -273,6 +318,7 @@ class Wire:
             event = {**event, "error": {**event["error"], "code": None}}
         if event["type"] == "error" and self._is_on("null_error_event_ids"):
             event = {**event, "error": {**event["error"], "event_id": None}}
+        event = self._without_ids(event)
         details = event.get("response", {}).get("status_details")
         if details and self._is_on("string_status_details"):
             text = details.get("reason") or details["error"]["message"]
@@ -283,9 +329,37 @@ class Wire:
             "schema_2024"
         ):
             event = _renamed(event, "content_index", "index")
+        if event["type"] == "response.done":
+            event = self._odd(event)
+        if (key := self._faults.hits("missing_keys", event["type"])) is not None:
+            event = _without(event, key.split("."))
+        elif event["type"].startswith("conversation.item.") and "item" in event:
+            if self._faults.hits("missing_keys", "") is not None:
+                for key in _SPARED_KEYS:
+                    event = _without(event, ["item", key])
         if self._is_on("unknown_keys"):
             event = {key: _with_unknown_key(value) for key, value in event.items()}
             event["x_novelty"] = {"nested": [1, None]}
+        return event
+
+    def _without_ids(self, event: Event) -> Event:
+        """Give events no ids of their own; they have no padding either, so that some are equal."""
+        for fault, event_id in (
+            ("constant_event_ids", "event_of_a_gateway"),
+            ("null_event_ids", None),
+        ):
+            if self._is_on(fault):
+                event = {**event, "event_id": event_id}
+                event.pop("obfuscation", None)
+        return event
+
+    def _odd(self, event: Event) -> Event:
+        for name, values in ODDITIES.items():
+            is_default = name in {"usage", "output", "metadata"}
+            if self._faults.hits("odd_done", name) is not None or (
+                is_default and self._faults.hits("odd_done", "") is not None
+            ):
+                event = {**event, "response": {**event["response"], **values}}
         return event
 
     def _reordered(self, event: Event) -> list[Event]:
@@ -313,6 +387,16 @@ def _comes_with(event: Event, order: str) -> bool:
         return any(part["type"] == "input_audio" for part in item.get("content", ()))
     generated: bool = item.get("role") == "assistant" or item["type"] == "function_call"
     return generated and item["status"] != "in_progress"
+
+
+def _without(event: Event, path: list[str]) -> Event:
+    """Return an event without the key at a path."""
+    key, *rest = path
+    if key not in event:
+        return event
+    if not rest:
+        return {name: value for name, value in event.items() if name != key}
+    return {**event, key: _without(event[key], rest)}
 
 
 def _renamed(event: Event, key: str, name: str) -> Event:

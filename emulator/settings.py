@@ -9,6 +9,7 @@ from .faults import Faults
 from .model.ears import Ears, ScriptedEars, SphinxEars, TouchToneEars
 from .model.reply import Reply
 from .model.voice import EspeakVoice, ToneVoice, TouchToneVoice, Voice
+from .wire.ids import new_id
 
 _TRANSCRIBERS = ("gpt-4o-transcribe", "gpt-4o-mini-transcribe", "whisper-1", "whisper")
 
@@ -52,6 +53,11 @@ class Settings:
         self.ears_of_model = self._chosen_ears()
         self.flowing = asyncio.Event()
         self.flowing.set()
+
+    def new_id(self, prefix: str) -> str:
+        """Return an id for an item or a call, a long one if a fault says so."""
+        suffix = "_of_a_gateway_with_long_ids"
+        return new_id(prefix) + ("" if self.faults.take("long_ids") is None else suffix)
 
     @property
     def reasons(self) -> bool:

@@ -6,7 +6,6 @@ from typing import Any
 from ..wire.audio import PCM_BYTES_PER_MS, decode, duration_ms
 from ..wire.conversation import Item
 from ..wire.errors import InvalidRequest
-from ..wire.ids import new_id
 from .session_port import SessionPort
 from .turn_detection import ONSET_MS, SpeechStarted, SpeechStopped, TurnDetector
 
@@ -82,7 +81,9 @@ class InputAudio:
                 f"{_LEAST_COMMIT_MS}ms of audio, but buffer only has {held:.2f}ms of audio.",
                 "input_audio_buffer_commit_empty",
             )
-        self._commit(len(self._buffer), self._item_id or new_id("item"))
+        self._commit(
+            len(self._buffer), self._item_id or self._session.settings.new_id("item")
+        )
         self.reset_detection()
 
     def clear(self) -> None:
@@ -112,7 +113,7 @@ class InputAudio:
     async def _speech_started(self, ms: int) -> None:
         self.stop_idling()
         self._forget_before(ms - self._turn_detection["prefix_padding_ms"])
-        self._item_id = new_id("item")
+        self._item_id = self._session.settings.new_id("item")
         self._session.emit(
             "input_audio_buffer.speech_started",
             audio_start_ms=self._start_ms,
@@ -133,7 +134,7 @@ class InputAudio:
             self._session.answer()
 
     def _idle_too_long(self) -> None:
-        item_id = new_id("item")
+        item_id = self._session.settings.new_id("item")
         self._session.emit(
             "input_audio_buffer.timeout_triggered",
             audio_start_ms=self._start_ms,

@@ -147,7 +147,13 @@ class Response:
         if reply.audio is not None:
             spoken = reply.audio
         kind = "audio" if spoken else "text"
-        item = Item(new_id("item"), "message", "in_progress", "assistant", content=[])
+        item = Item(
+            self._session.settings.new_id("item"),
+            "message",
+            "in_progress",
+            "assistant",
+            content=[],
+        )
         if self._session.settings.reasons:
             item.fields["phase"] = "commentary" if reply.tool_calls else "final_answer"
         opened = self._open_item(item)
@@ -230,8 +236,10 @@ class Response:
 
     async def _function_call(self, name: str, arguments: dict[str, Any] | str) -> None:
         raw = arguments if isinstance(arguments, str) else json.dumps(arguments)
-        item = Item(new_id("item"), "function_call", "in_progress")
-        call_id = new_id("call")
+        item = Item(
+            self._session.settings.new_id("item"), "function_call", "in_progress"
+        )
+        call_id = self._session.settings.new_id("call")
         item.fields = {"call_id": call_id, "name": name, "arguments": ""}
         opened = self._open_item(item)
         await self._first_output_is_due()

@@ -100,6 +100,7 @@ class RunningResponses:
     def _given_item(self, wire: dict[str, Any]) -> Item:
         """Return an item of a response's own input."""
         if wire["type"] != "item_reference":
+            self._session.conversation.check_ids(wire)
             return Item.created(wire)
         found = self._session.conversation.find(wire["id"])
         if found is None:

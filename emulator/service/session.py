@@ -275,7 +275,11 @@ class Session:
         self.emit("session.updated", session=self._session())
 
     def _create_item(self, raw: Any, previous_item_id: str | None) -> None:
-        item = Item.created(self._dialect.item(raw))
+        wire = self._dialect.item(raw)
+        self.conversation.check_ids(wire)
+        if self.settings.faults.take("chosen_ids") is not None:
+            wire = {**wire, "id": self.settings.new_id("item")}
+        item = Item.created(wire)
         previous = self.conversation.add(item, previous_item_id)
         self._announce(item, previous)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from .audio import PCM_BYTES_PER_MS, duration_ms
 from .errors import InvalidRequest
-from .ids import new_id
+from .ids import MAX_ID_LENGTH, new_id
 from .usage import Tokens, audio_tokens, text_tokens
 
 
@@ -123,6 +123,23 @@ class Conversation:
         position = self._position_after(previous_item_id)
         self._items.insert(position, item)
         return self._items[position - 1].id if position else None
+
+    def check_ids(self, wire: dict[str, Any]) -> None:
+        """Refuse ids of a client's item that are too long, but for a call of this conversation.
+
+        Raises InvalidRequest.
+        """
+        calls = {item.fields.get("call_id") for item in self._items}
+        for key in ("id", "call_id"):
+            given = wire.get(key) or ""
+            is_answer = wire["type"] == "function_call_output" and given in calls
+            if len(given) > MAX_ID_LENGTH and not is_answer:
+                raise InvalidRequest(
+                    f"Invalid 'item.{key}': string too long. Expected a string with maximum "
+                    f"length {MAX_ID_LENGTH}, but got a string with length {len(given)} instead.",
+                    "string_above_max_length",
+                    f"item.{key}",
+                )
 
     def previous_id(self, item: Item) -> str | None:
         """Return the id of the item before this one."""

@@ -58,6 +58,26 @@ async def test_an_id_is_used_once(connect: Connect) -> None:
     assert (await client.error())["code"] == "item_create_duplicate_item_id"
 
 
+@pytest.mark.parametrize("key", ["id", "call_id"])
+async def test_long_ids_of_a_client(connect: Connect, key: str) -> None:
+    """A client's ids have 32 characters at most."""
+    client = await connect()
+    for length in (32, 33):
+        ids = {"id": "item_1", "call_id": "call_1", key: "x" * length}
+        item = {**ids, "type": "function_call", "name": "a", "arguments": "{}"}
+        await client.send("conversation.item.create", item=item)
+        aside = {"conversation": "none", "input": [item]}
+        await client.send("response.create", response=aside)
+    await client.until("conversation.item.done")
+    for _ in range(2):
+        error = await client.error()
+        assert (error["code"], error["param"]) == (
+            "string_above_max_length",
+            f"item.{key}",
+        )
+        assert error["message"].endswith("but got a string with length 33 instead.")
+
+
 async def test_retrieve_has_the_audio(emulator: Emulator, connect: Connect) -> None:
     """A retrieved item carries its audio; no other event does."""
     client = await connect()

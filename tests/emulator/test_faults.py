@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from emulator import FAULTS, Emulator, Reply
-from emulator.faults import Faults
+from emulator.faults import ODDITIES, Faults
 
 from .conftest import GA, KEY, PREVIEW, Client, Connect, silence, tone
 
@@ -235,6 +235,117 @@ async def test_flood(emulator: Emulator, connect: Connect) -> None:
     await client.until("response.created")
     drops = [e for e in client.seen if e["type"] == "response.drop.added"]
     assert len(drops) == 100
+
+
+async def test_long_ids(emulator: Emulator, connect: Connect) -> None:
+    """The service takes its own long ids back, and no client's."""
+    emulator.faults.add("long_ids")
+    emulator.replies.append(Reply(tool_calls=[("turn_on", {})]))
+    client = await connect()
+    await client.send("response.create")
+    (call,) = (await client.until("response.done"))["response"]["output"]
+    assert (len(call["id"]), len(call["call_id"])) == (53, 53)
+    output = {"type": "function_call_output", "output": "{}"}
+    for call_id, event_type in (
+        (call["call_id"], "conversation.item.added"),
+        (f"{call['call_id']}s", "error"),
+    ):
+        item = {**output, "call_id": call_id}
+        await client.send("conversation.item.create", item=item)
+        await client.until(event_type)
+    assert client.seen[-1]["error"]["code"] == "string_above_max_length"
+
+
+async def test_chosen_ids(emulator: Emulator, connect: Connect) -> None:
+    """An item is not called what the client has called it."""
+    emulator.faults.add("chosen_ids")
+    client = await connect()
+    item = {"id": "item_1", "type": "message", "role": "user", "content": []}
+    await client.send("conversation.item.create", item=item)
+    added = await client.until("conversation.item.added")
+    assert added["item"]["id"] != "item_1"
+
+
+@pytest.mark.parametrize(
+    ("fault", "event_id"),
+    [("constant_event_ids", "event_of_a_gateway"), ("null_event_ids", None)],
+)
+async def test_event_ids_that_tell_nothing(
+    emulator: Emulator, connect: Connect, fault: str, event_id: str | None
+) -> None:
+    """Two pieces of a reply are the same frame, if they say the same."""
+    emulator.faults.add(fault)
+    client = await connect()
+    await client.ask("say no no", output_modalities=["text"])
+    await client.until("response.done")
+    assert {event["event_id"] for event in client.seen} == {event_id}
+    deltas = [e for e in client.seen if e["type"] == "response.output_text.delta"]
+    assert all("obfuscation" not in delta for delta in deltas)
+
+
+@pytest.mark.parametrize(
+    ("fault", "path"),
+    [
+        ("missing_keys", ("conversation.item.added", "item", "type")),
+        (
+            "missing_keys:conversation.item.added/item.role",
+            ("conversation.item.added", "item", "role"),
+        ),
+        (
+            "missing_keys:response.done/response.output",
+            ("response.done", "response", "output"),
+        ),
+        ("missing_keys:response.created/response", ("response.created", "response")),
+        (
+            "missing_keys:response.output_audio.delta/item_id",
+            ("response.output_audio.delta", "item_id"),
+        ),
+    ],
+)
+async def test_missing_keys(
+    emulator: Emulator, connect: Connect, fault: str, path: tuple[str, ...]
+) -> None:
+    """The events are there, but for a key."""
+    emulator.faults.add(fault)
+    client = await connect()
+    await client.ask("say one")
+    await client.until("response.done")
+    event_type, *holders, key = path
+    events = [event for event in client.seen if event["type"] == event_type]
+    assert events
+    for event in events:
+        for holder in holders:
+            event = event[holder]
+        assert key not in event
+
+
+@pytest.mark.parametrize("which", ["", *ODDITIES])
+async def test_odd_done(emulator: Emulator, connect: Connect, which: str) -> None:
+    """The end of a response is odd in one thing, or in those that were seen first."""
+    emulator.faults.add(f"odd_done:{which}" if which else "odd_done")
+    client = await connect()
+    response = await answered(client)
+    for name in (which,) if which else ("usage", "output", "metadata"):
+        for key, value in ODDITIES[name].items():
+            assert response[key] == value
+
+
+@pytest.mark.parametrize(
+    "event_type",
+    ["response.output_text.delta", "response.output_item.added", "response.created"],
+)
+async def test_stray_response(
+    emulator: Emulator, connect: Connect, event_type: str
+) -> None:
+    """Something of a response comes that nobody has asked for, and that never ends."""
+    emulator.faults.add(f"stray_response:{event_type}*1")
+    client = await connect()
+    await client.update(instructions="x")
+    stray = await client.next()
+    assert stray["type"] == event_type
+    assert "resp_stray" in json.dumps(stray)
+    await answered(client)
+    assert "resp_stray" not in json.dumps(client.seen[-1])
 
 
 async def test_doubled_events(emulator: Emulator, connect: Connect) -> None:

@@ -373,10 +373,12 @@ def test_ids_that_the_service_gave() -> None:
     conversation = ConversationRecord()
     item_id = "item_of_somebody_who_likes_to_make_long_names"
     conversation.committed(item_id, None, [bytes(3), bytes(1)])
+    assert conversation.wire_id(item_id) == item_id
     for _ in range(2):
         (item,) = conversation.items()
-        assert len(item["id"]) == 32
-        assert conversation.item_ids == [item["id"]]
+        conversation.begin_to_tell(item["id"])
+        assert len(conversation.wire_id(item["id"])) == 32
+        assert conversation.item_ids == [item_id]
         assert item["content"] == [{"type": "input_audio", "audio": "AAAAAA=="}]
 
 

@@ -141,7 +141,7 @@ async def test_commands_in_one_go(emulator: Emulator, client: RealtimeClient) ->
             [
                 commands.create_item(channel.live, item),
                 commands.create_item(channel.live, {"id": "item_2", "x": 2**64}),
-                commands.delete_item("item_nobody"),
+                commands.delete_item(channel.live, "item_nobody"),
                 commands.clear_audio(),
             ]
         )
@@ -171,7 +171,7 @@ async def test_commands_in_one_go_on_a_dead_socket(
     emulator.sessions[0].abort()
     await lost
     outcomes = await channel.send_all(
-        [commands.clear_audio(), commands.delete_item("item_1")]
+        [commands.clear_audio(), commands.delete_item(channel.live, "item_1")]
     )
     assert [type(each) for each in outcomes] == [ConnectionLostError] * 2
 

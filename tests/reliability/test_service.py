@@ -13,7 +13,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.azure_realtime_audio.const import CONF_API_VERSION
 from emulator import FAULTS, Emulator, Reply
-from emulator.faults import ORDERS
+from emulator.faults import ODDITIES, ORDERS
 from tests.conftest import set_client_defaults
 from tests.satellite import SPEECH, Satellite, microphone, new_conversation, said_at
 from tests.talk import session_closed, set_timing, shorten_timeouts
@@ -428,7 +428,34 @@ IN_A_DIALECT = (
     "no_session_created",
     "schema_2024",
 )
+MISSING = (
+    "conversation.item.done/item",
+    "input_audio_buffer.committed/previous_item_id",
+    "response.created/response",
+    "response.created/response.id",
+    "response.output_item.added/item",
+    "response.output_item.done/item.arguments",
+    "response.done/response",
+    "response.done/response.id",
+    "response.done/response.output",
+    "session.updated/session",
+)
+STRAY = (
+    "response.created",
+    "response.output_item.added",
+    "response.output_text.delta",
+    "response.function_call_arguments.delta",
+)
 IN_ANY = (
+    "chosen_ids",
+    "constant_event_ids",
+    "long_ids",
+    "null_event_ids",
+    "missing_keys",
+    *(f"missing_keys:{where}" for where in MISSING),
+    "odd_done",
+    *(f"odd_done:{oddity}" for oddity in ODDITIES),
+    *(f"stray_response:{event_type}" for event_type in STRAY),
     "unknown_events",
     "unknown_keys",
     "truncated_json",

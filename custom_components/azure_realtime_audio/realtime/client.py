@@ -9,6 +9,7 @@ import orjson
 
 from .audio import SAMPLE_RATE, decode_base64
 from .errors import (
+    CommandError,
     CommandTimeoutError,
     ConnectionLostError,
     InvalidAudioError,
@@ -21,6 +22,7 @@ from .protocol.acknowledgements import Command
 from .protocol.changes import NO_CHANGES, Changes
 from .protocol.conversation_record import ConversationRecord
 from .protocol.dialect import Dialect, aliases
+from .protocol.error_codes import RESPONSE_ACTIVE
 from .protocol.items import new_item_id, validate_item
 from .protocol.session_config import SessionConfig, validate_response_config
 from .protocol.status import ModelStatus, StatusTracker
@@ -278,8 +280,9 @@ class RealtimeClient:
 
         If that is not acknowledged, this raises, and the next session has no such item.
         """
+        channel = await self._supervisor.channel()
         try:
-            await self._send(commands.delete_item(item_id))
+            await channel.send(commands.delete_item(channel.live, item_id))
         except CommandTimeoutError, ConnectionLostError:
             # Record the change even though it was not acknowledged: the next session is
             # built from the record.
@@ -293,9 +296,12 @@ class RealtimeClient:
 
         If that is not acknowledged, this raises, and the next session is told no more.
         """
+        channel = await self._supervisor.channel()
         try:
-            await self._send(
-                commands.truncate_item(item_id, content_index, audio_end_ms)
+            await channel.send(
+                commands.truncate_item(
+                    channel.live, item_id, content_index, audio_end_ms
+                )
             )
         except CommandTimeoutError, ConnectionLostError:
             self._record_responses()
@@ -318,15 +324,22 @@ class RealtimeClient:
         self._drop_audio(after)
         channel = await self._supervisor.channel()
         live = channel.live
-        if not is_out_of_band and (live.active or live.creating):
+        if not is_out_of_band and live.is_answering:
             raise ResponseActiveError
         create = commands.create_response(live, checked)
-        if not after:
-            return await channel.send(create)
-        changes = after.commands(live, self._supervisor.add_settings)
-        outcomes = await channel.send_together([*changes, create])
-        response: Response = outcomes[-1]
-        return response
+        try:
+            if not after:
+                return await channel.send(create)
+            changes = after.commands(live, self._supervisor.add_settings)
+            outcomes = await channel.send_together([*changes, create])
+        except CommandError as err:
+            if err.code != RESPONSE_ACTIVE:
+                raise
+        else:
+            response: Response = outcomes[-1]
+            return response
+        # The service knows of a response that it has begun by itself, and has not told of yet.
+        raise ResponseActiveError
 
     async def cancel_response(self) -> bool:
         """Stop the conversation's response; False if there was none to stop."""

@@ -112,10 +112,11 @@ class CommandChannel:
             with suppress(RealtimeError):
                 await response.cancel()
             item_ids += response.item_ids
+        deletions = [delete_item(self.live, item_id) for item_id in item_ids]
         for item_id in item_ids:
             # Even if the deletion does not arrive: the next session is built from the record.
             self.live.record.delete(item_id)
-        await self.send_all([delete_item(item_id) for item_id in item_ids])
+        await self.send_all(deletions)
 
     async def send_all(
         self,

@@ -201,6 +201,16 @@ class Response:
         }
 
     @property
+    def words_by_item(self) -> dict[str, str]:
+        """What the model said or wrote in each item so far."""
+        words: dict[str, list[str]] = {}
+        for (_, item_id, _), text in self._content.texts.items():
+            words.setdefault(item_id, []).append(text)
+        return {
+            item_id: "\n".join(filter(None, said)) for item_id, said in words.items()
+        }
+
+    @property
     def deltas(self) -> Sequence[Delta]:
         """Every Delta so far, in a read-only view; ``changed`` tells when there may be more."""
         return self._deltas

@@ -260,7 +260,8 @@ class Supervisor:
             return response.status == "cancelled"
         feed.is_being_cancelled = True
         try:
-            await (await self.channel()).send(commands.cancel_response(response))
+            channel = await self.channel()
+            await channel.send(commands.cancel_response(channel.live, response))
         except CommandError, CommandTimeoutError:
             # It ended while the cancel was under way. Should its response.done be lost,
             # it must not block the conversation.
@@ -612,7 +613,12 @@ class Supervisor:
         if live.is_configured and not self._has_been_configured:
             self._has_been_configured = True
             self._emitter.emit_own("init", dict(live.description))
-        if self._status.deadline is not None or live.wants_renewal is not None:
+        if (
+            self._status.deadline is not None
+            or live.wants_renewal is not None
+            or live.has_new_deadline
+        ):
+            live.has_new_deadline = False
             self._heed(live)
 
     def _heed(self, live: LiveSession) -> None:

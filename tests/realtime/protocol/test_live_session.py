@@ -209,3 +209,84 @@ def test_odd_truncation(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     cut: dict[str, Any] = {"item_id": "item_1", "audio_end_ms": -1}
     bench.receive("conversation.item.truncated", **cut)
     assert not [each for each in caplog.records if each.levelno >= logging.ERROR]
+
+
+def test_response_that_is_none(bench: Bench) -> None:
+    """What a single event may have begun ends when nothing more comes of it."""
+    bench.receive("response.created", response={"id": "resp_1"})
+    assert bench.word() is ModelStatus.THINKING
+    assert bench.live.has_new_deadline
+    assert not bench.live.is_answering  # nobody has asked for it
+    assert bench.live.deadline == 30.0
+    bench.live.tick(30.0)
+    assert bench.live.deadline == 60.0
+    bench.receive("response.output_text.delta", 31.0, **AUDIO)
+    bench.live.tick(60.0)
+    response = bench.live.active
+    assert response is not None
+    bench.live.tick(90.0)
+    assert response.status == "cancelled"
+    assert not bench.live.responses
+    assert bench.word() is ModelStatus.IDLE
+
+
+async def test_response_that_was_asked_for(bench: Bench) -> None:
+    """It may take as long as it wants."""
+    bench.receive("response.output_audio.delta", **AUDIO | {"response_id": "resp_0"})
+    config = {"conversation": "none"}
+    pending = bench.live.pending.add(commands.create_response(bench.live, config), 99.0)
+    bench.receive("response.created", response={"id": "resp_1"})
+    bench.live.tick(30.0)
+    bench.live.tick(60.0)
+    assert [*bench.live.responses] == ["resp_1"]
+    assert not pending.future.result().is_done
+
+
+@pytest.mark.parametrize(
+    ("item", "told"),
+    [
+        (
+            {"call_id": "c", "output": "{}"},
+            {"type": "function_call_output", "call_id": "c", "output": "{}"},
+        ),
+        (
+            {"call_id": "c", "name": "f", "arguments": "{}"},
+            {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+        ),
+        (
+            {"content": [{"type": "input_text", "text": "Hi"}, {"type": "input_text"}]},
+            {
+                "type": "message",
+                "role": "user",
+                "content": [{"type": "input_text", "text": "Hi"}],
+            },
+        ),
+        (
+            {"content": [{"type": "output_text", "text": "Hi"}]},
+            {
+                "type": "message",
+                "role": "assistant",
+                "content": [{"type": "output_text", "text": "Hi"}],
+            },
+        ),
+    ],
+)
+def test_item_of_an_untold_kind(
+    bench: Bench, item: dict[str, Any], told: dict[str, Any]
+) -> None:
+    """What an item is shows in its other keys."""
+    call = {"id": "call", "type": "function_call", "call_id": "c", "name": "f"}
+    bench.receive("conversation.item.added", item=call)
+    bench.receive("conversation.item.added", item={"id": "item_1", **item})
+    (_, again) = bench.record.items()
+    assert again == {"id": "item_1", **told}
+
+
+def test_words_of_an_item_without_content(bench: Bench) -> None:
+    """What a person said is written down, though the item came without a place for it."""
+    item = {"id": "item_1", "type": "message", "role": "user"}
+    bench.receive("conversation.item.added", item=item)
+    transcript: dict[str, Any] = {"item_id": "item_1", "transcript": "Hello"}
+    bench.receive("conversation.item.input_audio_transcription.completed", **transcript)
+    (told,) = bench.record.items()
+    assert told["content"] == [{"type": "input_text", "text": "Hello"}]

@@ -2,13 +2,17 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 from uuid import uuid4
 
 from ..errors import CommandTimeoutError, RealtimeError
 from ..listeners import Event
 from .error_codes import command_error, is_request_refusal, refused_command
+
+# All appends share one event id: of a refused append we only need to know that it was an
+# append.
+APPEND_ID: Final = "append"
 
 
 def _always(_: Event) -> bool:
@@ -48,12 +52,7 @@ class PendingCommand[T]:
     command: Command[T]
     deadline: float
     future: asyncio.Future[T]
-    event_id: str = field(default_factory=lambda: f"event_{uuid4().hex[:24]}")
-
-    @property
-    def is_in_order(self) -> bool:
-        """Whether the service answers the command before those that were sent later."""
-        return self.command.type != "response.cancel"
+    event_id: str
 
     @property
     def event(self) -> dict[str, Any]:
@@ -65,16 +64,31 @@ class PendingCommand[T]:
         }
 
 
+@dataclass(slots=True, eq=False)
+class _Refusal:
+    """A refusal of one of the commands with these event ids, or perhaps of audio."""
+
+    error: Mapping[str, Any]
+    candidates: set[str]
+    may_be_audio: bool
+
+
 class PendingCommands:
     """The commands under way, oldest first.
 
     A command whose caller has given up keeps its place until it is acknowledged, refused or
     out of time: otherwise another command of its kind would get its acknowledgement.
+
+    A refusal that does not tell which command it refuses, and may be of one of several,
+    waits until only one of them is left: those that are acknowledged were not refused.
     """
 
     def __init__(self) -> None:
         """Start with none."""
         self._waiting: dict[str, PendingCommand[Any]] = {}
+        self._refusals: list[_Refusal] = []
+        self._id_prefix = f"event_{uuid4().hex[:16]}_"
+        self._count = 0
 
     def __len__(self) -> int:
         """Return how many there are."""
@@ -94,13 +108,18 @@ class PendingCommands:
     def add[T](self, command: Command[T], deadline: float) -> PendingCommand[T]:
         """Await the acknowledgement of a command."""
         future = asyncio.get_running_loop().create_future()
-        pending = PendingCommand(command, deadline, future)
+        self._count += 1
+        pending = PendingCommand(
+            command, deadline, future, f"{self._id_prefix}{self._count}"
+        )
         self._waiting[pending.event_id] = pending
         return pending
 
     def remove(self, pending: PendingCommand[Any]) -> None:
-        """Forget a command that was not sent."""
+        """Forget a command that was not sent, or has its answer."""
         self._waiting.pop(pending.event_id, None)
+        if self._refusals:
+            self._settle_refusals()
 
     def acknowledge(self, event: Event) -> None:
         """Give the event to the oldest command that it acknowledges."""
@@ -114,20 +133,70 @@ class PendingCommands:
                     pending.future.set_result(result)
                 return
 
-    def refuse(self, error: Mapping[str, Any]) -> None:
-        """Give an ``error`` event's error to the command that it is the answer to."""
-        if pending := self._refused(error):
-            self.remove(pending)
-            _fail(pending, command_error(error))
+    def refuse(self, error: Mapping[str, Any], *, may_be_audio: bool = False) -> None:
+        """Give an ``error`` event's error to the command that it is the answer to.
+
+        ``may_be_audio`` tells that audio is under way, which may be what is refused.
+        """
+        event_id = error.get("event_id") or ""
+        if event_id == APPEND_ID:
+            return
+        if event_id.startswith(self._id_prefix):
+            if pending := self._waiting.get(event_id):
+                self._fail(pending, error)
+            return
+        command_type = refused_command(error)
+        if command_type is None and not is_request_refusal(error):
+            return
+        candidates = {
+            pending.event_id
+            for pending in self._waiting.values()
+            if command_type in {None, pending.command.type}
+        }
+        self._refusals.append(
+            _Refusal(error, candidates, may_be_audio and command_type is None)
+        )
+        self._settle_refusals()
+
+    def _settle_refusals(self) -> None:
+        """Give refusals to the commands that they must be of."""
+        for refusal in self._refusals:
+            refusal.candidates.intersection_update(self._waiting)
+        self._refusals = [each for each in self._refusals if each.candidates]
+        for refusal in self._refusals:
+            rivals = [
+                each for each in self._refusals if each.candidates <= refusal.candidates
+            ]
+            if len(refusal.candidates) <= len(rivals) and not refusal.may_be_audio:
+                self._refusals.remove(refusal)
+                first = next(id_ for id_ in self._waiting if id_ in refusal.candidates)
+                self._fail(self._waiting[first], refusal.error)  # settles the others
+                return
+
+    def _fail(self, pending: PendingCommand[Any], error: Mapping[str, Any]) -> None:
+        self.remove(pending)
+        _fail(pending, command_error(error))
 
     def expire(self, now: float) -> bool:
         """End the commands that are out of time. True if a caller still waited for one."""
         overdue = [each for each in self._waiting.values() if now >= each.deadline]
         has_waited = False
         for pending in overdue:
-            self.remove(pending)
             has_waited |= not pending.future.done()
-            _fail(pending, CommandTimeoutError(pending.command.type))
+            refusal = next(
+                (
+                    each
+                    for each in self._refusals
+                    if pending.event_id in each.candidates
+                ),
+                None,
+            )
+            if refusal is None:
+                self.remove(pending)
+                _fail(pending, CommandTimeoutError(pending.command.type))
+            else:
+                self._refusals.remove(refusal)
+                self._fail(pending, refusal.error)
         return has_waited
 
     def fail(self, error: RealtimeError) -> None:
@@ -135,20 +204,6 @@ class PendingCommands:
         waiting, self._waiting = self._waiting, {}
         for pending in waiting.values():
             _fail(pending, error.without_traceback())
-
-    def _refused(self, error: Mapping[str, Any]) -> PendingCommand[Any] | None:
-        if event_id := error.get("event_id"):
-            return self._waiting.get(event_id)
-        if command_type := refused_command(error):
-            return next(iter(self.of_type(command_type)), None)
-        # The service handles commands in order, so that the oldest is the refused one. The
-        # end of a cancelled response comes in its own time.
-        if is_request_refusal(error):
-            return next(
-                (each for each in self._waiting.values() if each.is_in_order),
-                next(iter(self._waiting.values()), None),
-            )
-        return None
 
 
 def _fail(pending: PendingCommand[Any], error: RealtimeError) -> None:

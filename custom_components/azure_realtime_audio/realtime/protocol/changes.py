@@ -40,7 +40,7 @@ class Changes:
         InvalidConfigError.
         """
         commands: list[Command[Any]] = [clear_audio()] if self.clears_audio else []
-        commands += map(delete_item, self.deleted)
+        commands += [delete_item(live, item_id) for item_id in self.deleted]
         if self.session is not None:
             commands.append(update_session(self.session, on_updated))
         previous_id = self.previous_item_id

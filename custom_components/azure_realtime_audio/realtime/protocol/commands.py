@@ -6,8 +6,22 @@ from typing import Any
 from ..listeners import Event
 from ..response import Response
 from .acknowledgements import Command
+from .items import short_id
 from .live_session import LiveSession
 from .session_config import SessionConfig
+
+# What shows that a response has begun: if response.created never comes, its first item does,
+# or several other events.
+_SURE_BEGINNINGS = frozenset({"response.created", "response.output_item.added"})
+_BEGINNINGS = _SURE_BEGINNINGS | frozenset(
+    {
+        "response.output_item.done",
+        "response.content_part.added",
+        "response.function_call_arguments.delta",
+        "response.output_text.delta",
+        "response.output_audio_transcript.delta",
+    }
+)
 
 # What tells items apart besides their ids.
 _ITEM_KIND = ("type", "role", "call_id")
@@ -47,52 +61,69 @@ def clear_audio() -> Command[None]:
     )
 
 
-def delete_item(item_id: str) -> Command[None]:
+def delete_item(live: LiveSession, item_id: str) -> Command[None]:
     """Delete an item."""
+    wire_id = live.record.wire_id(item_id)
     return Command(
         "conversation.item.delete",
-        {"item_id": item_id},
+        {"item_id": wire_id},
         frozenset({"conversation.item.deleted"}),
-        matches=lambda event: event.get("item_id") == item_id,
+        matches=lambda event: event.get("item_id", wire_id) == wire_id,
+        result=lambda _: live.record.delete(item_id),
         is_optional=True,
     )
 
 
-def truncate_item(item_id: str, content_index: int, audio_end_ms: int) -> Command[None]:
+def truncate_item(
+    live: LiveSession, item_id: str, content_index: int, audio_end_ms: int
+) -> Command[None]:
     """Cut a spoken item to its first ``audio_end_ms`` ms."""
+    wire_id = live.record.wire_id(item_id)
     return Command(
         "conversation.item.truncate",
         {
-            "item_id": item_id,
+            "item_id": wire_id,
             "content_index": content_index,
             "audio_end_ms": audio_end_ms,
         },
         frozenset({"conversation.item.truncated"}),
-        matches=lambda event: event.get("item_id") == item_id,
+        matches=lambda event: event.get("item_id", wire_id) == wire_id,
+        result=lambda _: live.record_truncation(item_id, audio_end_ms),
     )
 
 
 def create_item(
     live: LiveSession, item: Mapping[str, Any], previous_item_id: str | None = None
 ) -> Command[str]:
-    """Add an item, which has an id. The result is the id that the service gives it."""
-    payload: dict[str, Any] = {"item": item}
+    """Add an item, which has an id. The result is the id that callers know it by.
+
+    That is the item's own, unless the service has chosen another. On the wire the ids are
+    as short as the service takes them.
+    """
+    written = _on_the_wire(live, item)
+    payload: dict[str, Any] = {"item": written}
     if previous_item_id is not None:
-        payload["previous_item_id"] = previous_item_id
+        payload["previous_item_id"] = live.record.wire_id(previous_item_id)
 
     def matches(event: Event) -> bool:
-        added = event["item"]
-        if added["id"] == item["id"]:
+        added = event.get("item")
+        if not added:  # that something was added is all that the event says
+            return not live.responses
+        added_id = added.get("id")
+        if added_id == written["id"]:
             return True
         # Some gateways choose the ids themselves.
-        return added["id"] not in live.sent_item_ids and _is_same_item(item, added)
+        return added_id not in live.sent_item_ids and _is_same_item(written, added)
 
     def result(event: Event) -> str:
-        item_id: str = event["item"]["id"]
-        live.record.record_sent({**item, "id": item_id}, previous_item_id)
+        wire_id: str = (event.get("item") or {}).get("id") or written["id"]
+        is_known = wire_id == written["id"] or item["id"] in live.record.item_ids
+        item_id: str = item["id"] if is_known else wire_id
+        live.record.record_sent({**item, "id": item_id}, previous_item_id, wire_id)
+        live.sent_item_ids.append(wire_id)
         return item_id
 
-    live.sent_item_ids.append(item["id"])
+    live.sent_item_ids.append(written["id"])
     return Command(
         "conversation.item.create",
         payload,
@@ -102,11 +133,23 @@ def create_item(
     )
 
 
+def _on_the_wire(live: LiveSession, item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an item with the ids that this session takes and knows."""
+    live.record.begin_to_tell(item["id"])
+    written = {**item, "id": short_id(item["id"])}
+    kind = item.get("type")
+    if kind == "function_call":
+        written["call_id"] = short_id(item["call_id"])
+    elif kind == "function_call_output":
+        written["call_id"] = live.wire_call_id(item["call_id"])
+    return written
+
+
 def create_response(
     live: LiveSession, config: Mapping[str, Any] | None
 ) -> Command[Response]:
     """Let the model answer. The result is the response as it begins."""
-    payload = {} if config is None else {"response": config}
+    payload = {} if config is None else {"response": _with_short_ids(live, config)}
     is_out_of_band = (config or {}).get("conversation") == "none"
     known = set(live.responses)
 
@@ -114,42 +157,64 @@ def create_response(
         feed = live.responses.get(_response_id(event))
         if feed is None or feed.response.id in known:
             return False
+        if not feed.is_announced and event["type"] not in _SURE_BEGINNINGS:
+            return False
         # response.created names neither the command nor, with every service, the
         # conversation; where it does, a response out of band has none.
-        response = feed.response
-        is_active = response is live.active
-        return not (is_out_of_band and is_active and response.conversation_id)
+        if is_out_of_band:
+            return not (feed.response is live.active and feed.response.conversation_id)
+        is_told = event["type"] == "response.created" and live.tells_conversations
+        return bool(feed.response.conversation_id) or not is_told
 
     def result(event: Event) -> Response:
-        feed = live.responses[_response_id(event)]
+        feed = live.responses.get(_response_id(event))
+        assert feed is not None  # as ``matches`` has found
         feed.content.is_out_of_band = is_out_of_band
         feed.content.was_asked_for = True
-        if is_out_of_band and feed.response is live.active:
-            live.active = None
+        live.begin_asked_for(feed)
         return feed.response
 
     return Command(
         "response.create",
         payload,
-        # The second makes up for a response.created that never comes.
-        frozenset({"response.created", "response.output_item.added"}),
+        _BEGINNINGS,
         matches,
         result,
     )
 
 
-def cancel_response(response: Response) -> Command[None]:
-    """Stop a response."""
+def _with_short_ids(live: LiveSession, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a response is asked for with; its own input may refer to the conversation."""
+    if "input" not in config:
+        return dict(config)
+    given = []
+    for item in config["input"]:
+        written = dict(item)
+        if isinstance(item_id := item.get("id"), str):
+            is_reference = item["type"] == "item_reference"
+            written["id"] = (live.record.wire_id if is_reference else short_id)(item_id)
+        if isinstance(call_id := item.get("call_id"), str):
+            written["call_id"] = short_id(call_id)
+        given.append(written)
+    return {**config, "input": given}
+
+
+def cancel_response(live: LiveSession, response: Response) -> Command[None]:
+    """Stop a response: by its id where another one may be the conversation's."""
+    is_other = response.is_out_of_band or live.is_doubtful(response.id)
     return Command(
         "response.cancel",
-        {"response_id": response.id} if response.is_out_of_band else {},
+        {"response_id": response.id} if is_other else {},
         frozenset({"response.done"}),
-        matches=lambda event: event["response"]["id"] == response.id,
+        matches=lambda event: _response_id(event) == response.id,
     )
 
 
 def _response_id(event: Event) -> str:
-    response_id: str = event.get("response_id") or event["response"]["id"]
+    """Return the id of the response that an event is about; empty if it does not tell."""
+    response_id: str = (
+        event.get("response_id") or (event.get("response") or {}).get("id") or ""
+    )
     return response_id
 
 

@@ -10,6 +10,7 @@ from pybase64 import b64encode_as_string
 from ..audio import MAX_BASE64_LENGTH, SAMPLE_RATE
 from ..listeners import Event
 from ..response import Response
+from .items import short_id
 
 # Beyond these the oldest items go, as the service's own truncation does. Either is far more
 # than what fits a model's context; the second bounds the memory that images take.
@@ -24,8 +25,8 @@ MAX_SOUND: Final = 60 * 2 * SAMPLE_RATE
 # times while it is sent.
 BATCH_SIZE: Final = 512 * 1024
 
-# The service refuses longer item ids from clients.
-_MAX_ID_LENGTH = 32
+# What says nothing of an item.
+_NOTHING: Final[tuple[Any, ...]] = (None, "", [])
 
 # Stands for what a person said where the service did not transcribe it and the sound is gone.
 UNTRANSCRIBED: Final = "[spoken, not written down]"
@@ -36,10 +37,12 @@ class RecordedItem:
     """An item of the conversation.
 
     ``item`` is the item as the service or the client described it, ``words`` is what the
-    model says in it, ``audio_ms`` how long that is. ``size`` is in bytes of JSON.
+    model says in it, ``audio_ms`` how long that is. ``size`` is in bytes of JSON. The item's
+    id is the one that callers have, ``wire_id`` is what the session calls the item.
     """
 
     item: dict[str, Any]
+    wire_id: str
     words: str = ""
     audio_ms: int = 0
     is_truncated: bool = False
@@ -62,6 +65,19 @@ class RecordedItem:
         if item.get("role") == "assistant":
             self.say("\n".join(filter(None, map(_words, content))))
 
+    def complete(self, described: Mapping[str, Any]) -> None:
+        """Take over what is not known of the item; of one in progress, all that is told."""
+        told = {
+            key: value
+            for key, value in described.items()
+            if value not in _NOTHING and key != "id"
+        }
+        if self.item.get("status") == "in_progress":
+            self.describe({**self.item, **told})
+        elif any(self.item.get(key) in _NOTHING for key in told):
+            known = {k: v for k, v in self.item.items() if v not in _NOTHING}
+            self.describe({**told, **known})
+
     def say(self, words: str) -> None:
         """Take over what the model says, unless that has been truncated."""
         if words and not self.is_truncated:
@@ -79,6 +95,8 @@ class RecordedItem:
     def transcribe(self, content_index: int, transcript: str) -> None:
         """Take over what the person said in one part of the item."""
         content = self.item["content"]
+        if not content:
+            content.append({"type": "input_audio"})
         if 0 <= content_index < len(content):
             content[content_index]["transcript"] = transcript
 
@@ -89,13 +107,15 @@ class RecordedItem:
         base64 of what a person says in it, where that is kept.
         """
         item = self.item
-        written: dict[str, Any] = {"id": self.id, "type": item.get("type")}
-        match item.get("type"):
+        kind = item.get("type") or ("message" if self.words else None)
+        written: dict[str, Any] = {"id": self.id, "type": kind}
+        match kind:
             case "message":
-                content = self._content(sound)
-                if not content or not item.get("role"):
+                role = item.get("role") or ("assistant" if self.words else None)
+                content = self._content(role, sound)
+                if not content or not role:
                     return None
-                return written | {"role": item["role"], "content": content}
+                return written | {"role": role, "content": content}
             # The arguments of a call that was cut off are not whole.
             case "function_call" if item.get("status") in {None, "completed"}:
                 written["call_id"] = item.get("call_id")
@@ -109,17 +129,12 @@ class RecordedItem:
         is_whole = all(isinstance(value, str) for value in written.values())
         return written if is_whole else None
 
-    def _content(self, sound: str | None) -> list[dict[str, Any]]:
-        if self.item.get("role") == "assistant":
+    def _content(self, role: str | None, sound: str | None) -> list[dict[str, Any]]:
+        if role == "assistant":
             return [{"type": "output_text", "text": self.words}] if self.words else []
         if sound:
             return [{"type": "input_audio", "audio": sound}]
-        return [
-            {"type": "input_text", "text": part.get("transcript") or UNTRANSCRIBED}
-            if part.get("type") == "input_audio"
-            else part
-            for part in self.item["content"]
-        ]
+        return [*filter(None, map(_part_in_writing, self.item["content"]))]
 
 
 class ConversationRecord:
@@ -174,7 +189,8 @@ class ConversationRecord:
 
     def delete(self, item_id: str) -> None:
         """Forget an item."""
-        self.forget({item_id})
+        if recorded := self._find(item_id):
+            self.forget({recorded.id})
 
     def truncate(self, item_id: str, audio_end_ms: int) -> None:
         """Cut what the model says in an item to its first ``audio_end_ms`` ms."""
@@ -182,17 +198,33 @@ class ConversationRecord:
             recorded.truncate(audio_end_ms)
 
     def record_sent(
-        self, item: Mapping[str, Any], previous_item_id: str | None
+        self,
+        item: Mapping[str, Any],
+        previous_item_id: str | None,
+        wire_id: str | None = None,
     ) -> None:
         """Note the item as the client sent it: the service's echo may leave things out.
 
         Only the client knows whether it is the first one: the echo then has no previous
-        item, like that of an item of which the service does not tell the place.
+        item, like that of an item of which the service does not tell the place. ``wire_id``
+        is the id of the echo, if that is another.
         """
-        self._add(item, previous_item_id)
-        if (recorded := self._find(item["id"])) is None:
+        wire_id = wire_id or item["id"]
+        recorded = next((each for each in self._items if each.id == item["id"]), None)
+        if recorded is not None:
+            # Told again: the echo is no item of its own, even if it has an id of its own.
+            self._items = [
+                each
+                for each in self._items
+                if each is recorded or each.wire_id != wire_id
+            ]
+        else:
+            self._add({**item, "id": wire_id}, previous_item_id)
+            recorded = self._find(wire_id)
+        if recorded is None:
             return
         recorded.describe(item)
+        recorded.wire_id = wire_id
         if previous_item_id == "root":
             self._items.remove(recorded)
             self._items.insert(0, recorded)
@@ -207,6 +239,8 @@ class ConversationRecord:
         part = {"type": "input_audio", "transcript": None}
         item = {"id": item_id, "type": "message", "role": "user", "content": [part]}
         self._add(item, previous_item_id)
+        if recorded := self._find(item_id):
+            recorded.complete(item)
         self._sounds[item_id] = b"".join(pieces)
         size = sum(map(len, self._sounds.values()))
         while size > self._max_sound:
@@ -214,16 +248,15 @@ class ConversationRecord:
 
     def update_from_response(self, response: Response) -> None:
         """Take over what a response has said so far."""
-        parts: dict[str, dict[int, str]] = {}
-        for delta in response.deltas:
-            words = parts.setdefault(delta.item_id, {})
-            words[delta.content_index] = words.get(delta.content_index, "") + delta.text
         for item_id, audio_ms in response.audio_ms_by_item.items():
             if (recorded := self._find(item_id)) and not recorded.is_truncated:
                 recorded.audio_ms = audio_ms
-        for item_id, words in parts.items():
+        for item in response.output:
+            if recorded := self._find(item["id"]):
+                recorded.complete(item)
+        for item_id, words in response.words_by_item.items():
             if recorded := self._find(item_id):
-                recorded.say("\n".join(filter(None, words.values())))
+                recorded.say(words)
 
     # --- What a new session is told
 
@@ -237,7 +270,6 @@ class ConversationRecord:
         calls = set()
         for recorded in list(self._items):
             sound = self._sound(recorded.id)
-            self._shorten_id(recorded)
             item = recorded.in_writing(sound)
             if item is None:
                 continue
@@ -269,12 +301,17 @@ class ConversationRecord:
         self._items.clear()
         self._sounds.clear()
 
-    def _shorten_id(self, recorded: RecordedItem) -> None:
-        item_id = recorded.id
-        if len(item_id) > _MAX_ID_LENGTH:
-            recorded.item["id"] = item_id[-_MAX_ID_LENGTH:]
-            if item_id in self._sounds:
-                self._sounds[recorded.id] = self._sounds.pop(item_id)
+    # --- What the session calls them
+
+    def begin_to_tell(self, item_id: str) -> None:
+        """Note that an item is told to a new session, which gets short ids."""
+        if recorded := self._find(item_id):
+            recorded.wire_id = short_id(recorded.id)
+
+    def wire_id(self, item_id: str) -> str:
+        """Return what this session calls an item, of which callers have this id."""
+        recorded = self._find(item_id)
+        return recorded.wire_id if recorded else short_id(item_id)
 
     def _sound(self, item_id: str) -> str | None:
         """Return the base64 of what a person said, if it is kept."""
@@ -282,12 +319,15 @@ class ConversationRecord:
         return b64encode_as_string(sound) if sound else None
 
     def _find(self, item_id: str) -> RecordedItem | None:
-        return next((item for item in self._items if item.id == item_id), None)
+        for recorded in self._items:
+            if item_id in (recorded.wire_id, recorded.id):
+                return recorded
+        return None
 
     def _add(self, item: Mapping[str, Any], previous_item_id: str | None) -> None:
         if self._find(item["id"]):
             return
-        recorded = RecordedItem({})
+        recorded = RecordedItem({}, item["id"])
         recorded.describe(item)
         if recorded.size > MAX_BASE64_LENGTH:
             return  # no event can hold such an item, so that no session can be told of it
@@ -303,9 +343,8 @@ class ConversationRecord:
     def _complete(self, item: Mapping[str, Any], previous_item_id: str | None) -> None:
         """Take over what the model has finished; the rest is known since it was added."""
         self._add(item, previous_item_id)
-        recorded = self._find(item["id"])
-        if recorded and recorded.item.get("status") == "in_progress":
-            recorded.describe(item)
+        if recorded := self._find(item["id"]):
+            recorded.complete(item)
 
     def _transcribe(self, event: Event) -> None:
         item_id = event["item_id"]
@@ -313,7 +352,7 @@ class ConversationRecord:
         if recorded := self._find(item_id):
             recorded.transcribe(event.get("content_index", 0), transcript)
             if transcript:
-                self._sounds.pop(item_id, None)
+                self._sounds.pop(recorded.id, None)
 
 
 def _size(item: Mapping[str, Any]) -> int:
@@ -322,6 +361,20 @@ def _size(item: Mapping[str, Any]) -> int:
         return len(orjson.dumps(item))
     except orjson.JSONEncodeError:  # nested deeper than it may be
         return MAX_BASE64_LENGTH + 1
+
+
+def _part_in_writing(part: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return a part of what was said to the model as a client can write it; None if it cannot."""
+    match part.get("type"):
+        case "input_audio":
+            return {
+                "type": "input_text",
+                "text": part.get("transcript") or UNTRANSCRIBED,
+            }
+        case "input_text" if not part.get("text"):
+            return None
+        case _:
+            return {key: value for key, value in part.items() if value is not None}
 
 
 def _words(part: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ import orjson
 
 from ..audio import AudioFormat
 from ..errors import InvalidConfigError
-from .event_shapes import check_shape, is_audio_delta, is_item, readable_response
+from .event_shapes import MALFORMED, check_shape, is_audio_delta, readable_event
 
 type Event = dict[str, Any]
 
@@ -163,9 +163,16 @@ class Decoder:
     def decode(self, event: Event) -> list[Event]:
         """Return the canonical events that this one means, in order.
 
-        The streams of deltas are not touched in GA: the list holds the event itself. Of what
-        is no event of any dialect it raises AttributeError, KeyError, TypeError or ValueError.
+        The streams of deltas are not touched in GA: the list holds the event itself. Values of
+        the wrong kind are left out. Of what is no event of any dialect, or lacks what its kind
+        of event is about, this raises one of MALFORMED.
         """
+        try:
+            return self._decoded(event)
+        except MALFORMED:
+            return self._decoded(readable_event(event))
+
+    def _decoded(self, event: Event) -> list[Event]:
         event_type = event["type"]
         if event_type == "response.output_audio.delta":
             if not is_audio_delta(event):
@@ -215,6 +222,7 @@ class Decoder:
     def _output_item_done(self, event: Event) -> list[Event]:
         """Add the item's own done event, which GA sends just before the response's (captured 2025-12)."""
         done = {**event, "item": _item_to_ga(event["item"])}
+        check_shape(done)
         item_id = done["item"].get("id")
         self._function_names.pop(item_id, None)
         if item_id not in self._unfinished:
@@ -249,8 +257,7 @@ def _item(event: Event) -> list[Event]:
 
 
 def _with_canonical_type(event: Event) -> Event:
-    event_type = event["type"]
-    return {**event, "type": _CANONICAL_TYPES.get(event_type, event_type)}
+    return {**event, "type": canonical_type(event["type"])}
 
 
 def _canonical(event: Event) -> list[Event]:
@@ -275,17 +282,7 @@ def _truncated(event: Event) -> list[Event]:
 
 
 def _response(event: Event) -> list[Event]:
-    """Read a response. Even an odd description tells which response begins or ends."""
-    response = event["response"]
-    try:
-        described = {**event, "response": _response_to_ga(response)}
-        check_shape(described)
-    except (AttributeError, LookupError, TypeError, ValueError) as err:
-        if not isinstance(response, dict):
-            raise TypeError("A response is no object") from err
-        readable = readable_response({**response, "output": _output(response)})
-        return [{"type": event["type"], "response": readable}]
-    return [described]
+    return [{**event, "response": _response_to_ga(event["response"])}]
 
 
 def _response_to_ga(response: dict[str, Any]) -> dict[str, Any]:
@@ -296,13 +293,6 @@ def _response_to_ga(response: dict[str, Any]) -> dict[str, Any]:
     if output := response.get("output"):
         response["output"] = [_item_to_ga(item) for item in output]
     return response
-
-
-def _output(response: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the items of an odd response that can be read."""
-    output = response.get("output")
-    items = output if isinstance(output, list) else []
-    return [_item_to_ga(item) for item in items if is_item(item)]
 
 
 # Stateless renames and fix-ups.
@@ -319,11 +309,34 @@ _RENAMED: dict[str, Callable[[Event], list[Event]]] = {
 }
 
 
+def canonical_type(event_type: str) -> str:
+    """Return GA's name of a server event."""
+    return _CANONICAL_TYPES.get(event_type, event_type)
+
+
 def _item_to_ga(item: dict[str, Any]) -> dict[str, Any]:
     """Name the parts of an assistant's message as GA does. Some GA services use preview's names."""
+    if item.get("role") is None:
+        item = _with_kind(item)
     if item.get("role") != "assistant" or not item.get("content"):
         return item
     return {**item, "content": _rename_parts(item["content"], _ASSISTANT_PARTS)}
+
+
+def _with_kind(item: dict[str, Any]) -> dict[str, Any]:
+    """Add the type and role of an item that lacks them, where its other keys tell."""
+    kind, parts = item.get("type"), item.get("content")
+    if kind is None:
+        if "output" in item:
+            kind = "function_call_output"
+        elif "arguments" in item or "name" in item:
+            kind = "function_call"
+        elif parts is not None:
+            kind = "message"
+    if kind == "message" and parts:
+        is_said = str(parts[0].get("type")).startswith("input_")
+        return {**item, "type": kind, "role": "user" if is_said else "assistant"}
+    return item if kind is None else {**item, "type": kind}
 
 
 def _rename_parts(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+import re
 from typing import Any, Final
 
 from ..errors import (
@@ -37,6 +38,8 @@ class ErrorCode:
     is_rate_limit: bool = False
     command: str | None = None
 
+
+RESPONSE_ACTIVE: Final = "conversation_already_has_active_response"
 
 # Codes seen on OpenAI and Azure until 2026-09; wordings logged from 2024 to 2026, the first
 # that fits counts. Services of 2024 and early 2025 leave the code null, and some gateways name
@@ -88,7 +91,7 @@ ERROR_CODES: Final = (
     ),
     ErrorCode(wording="Cancellation failed", command="response.cancel"),
     ErrorCode(
-        code="conversation_already_has_active_response",
+        code=RESPONSE_ACTIVE,
         wording="Conversation already has an active response",
         command="response.create",
     ),
@@ -122,6 +125,17 @@ QUOTA_CODES: Final = frozenset(row.code for row in ERROR_CODES if row.is_quota)
 RATE_LIMIT_CODES: Final = frozenset(
     row.code for row in ERROR_CODES if row.is_rate_limit
 )
+# The fields of commands that no other command has.
+_COMMANDS_BY_PARAM: Final = {
+    "audio": "input_audio_buffer.append",
+    "audio_end_ms": "conversation.item.truncate",
+    "content_index": "conversation.item.truncate",
+    "item": "conversation.item.create",
+    "previous_item_id": "conversation.item.create",
+    "response": "response.create",
+    "response_id": "response.cancel",
+    "session": "session.update",
+}
 # These are about the session, so that they refuse no command.
 _SESSION_CODES = FATAL_CODES | {"session_expired"}
 _REFUSED_CONNECTIONS = {row.code: row for row in ERROR_CODES if row.error}
@@ -166,9 +180,13 @@ def command_error(error: Mapping[str, Any]) -> CommandError:
 
 
 def refused_command(error: Mapping[str, Any]) -> str | None:
-    """Return the command that an error without an event id refuses, if its message tells."""
-    row = _by_wording(error.get("message") or "")
-    return row.command if row else None
+    """Return the command that an error without an event id refuses, if it tells."""
+    if row := _by_wording(error.get("message") or ""):
+        return row.command
+    code = error_code(error)
+    if command := next((row.command for row in ERROR_CODES if row.code == code), None):
+        return command
+    return _COMMANDS_BY_PARAM.get(re.split(r"[.\[]", error.get("param") or "")[0])
 
 
 def is_request_refusal(error: Mapping[str, Any]) -> bool:

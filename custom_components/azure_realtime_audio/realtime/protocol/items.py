@@ -1,7 +1,8 @@
 """The shape of the conversation items that a client may create."""
 
 from collections.abc import Mapping
-from typing import Any
+from hashlib import sha256
+from typing import Any, Final
 from uuid import uuid4
 
 from ..audio.pcm import decode_base64
@@ -19,6 +20,9 @@ from .checks import (
 )
 from .tool_schemas import check_tool_name
 
+# The service refuses longer ids of items and calls from clients.
+MAX_ID_LENGTH: Final = 32
+
 
 def validate_item(item: Mapping[str, Any]) -> dict[str, Any]:
     """Check the shape of a conversation item that a client may create; return GA's form.
@@ -33,6 +37,16 @@ def validate_item(item: Mapping[str, Any]) -> dict[str, Any]:
 def new_item_id() -> str:
     """Return an id for an item, of 29 characters: the service takes 32."""
     return f"item_{uuid4().hex[:24]}"
+
+
+def short_id(long_id: str) -> str:
+    """Return an id as the service takes it from a client: always the same for the same id.
+
+    What is no text is left to the check of what is sent.
+    """
+    if type(long_id) is not str or len(long_id) <= MAX_ID_LENGTH:
+        return long_id
+    return f"id_{sha256(long_id.encode()).hexdigest()[: MAX_ID_LENGTH - 3]}"
 
 
 def _audio(value: Any, key: str) -> str:

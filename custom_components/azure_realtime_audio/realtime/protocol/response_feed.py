@@ -31,6 +31,8 @@ _WHOLE_TEXT_PARTS: dict[str, tuple[DeltaKind, str]] = {
     "output_audio": ("transcript", "transcript"),
 }
 
+_FINAL_STATUSES = frozenset({"completed", "cancelled", "incomplete", "failed"})
+
 
 class ResponseFeed:
     """Writes one response, which ``response`` shows."""
@@ -46,6 +48,12 @@ class ResponseFeed:
         self.content = ResponseContent(response_id, audio_format)
         self.response = Response(self.content, cancel)
         self.is_being_cancelled = False
+        # A single event of an unknown response is none that has begun, unless it says so.
+        self.has_begun = False
+        self.is_announced = False
+        # Whether it follows what was said, so that turn detection may have begun it.
+        self.is_own_answer = False
+        self._arguments: dict[str, str] = {}
         self._max_size = max_size
         self._size = 0
 
@@ -72,6 +80,8 @@ class ResponseFeed:
             self._complete_text(kind, event["item_id"], content_index, event.get(key))
         elif event_type == "response.output_item.added":
             self.content.items.setdefault(event["item"]["id"], event["item"])
+        elif event_type == "response.function_call_arguments.done":
+            self._arguments[event["item_id"]] = event.get("arguments") or ""
         elif event_type == "response.output_item.done":
             self._complete_item(event["item"])
         return False
@@ -101,7 +111,10 @@ class ResponseFeed:
     def finish(self, response: Mapping[str, Any]) -> None:
         """End with what ``response.done`` says; it makes up for events that never came."""
         self.describe(response)
-        self.content.status = response.get("status") or "completed"
+        status = response.get("status")
+        if status not in _FINAL_STATUSES:
+            status = "failed" if self.response.error else "completed"
+        self.content.status = status
         for item in response.get("output") or ():
             if "id" in item:
                 self._complete_item(item)
@@ -133,12 +146,22 @@ class ResponseFeed:
     def _complete_text(
         self, kind: DeltaKind, item_id: str, content_index: int, whole: str | None
     ) -> None:
-        known = self.content.texts.get((kind, item_id, content_index), "")
-        if whole and whole != known and whole.startswith(known):
+        key = (kind, item_id, content_index)
+        known = self.content.texts.get(key, "")
+        if not whole or whole == known:
+            return
+        if whole.startswith(known):
             self._add_text(kind, item_id, content_index, whole[len(known) :])
+        else:
+            self.content.texts[key] = whole  # a delta was missed in the midst of it
 
-    def _complete_item(self, item: dict[str, Any]) -> None:
-        item_id = item["id"]
+    def _complete_item(self, described: Mapping[str, Any]) -> None:
+        """Take over an item that is finished; what its description lacks may be known."""
+        item_id = described["id"]
+        told = {key: value for key, value in described.items() if value is not None}
+        item = {**self.content.items.get(item_id, {}), "status": "completed", **told}
+        if not item.get("arguments") and (known := self._arguments.get(item_id)):
+            item["arguments"] = known
         self.content.items[item_id] = item
         if item.get("type") == "function_call" and item.get("status") != "incomplete":
             self._add_tool_call(item)

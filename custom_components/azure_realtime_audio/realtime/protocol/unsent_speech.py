@@ -2,17 +2,14 @@
 
 from collections import deque
 from collections.abc import Iterator
-from typing import Final
 
 from pybase64 import b64encode
 
 from ..audio import MAX_BASE64_LENGTH, SAMPLE_RATE, AudioFormat, Resampler
 from ..errors import InvalidAudioError, NotConnectedError
+from .acknowledgements import APPEND_ID
 from .conversation_record import MAX_SOUND
 
-# All appends share one event id: of a refused append we only need to know that it was an
-# append.
-APPEND_ID: Final = "append"
 _PREFIX = (
     b'{"type":"input_audio_buffer.append","event_id":"%b","audio":"'
     % APPEND_ID.encode()
