@@ -92,7 +92,7 @@ STAGES = {
     "TYPE": "when a client event of this type arrives, which is not done then",
 }
 MANNERS = {
-    "1000": "a close frame with this code, or any other than the next two",
+    "1000": "a close frame with this code, or any other than the next two; 1000:REASON says why",
     "1005": "a close frame without a code",
     "1006": "no close frame",
     "reset": "a TCP reset",

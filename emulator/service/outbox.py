@@ -100,8 +100,9 @@ class Outbox:
         elif manner == "1005":
             await self.socket.send_frame(b"", WSMsgType.CLOSE)
             cut(self._request)
-        elif manner.isdigit():
-            await self.close(int(manner), "fault")
+        elif manner[:4].isdigit():
+            code, _, reason = manner.partition(":")
+            await self.close(int(code), reason or "fault")
         else:
             self.refuse(InvalidRequest("The service gives up.", manner))
             await self.close(1011, "fault")

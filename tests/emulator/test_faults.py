@@ -546,6 +546,13 @@ async def test_stages_to_end_at(
         assert [event["type"] for event in client.seen].count(str(last)) == 3
 
 
+async def test_reason_of_a_close(emulator: Emulator, connect: Connect) -> None:
+    """A close frame may say why."""
+    emulator.faults.add("ends_at:created/1008:session_limit_reached", times=1)
+    client = await connect(greeted=False)
+    assert await client.close_frame() == (1008, "session_limit_reached")
+
+
 async def test_silence_at_connect(emulator: Emulator, connect: Connect) -> None:
     """A server may take the connection and say nothing."""
     emulator.faults.add("ends_at:connect/silence", times=1)

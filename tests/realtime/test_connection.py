@@ -297,7 +297,7 @@ async def test_loss_ends_what_waits(
     [
         (3000, None, ConnectionLostError),
         (4000, None, ConnectionLostError),
-        (1008, None, ConnectionLostError),
+        ((1008, "invalid_api_key"), None, ConnectionLostError),
         (1011, "http_401", InvalidAuthError),
         (1011, "http_404_deployment", DeploymentNotFoundError),
         (1011, "refuse:session.update", CommandError),
@@ -306,7 +306,7 @@ async def test_loss_ends_what_waits(
 async def test_fatal_loss_stops(
     emulator: Emulator,
     make_client: MakeClient,
-    code: int,
+    code: int | tuple[int, str],
     fault: str | None,
     error: type[Exception],
 ) -> None:
@@ -316,7 +316,7 @@ async def test_fatal_loss_stops(
     if fault:
         emulator.faults.add(fault)
     closed = asyncio.create_task(state(client, ConnectionState.CLOSED))
-    await emulator.sessions[0].close(code)
+    await emulator.sessions[0].close(*(code if isinstance(code, tuple) else (code,)))
     assert isinstance((await closed)["error"], error)
     assert len(emulator.handshakes) == (2 if fault else 1)
     with pytest.raises(NotConnectedError):
@@ -324,6 +324,28 @@ async def test_fatal_loss_stops(
     emulator.faults.clear()
     await client.connect()
     assert client.state is ConnectionState.OPEN
+
+
+@pytest.mark.parametrize("stage", ["created", "thinking"])
+async def test_session_limit(
+    emulator: Emulator, make_client: MakeClient, stage: str
+) -> None:
+    """One session too many, for a moment, is a loss like others."""
+    client = make_client()
+    await client.connect()
+    if stage == "created":
+        lost = asyncio.create_task(state(client, ConnectionState.CONNECTING))
+        emulator.faults.add("ends_at:created/1008:session_limit_reached", times=2)
+        emulator.sessions[0].abort()
+        await lost
+    else:
+        emulator.faults.add("ends_at:thinking/1008:session_limit_reached", times=1)
+        response = await client.create_response()
+        with pytest.raises(ConnectionLostError):
+            await response.done(5)
+    await client.connect()
+    assert client.state is ConnectionState.OPEN
+    assert (await (await client.create_response()).done(5)).status == "completed"
 
 
 async def while_it_is_lost(

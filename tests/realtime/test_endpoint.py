@@ -319,7 +319,7 @@ def test_rate_limit_reads_a_date_to_come() -> None:
         ({"code": "account_deactivated"}, 1000, ForbiddenError),
         ({"code": "billing_hard_limit_reached"}, 1000, QuotaExceededError),
         ({"code": "rate_limit_exceeded"}, 1013, RateLimitedError),
-        (None, 1008, ForbiddenError),
+        (None, 1008, CannotConnectError),
         ({"code": "server_error"}, 1011, CannotConnectError),
         (None, None, CannotConnectError),
     ],
@@ -338,13 +338,40 @@ def test_refusal_does_not_repeat_the_service() -> None:
     assert "secret" not in str(handshake_error(401, {}, body("401", "sk-secret")))
 
 
-@pytest.mark.parametrize("code", [None, 1001, 1005, 1006, 1011, 1012, 1013, 1015])
+@pytest.mark.parametrize(
+    "code", [None, 1001, 1005, 1006, 1008, 1011, 1012, 1013, 1014, 1015]
+)
 def test_transient_close_codes(code: int | None) -> None:
     """The official SDK's set of codes to try again after."""
     assert is_transient_close(code)
 
 
-@pytest.mark.parametrize("code", [1000, 1002, 1008, 3000, 4000])
+@pytest.mark.parametrize("code", [1000, 1002, 3000, 4000])
 def test_final_close_codes(code: int) -> None:
     """Another try would end the same way."""
     assert not is_transient_close(code)
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [
+        ("", None),
+        ("fault", None),
+        ("policy violation", None),
+        ("session_limit_reached", None),
+        ("Too many concurrent sessions", None),
+        ("rate_limit_exceeded", RateLimitedError),
+        ("invalid_api_key", InvalidAuthError),
+        ("Invalid API key provided: sk-secret", InvalidAuthError),
+        ("Unauthorized", InvalidAuthError),
+        ("403 Forbidden", ForbiddenError),
+        ("invalid_request_error.insufficient_quota", QuotaExceededError),
+        ("model_not_found: no such deployment", DeploymentNotFoundError),
+    ],
+)
+def test_policy_violation(reason: str, kind: type[ConnectError] | None) -> None:
+    """1008 is final only with a reason that is."""
+    error = refusal_error(None, 1008, reason)
+    assert type(error) is (kind or CannotConnectError)
+    assert is_transient_close(1008, reason) is error.transient
+    assert "secret" not in str(error)

@@ -263,3 +263,52 @@ async def test_ids_of_the_services_choice(
     await client.create_conversation_item(user_text("three"), two)
     held = [item.text for item in emulator.sessions[-1].conversation]
     assert held == ["two", "three"]
+
+
+def longest(value: Any) -> int:
+    """Return the length of the longest text in a value."""
+    if isinstance(value, dict | list):
+        parts = value.values() if isinstance(value, dict) else value
+        return max((longest(part) for part in parts), default=0)
+    return len(value) if isinstance(value, str) else 0
+
+
+@pytest.mark.parametrize("what", ["transcript", "item", "unknown"])
+async def test_huge_text(emulator: Emulator, client: RealtimeClient, what: str) -> None:
+    """A text of 20 MiB goes to nobody whole: not to listeners, readers, or the next session."""
+    lengths: list[int] = []
+    client.on("*", lambda event: lengths.append(longest(dict(event))))
+    emulator.faults.add(f"huge_event:{what}*1")
+    emulator.replies.append(Reply(text="Hello."))
+    response = await (await client.create_response()).done(10)
+    assert response.transcript.endswith("Hello.")
+    transcript = {
+        "type": "conversation.item.input_audio_transcription.completed",
+        "item_id": response.item_ids[0],
+        "transcript": "x" * 20 * 2**20,
+    }
+    await emulator.sessions[0].send(transcript)
+    await lose(emulator, client)
+    said = [longest([item.content]) for item in emulator.sessions[-1].conversation]
+    assert 1_000 < max(lengths) <= 128 * 1024
+    assert max(len(response.transcript), *said) <= 128 * 1024
+
+
+async def test_huge_sound_is_no_text(
+    emulator: Emulator, client: RealtimeClient
+) -> None:
+    """Base64 is not cut: a recording that is asked for comes whole."""
+    sound = "AAAA" * 2**18
+    heard: list[int] = []
+    client.on("conversation.item.retrieved", lambda e: heard.append(longest(dict(e))))
+    item = {
+        "id": "item_1",
+        "type": "message",
+        "role": "user",
+        "content": [{"type": "input_audio", "audio": sound}],
+    }
+    await emulator.sessions[0].send(
+        {"type": "conversation.item.retrieved", "item": item}
+    )
+    await client.update_session({"instructions": "Be brief"})
+    assert heard == [len(sound)]

@@ -10,7 +10,11 @@ from custom_components.azure_realtime_audio.realtime import (
     ConnectionLostError,
     Response,
 )
+from custom_components.azure_realtime_audio.realtime.protocol.event_shapes import (
+    MAX_TEXT,
+)
 from custom_components.azure_realtime_audio.realtime.protocol.response_feed import (
+    MAX_PIECE,
     ResponseFeed,
 )
 
@@ -214,15 +218,17 @@ async def test_a_service_that_does_not_stop() -> None:
 
 
 async def test_huge_pieces(feed: ResponseFeed, response: Response) -> None:
-    """Of pieces of 20 MiB so many are taken as there is room for; then it ends like any other."""
+    """A text of 20 MiB goes to nobody whole; of sounds there is room for 32 MiB."""
     mebibyte = 2**20
     for _ in range(3):
         feed.feed(transcript_delta("x" * 20 * mebibyte))
-    for _ in range(3):
+    for _ in range(4):
         feed.feed(audio_delta(bytes(10 * mebibyte)))
-    feed.feed(transcript_delta("the end"))
-    assert len(response.transcript) == 20 * mebibyte
-    assert response.audio == b""
+    assert response.audio == bytes(30 * mebibyte)
+    assert response.transcript == "x" * 3 * MAX_PIECE
+    for _ in range(10):
+        feed.feed(transcript_delta("y" * MAX_PIECE))
+    assert len(response.transcript) <= MAX_TEXT
     feed.finish({"status": "completed"})
     assert (await response.done()).status == "completed"
 

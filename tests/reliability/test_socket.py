@@ -15,7 +15,18 @@ from tests.talk import say, session_closed, shorten_timeouts, speech
 
 from .conftest import NAME, RING, RUNG, Bell, conversation_lines
 
-CLOSE_CODES = ("1000", "1001", "1005", "1006", "1011", "1012", "1013", "3000", "4000")
+CLOSE_CODES = (
+    "1000",
+    "1001",
+    "1005",
+    "1006",
+    "1008",
+    "1011",
+    "1012",
+    "1013",
+    "3000",
+    "4000",
+)
 MANNERS = (*CLOSE_CODES, "reset", "silence")
 # Before the upgrade there is no websocket to be closed. Silence is a fault of its own there.
 WITHOUT_A_WEBSOCKET = ("1006", "reset")

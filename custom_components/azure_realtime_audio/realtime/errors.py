@@ -137,14 +137,18 @@ class NotConnectedError(RealtimeError):
 class ConnectionLostError(RealtimeError):
     """The socket went away while a command or a response was pending."""
 
-    def __init__(self, code: int | None = None) -> None:
-        """`code` is the WebSocket close code, None when there was no close frame."""
+    def __init__(self, code: int | None = None, reason: str = "") -> None:
+        """`code` is the WebSocket close code, None when there was no close frame.
+
+        `reason` is what the frame says beside, which is for no person to read.
+        """
         super().__init__(
             "The connection was lost"
             if code is None
             else f"The connection was lost (close code {code})"
         )
         self.code = code
+        self.reason = reason
 
 
 class CommandTimeoutError(RealtimeError):

@@ -418,7 +418,7 @@ class Supervisor:
         except ConnectionLostError as lost:
             if live.fatal_error is None:
                 raise
-            raise refusal_error(live.fatal_error, lost.code) from lost
+            raise refusal_error(live.fatal_error, lost.code, lost.reason) from lost
         finally:
             reading.cancel()
             renewing.cancel()
@@ -480,7 +480,9 @@ class Supervisor:
         except RealtimeError as error:
             self._speech.lose()
             if isinstance(error, ConnectionLostError):
-                raise refusal_error(live.fatal_error, error.code) from error
+                raise refusal_error(
+                    live.fatal_error, error.code, error.reason
+                ) from error
             raise
         if self._speech:
             self._status.audio_appended()
@@ -673,8 +675,8 @@ def _is_transient(error: RealtimeError) -> bool:
     match error:
         case ConnectError():
             return error.transient
-        case ConnectionLostError(code=code):
+        case ConnectionLostError(code=code, reason=reason):
             # The client did not ask for a normal closure here: it is a loss like others.
-            return code == _NORMAL_CLOSURE or is_transient_close(code)
+            return code == _NORMAL_CLOSURE or is_transient_close(code, reason)
         case _:
             return isinstance(error, CommandTimeoutError)

@@ -114,6 +114,9 @@ _RECEIVED: dict[str, Shape] = {
     "response": {**_RESPONSE, **_FLAT_RESPONSE},
     "session": {**_SESSION, **_FLAT_SESSION},
 }
+# The longest text that anybody is told, in characters: four times what a model says at once.
+MAX_TEXT: Final = 128 * 1024
+_NO_TEXTS: Final = frozenset({"audio", "image_url"})
 # What a model wants a function called with is never left out: the call would do something else.
 _WRITTEN_AS_JSON: Final = frozenset({"arguments", "output"})
 
@@ -145,6 +148,20 @@ _REQUIRED: dict[str, tuple[Path, ...]] = {
     "response.output_audio_transcript.delta": _DELTA,
     "response.output_audio_transcript.done": _PART,
 }
+
+
+def without_long_texts(value: Any, key: str = "") -> Any:
+    """Return a value with its strings cut to MAX_TEXT characters, but for sounds and images."""
+    match value:
+        case str() if key not in _NO_TEXTS:
+            return value[:MAX_TEXT]
+        case dict():
+            return {
+                name: without_long_texts(part, name) for name, part in value.items()
+            }
+        case list():
+            return [without_long_texts(part, key) for part in value]
+    return value
 
 
 def check_shape(event: Mapping[str, Any]) -> None:

@@ -16,7 +16,13 @@ from .acknowledgements import APPEND_ID, PendingCommand, PendingCommands
 from .conversation_record import ConversationRecord
 from .dialect import Decoder, Dialect, canonical_type
 from .error_codes import FATAL_CODES
-from .event_shapes import MALFORMED, readable_error, readable_event
+from .event_shapes import (
+    MALFORMED,
+    MAX_TEXT,
+    readable_error,
+    readable_event,
+    without_long_texts,
+)
 from .items import MAX_ID_LENGTH, short_id
 from .response_feed import ResponseFeed
 from .status import ModelStatus, StatusTracker
@@ -31,6 +37,8 @@ _SENT_ITEMS = 256
 # How many frames are remembered, so that one that comes again is dropped.
 _RECENT_FRAMES = 8
 _MAX_RECENT_FRAME = 1024 * 1024  # bytes
+# What comes in a bigger frame is not text, or is no text of a model's: its strings are cut.
+_MAX_TEXT_FRAME = MAX_TEXT  # bytes
 _SOUND_EVENTS = frozenset({"response.output_audio.delta", "response.audio.delta"})
 
 # How long a response may be silent, in seconds, of which nothing tells that it was to begin.
@@ -223,6 +231,8 @@ class LiveSession:
             if self._secret and self._has_secret(frame, received):
                 frame = frame.replace(self._secret, b"***")
                 received = orjson.loads(frame)
+            if len(frame) > _MAX_TEXT_FRAME and received["type"] not in _SOUND_EVENTS:
+                received = without_long_texts(received)
             if self._numbers_events and self._has_come_before(frame, received):
                 return
             events = self._decoder.decode(received)

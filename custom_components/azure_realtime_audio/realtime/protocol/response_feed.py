@@ -9,10 +9,13 @@ from pybase64 import b64decode
 from ..audio import AudioFormat
 from ..errors import RealtimeError
 from ..response import Delta, DeltaKind, Response, ResponseContent, ToolCall
+from .event_shapes import MAX_TEXT
 
 # How much of a response is kept, in bytes: 11 minutes of speech, three times what a model's
 # output tokens are enough for. What a service sends beyond that is dropped.
 MAX_SIZE: Final = 32 * 1024 * 1024
+# How much text of one event is kept, in characters.
+MAX_PIECE: Final = 16 * 1024
 # The approximate memory overhead of one Delta, in bytes.
 _DELTA_SIZE = 200
 
@@ -56,6 +59,7 @@ class ResponseFeed:
         self._arguments: dict[str, str] = {}
         self._max_size = max_size
         self._size = 0
+        self._text_size = 0
 
     def describe(self, response: Mapping[str, Any]) -> None:
         """Take over what a ``response.created`` or ``response.done`` says of the response."""
@@ -134,8 +138,11 @@ class ResponseFeed:
     def _add_text(
         self, kind: DeltaKind, item_id: str, content_index: int, text: str
     ) -> None:
+        room = MAX_TEXT - self._text_size
+        text = text[: min(room, MAX_PIECE)]
         self._size += len(text) + _DELTA_SIZE
-        if self._size > self._max_size:
+        self._text_size += len(text)
+        if room <= 0 or self._size > self._max_size:
             return
         texts = self.content.texts
         key = (kind, item_id, content_index)
@@ -152,8 +159,10 @@ class ResponseFeed:
             return
         if whole.startswith(known):
             self._add_text(kind, item_id, content_index, whole[len(known) :])
-        else:
-            self.content.texts[key] = whole  # a delta was missed in the midst of it
+            return
+        self._size += len(whole)
+        if self._size <= self._max_size:  # a delta was missed in the midst of it
+            self.content.texts[key] = whole[:MAX_TEXT]
 
     def _complete_item(self, described: Mapping[str, Any]) -> None:
         """Take over an item that is finished; what its description lacks may be known."""

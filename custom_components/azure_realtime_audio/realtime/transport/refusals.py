@@ -18,11 +18,21 @@ from ..errors import (
     RateLimitedError,
     UnsupportedApiVersionError,
 )
-from ..protocol.error_codes import connect_error, error_code
+from ..protocol.error_codes import ERROR_CODES, connect_error, error_code
 
-# Close codes after which the official SDK connects again (openai-python 3.54); None is a socket
-# that broke without a close frame.
-_TRANSIENT_CLOSES = frozenset({None, 1001, 1005, 1006, 1011, 1012, 1013, 1015})
+# Close codes after which the official SDK connects again (openai-python 3.54), and a gateway's
+# that found nobody behind it; None is a socket that broke without a close frame.
+_TRANSIENT_CLOSES = frozenset({None, 1001, 1005, 1006, 1011, 1012, 1013, 1014, 1015})
+_POLICY_VIOLATION = 1008
+# What servers say in plain words when they close so, besides the service's codes.
+_REFUSING_WORDS: tuple[tuple[str, type[ConnectError]], ...] = (
+    ("unauthori", InvalidAuthError),
+    ("authentication", InvalidAuthError),
+    ("api_key", InvalidAuthError),
+    ("invalid_token", InvalidAuthError),
+    ("forbidden", ForbiddenError),
+    ("access_denied", ForbiddenError),
+)
 
 
 def handshake_error(status: int, headers: Mapping[str, str], body: str) -> ConnectError:
@@ -55,11 +65,11 @@ def handshake_error(status: int, headers: Mapping[str, str], body: str) -> Conne
 
 
 def refusal_error(
-    error: Mapping[str, Any] | None, close_code: int | None
+    error: Mapping[str, Any] | None, close_code: int | None, reason: str = ""
 ) -> ConnectError:
     """Return the error of an `error` event or a close before `session.created`: OpenAI refuses so.
 
-    Captured 2026-09-18: 3000 for the key, 4000 for the shape of the request (model, beta header).
+    `reason` is that of the close frame. Captured 2026-09-18: 3000 for the key, 4000 for the shape of the request (model, beta header).
     """
     if known := connect_error(error_code(error or {})):
         return known
@@ -68,8 +78,8 @@ def refusal_error(
             return InvalidAuthError()
         case 4000:
             return NotRealtimeModelError()
-        case 1008:
-            return ForbiddenError()
+        case 1008 if told := _error_in(reason):
+            return told
     if close_code is None:
         return CannotConnectError(
             "The service ended the session before it began", is_failing=True
@@ -80,9 +90,26 @@ def refusal_error(
     )
 
 
-def is_transient_close(code: int | None) -> bool:
-    """Return whether a new connection may succeed after this WebSocket close code."""
+def is_transient_close(code: int | None, reason: str = "") -> bool:
+    """Return whether a new connection may succeed after this WebSocket close code.
+
+    1008 says no more than that something is not allowed, such as one session too many for now:
+    whether that lasts shows in the frame's reason.
+    """
+    if code == _POLICY_VIOLATION:
+        told = _error_in(reason)
+        return told is None or told.transient
     return code in _TRANSIENT_CLOSES
+
+
+def _error_in(reason: str) -> ConnectError | None:
+    """Return the error that the reason of a close frame names, None if it names none."""
+    words = re.sub(r"[^a-z0-9]+", "_", reason.lower())
+    for row in ERROR_CODES:
+        if row.error is not None and row.code is not None and row.code in words:
+            return connect_error(row.code)
+    kind = next((kind for word, kind in _REFUSING_WORDS if word in words), None)
+    return kind() if kind else None
 
 
 def _body_error(body: str) -> tuple[str, str]:

@@ -127,7 +127,8 @@ class Connection:
         finally:
             # aiohttp keeps the error that ends the loop, and the error keeps this frame.
             del on_frame
-        raise ConnectionLostError(self.close_code)
+        told = message.extra if message.type is aiohttp.WSMsgType.CLOSE else None
+        raise ConnectionLostError(self.close_code, told or "")
 
     @property
     def close_code(self) -> int | None:
