@@ -298,12 +298,14 @@ class ConversationSession:
             self._async_create_response(config, briefing), "create a response"
         )
         try:
-            return await asyncio.shield(creating)
+            # Not shielded: a shield logs the error of what nobody waits for any more.
+            await asyncio.wait((creating,))
         except asyncio.CancelledError:
             self._undoing = self._create_task(
                 self._async_undo(creating), "cancel a response"
             )
             raise
+        return creating.result()
 
     async def _async_create_response(
         self, config: Mapping[str, Any], briefing: Briefing | None

@@ -126,17 +126,29 @@ class SpokenTurn:
         own = self._own_answer
         if own is not None and not self._input.was_ended_by_hand:
             await asyncio.wait((own,), timeout=self._assistant.timing.own_answer)
-        if own is None or not own.done():
-            try:
-                response = await self.session.async_create_response(_SPOKEN)
-            except ResponseActiveError, CommandError:
-                if own is None or not own.done():
-                    raise
-            else:
-                if own is not None:
-                    own.cancel()
-                return response
+        if own is None:
+            return await self.session.async_create_response(_SPOKEN)
+        if not own.done():
+            return await self._async_first_answer(own)
         return own.result()
+
+    async def _async_first_answer(self, own: asyncio.Future[Response]) -> Response:
+        """Ask for an answer; return that, or the service's own if it begins before."""
+        asking = asyncio.ensure_future(self.session.async_create_response(_SPOKEN))
+        try:
+            await asyncio.wait((asking, own), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            asking.cancel()  # which leaves no response behind
+        if not asking.done():
+            return own.result()
+        try:
+            response = asking.result()
+        except ResponseActiveError, CommandError:
+            if not own.done():
+                raise
+            return own.result()
+        own.cancel()
+        return response
 
     def _begun(self) -> Response | None:
         """Return the answer that has begun; an own one of the service comes too late now."""

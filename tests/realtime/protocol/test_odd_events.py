@@ -29,7 +29,11 @@ QUESTION = {
     "role": "user",
     "content": [{"type": "input_text", "text": "Which?"}],
 }
-OF_ANSWER = {"response_id": "resp_1", "item_id": "item_a", "content_index": 0}
+OF_ANSWER: dict[str, Any] = {
+    "response_id": "resp_1",
+    "item_id": "item_a",
+    "content_index": 0,
+}
 OF_CALL = {"response_id": "resp_1", "item_id": "item_c"}
 
 
@@ -333,3 +337,62 @@ def test_anything_odd(drawn: tuple[int, dict[str, Any]]) -> None:
     index, odd = drawn
     with logged_errors() as log:
         asyncio.run(assert_costs_that_event_at_most(index, odd, log))
+
+
+def test_whole_numbers_as_fractions(bench: Bench) -> None:
+    """Some services write every number with a point."""
+    item = {"id": "item_1", "type": "message", "role": "assistant"}
+    delta: dict[str, Any] = {**OF_ANSWER, "content_index": 0.0, "item_id": "item_1"}
+    bench.receive("conversation.item.added", item=item)
+    bench.receive("response.output_audio.delta", **delta, delta="A" * 64_000)
+    bench.receive("response.output_text.delta", **delta, delta="abcd")
+    bench.receive("conversation.item.truncated", item_id="item_1", audio_end_ms=500.0)
+    (told,) = bench.record.items()
+    assert told["content"] == [{"type": "output_text", "text": "ab"}]
+
+
+def test_no_event_of_any_kind(bench: Bench) -> None:
+    """A frame that has no type, or of which a part is nested too deeply, is nothing."""
+    heard: list[Any] = []
+    bench.emitter.on("*", heard.append)
+    deep = b"[" * 900 + b"]" * 900
+    for frame in (
+        b"[]",
+        b'{"type": 7}',
+        b'{"type": []}',
+        b'{"type":"response.done","response":{"output":[{"id":"a","arguments":%b}]}}',
+    ):
+        bench.live.receive(frame.replace(b"%b", deep), 0.0)
+    assert heard == []
+
+
+def test_beginning_that_is_told_again(bench: Bench) -> None:
+    """An odd second beginning of a response is nothing new."""
+    bench.receive("response.created", response={"id": "resp_1"})
+    bench.receive("response.created", response={})
+    bench.receive("response.output_text.delta", **OF_ANSWER, delta="a")
+    heard: list[Any] = []
+    bench.emitter.on("response.created", heard.append)
+    bench.receive("response.done", response={"id": "resp_2"})
+    assert [event["response"]["id"] for event in heard] == ["resp_2"]
+
+
+async def test_stray_event_while_a_response_is_asked_for(bench: Bench) -> None:
+    """One event of a response that is not known is not taken for its beginning."""
+    live = bench.live
+    asking = live.pending.add(commands.create_response(live, None), 10.0)
+    stray = {**OF_ANSWER, "response_id": "resp_stray", "delta": "a"}
+    bench.receive("response.output_text.delta", **stray)
+    assert not asking.future.done()
+    bench.receive("response.created", response=RESPONSE)
+    assert asking.future.result().id == "resp_1"
+    assert live.active is asking.future.result()
+    assert [*live.responses] == ["resp_1"]
+
+
+def test_greeting_without_a_session(bench: Bench) -> None:
+    """The service has begun, whatever it says of the session."""
+    bench.live.is_greeted = False
+    bench.receive("session.created", session=["odd"])
+    assert bench.live.is_greeted
+    assert bench.live.description["id"] == "sess_1"

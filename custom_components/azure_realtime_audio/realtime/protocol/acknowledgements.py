@@ -8,7 +8,12 @@ from uuid import uuid4
 
 from ..errors import CommandTimeoutError, RealtimeError
 from ..listeners import Event
-from .error_codes import command_error, is_request_refusal, refused_command
+from .error_codes import (
+    RESPONSE_ACTIVE,
+    command_error,
+    is_request_refusal,
+    refused_command,
+)
 
 # All appends share one event id: of a refused append we only need to know that it was an
 # append.
@@ -30,7 +35,8 @@ class Command[T]:
     ``type`` and ``payload`` make the client event. An event of a type in
     ``acknowledged_by`` for which ``matches`` is true acknowledges it, and ``result`` then
     returns what the command is worth to the caller. An ``is_optional`` command may be
-    refused without harm to those that are sent with it.
+    refused without harm to those that are sent with it. An ``is_aside`` command is of no
+    conversation.
     """
 
     type: str
@@ -39,6 +45,7 @@ class Command[T]:
     matches: Callable[[Event], bool] = _always
     result: Callable[[Event], T] = _nothing
     is_optional: bool = False
+    is_aside: bool = False
 
 
 @dataclass(slots=True)
@@ -148,10 +155,12 @@ class PendingCommands:
         command_type = refused_command(error)
         if command_type is None and not is_request_refusal(error):
             return
+        is_response_active = command_error(error).code == RESPONSE_ACTIVE
         candidates = {
             pending.event_id
             for pending in self._waiting.values()
             if command_type in {None, pending.command.type}
+            and not (is_response_active and pending.command.is_aside)
         }
         self._refusals.append(
             _Refusal(error, candidates, may_be_audio and command_type is None)

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from uuid import uuid4
 
 from ..listeners import Event
 from ..response import Response
 from .acknowledgements import Command
+from .dialect import Dialect
 from .items import short_id
 from .live_session import LiveSession
-from .session_config import SessionConfig
+from .response_feed import MARK
+from .session_config import MAX_METADATA_PAIRS, SessionConfig
 
 # What shows that a response has begun: if response.created never comes, its first item does,
 # or several other events.
@@ -152,10 +155,19 @@ def create_response(
     payload = {} if config is None else {"response": _with_short_ids(live, config)}
     is_out_of_band = (config or {}).get("conversation") == "none"
     known = set(live.responses)
+    others: set[str] = set()
+    mark = None
+    if live.may_answer_by_itself and live.dialect is Dialect.GA:
+        mark = _marked(payload)
 
     def matches(event: Event) -> bool:
         feed = live.responses.get(_response_id(event))
-        if feed is None or feed.response.id in known:
+        if feed is None or feed.content.was_asked_for:
+            return False  # it is the answer to another command, perhaps one given up
+        if feed.response.id in known or feed.response.id in others:
+            return False
+        if not _may_have_mark(event, mark):
+            others.add(feed.response.id)
             return False
         if not feed.is_announced and event["type"] not in _SURE_BEGINNINGS:
             return False
@@ -180,7 +192,33 @@ def create_response(
         _BEGINNINGS,
         matches,
         result,
+        is_aside=is_out_of_band,
     )
+
+
+def _marked(payload: dict[str, Any]) -> str | None:
+    """Mark a response that is asked for, where the service may begin another by itself.
+
+    Nothing else in response.created tells which command it answers. None where there is no
+    room for a mark.
+    """
+    config = payload.get("response") or {}
+    metadata = config.get("metadata") or {}
+    if len(metadata) >= MAX_METADATA_PAIRS:
+        return None
+    mark = uuid4().hex
+    payload["response"] = {**config, "metadata": {**metadata, MARK: mark}}
+    return mark
+
+
+def _may_have_mark(event: Event, mark: str | None) -> bool:
+    """Return whether a response may be the one that was asked for with this mark."""
+    response = event.get("response") or {}
+    told = (response.get("metadata") or {}).get(MARK)
+    if told is not None:
+        return bool(told == mark)
+    # A service that tells no metadata at all may have left the mark out.
+    return mark is None or "metadata" not in response
 
 
 def _with_short_ids(live: LiveSession, config: Mapping[str, Any]) -> dict[str, Any]:

@@ -110,6 +110,7 @@ class LiveSession:
         self._ended_responses: deque[str] = deque(maxlen=_ENDED_RESPONSES)
         self._has_missed_beginning = False
         self._has_heard_turn = False
+        self._answers_turns = False
         self._doubt_at: float | None = None
         self._doubted: dict[str, int] = {}
         self._is_in_use = False
@@ -127,8 +128,7 @@ class LiveSession:
     def creating(self) -> PendingCommand[Any] | None:
         """The command that asks for the conversation's next response, if there is one."""
         for pending in self.pending.of_type("response.create"):
-            config = pending.command.payload.get("response") or {}
-            if config.get("conversation") != "none" and not pending.future.done():
+            if not pending.command.is_aside and not pending.future.done():
                 return pending
         return None
 
@@ -150,6 +150,11 @@ class LiveSession:
         if feed is None or feed.content.was_asked_for:
             return False
         return self.status.is_manual or not feed.is_announced or not feed.is_own_answer
+
+    @property
+    def may_answer_by_itself(self) -> bool:
+        """Whether the service may begin an answer just now, to what was said."""
+        return self._answers_turns and (self._has_heard_turn or bool(self._speech))
 
     def wire_call_id(self, call_id: str) -> str:
         """Return what this session calls a function call, of which callers have this id."""
@@ -350,7 +355,12 @@ class LiveSession:
         self.description = session
         audio = session.get("audio") or {}
         audio_input = audio.get("input") or {}
-        self.status.is_manual = audio_input.get("turn_detection") is None
+        turn_detection = audio_input.get("turn_detection")
+        self.status.is_manual = turn_detection is None
+        self._answers_turns = (
+            turn_detection is not None
+            and turn_detection.get("create_response") is not False
+        )
         self._speech.audio_format = _format_of(audio_input)
         self._output_format = _format_of(audio.get("output") or {})
 
@@ -475,6 +485,7 @@ class LiveSession:
             if feed.response is self.active:
                 self.active = None
             return
+        self._has_heard_turn |= feed.is_own_answer  # its own answer may come yet
         for other in [*self.responses.values()]:
             if other is not feed and not other.content.is_out_of_band:
                 self.end_response(other, {"status": "cancelled"})

@@ -14,6 +14,8 @@ from .event_shapes import MAX_TEXT
 # How much of a response is kept, in bytes: 11 minutes of speech, three times what a model's
 # output tokens are enough for. What a service sends beyond that is dropped.
 MAX_SIZE: Final = 32 * 1024 * 1024
+# The key of the metadata by which the client knows the response that it has asked for.
+MARK: Final = "azure_realtime_audio_request"
 # How much text of one event is kept, in characters.
 MAX_PIECE: Final = 16 * 1024
 # The approximate memory overhead of one Delta, in bytes.
@@ -64,7 +66,8 @@ class ResponseFeed:
     def describe(self, response: Mapping[str, Any]) -> None:
         """Take over what a ``response.created`` or ``response.done`` says of the response."""
         content = self.content
-        content.metadata = response.get("metadata") or content.metadata
+        if metadata := response.get("metadata"):
+            content.metadata = {k: v for k, v in metadata.items() if k != MARK}
         content.conversation_id = (
             response.get("conversation_id") or content.conversation_id
         )
