@@ -633,7 +633,7 @@ async def test_descriptions(hass: HomeAssistant, assistant_id: str) -> None:
     descriptions = (await async_get_all_descriptions(hass))[DOMAIN]
     assert set(descriptions) == set(services.ACTIONS)
     for name, action in services.ACTIONS.items():
-        fields = {str(field) for field in action.fields}
+        fields = {str(field) for field in action.all_fields}
         assert set(descriptions[name]["fields"]) == fields
         assert descriptions[name]["target"]["entity"][0]["domain"] == ["conversation"]
 

@@ -12,6 +12,7 @@ LOGGER = logging.getLogger(__package__)
 
 SUBENTRY_CONVERSATION: Final = "conversation"
 EVENT_SERVER_EVENT: Final = "azure_realtime_audio_event"
+CONF_CONVERSATION: Final = "conversation"  # of an action
 EVENT_REPLY: Final = "azure_realtime_audio_reply"
 
 DEFAULT_RESPONSE_TIMEOUT: Final = 60  # seconds that a reply to an action may take

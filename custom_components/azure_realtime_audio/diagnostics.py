@@ -11,7 +11,7 @@ from homeassistant.util import dt as dt_util
 
 from .assistant.availability import Availability
 from .assistant.conversation_session import ConversationSession
-from .assistant.session_key import SessionPurpose
+from .assistant.session_key import ActionConversation, SessionPurpose
 from .const import CONF_HOST_NAME, CONF_INSTRUCTIONS, DOMAIN
 from .data import AzureRealtimeAudioConfigEntry
 from .realtime import AZURE_DOMAINS
@@ -89,9 +89,15 @@ def _last_error(availability: Availability) -> dict[str, str] | None:
 
 
 def _session(session: ConversationSession) -> dict[str, Any]:
-    key = session.key  # a conversation's is its id
+    match session.key:  # a conversation's own is its id, or its name
+        case SessionPurpose() as purpose:
+            kind = purpose.value
+        case ActionConversation():
+            kind = SessionPurpose.ACTIONS.value
+        case _:
+            kind = "conversation"
     return {
-        "kind": key.value if isinstance(key, SessionPurpose) else "conversation",
+        "kind": kind,
         "state": session.client.state,
         "dialect": session.client.dialect,
         "status": session.client.status,

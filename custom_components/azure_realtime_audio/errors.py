@@ -72,6 +72,12 @@ class ConversationBusyError(AssistantError):
     key = "conversation_busy"
 
 
+class ConversationInUseError(AssistantError):
+    """Another caller of actions does not end what it does in the conversation."""
+
+    key = "conversation_in_use"
+
+
 class SetupFailure(Enum):
     """What another try to set an entry up needs."""
 

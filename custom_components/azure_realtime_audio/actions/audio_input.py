@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,9 +11,10 @@ from homeassistant.components import media_source
 from homeassistant.components.ffmpeg import get_ffmpeg_manager
 from homeassistant.components.media_player import async_process_play_media_url
 from homeassistant.core import HomeAssistant, ServiceCall
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.exceptions import ServiceValidationError
 from pybase64 import b64decode
 
+from ..assistant.appended_audio import AppendedAudio
 from ..const import DOMAIN
 from ..errors import translated
 from ..realtime import (
@@ -21,8 +22,6 @@ from ..realtime import (
     SAMPLE_RATE,
     AudioFormat,
     InvalidAudioError,
-    RealtimeClient,
-    RealtimeError,
     pcm_duration_ms,
 )
 from .target import async_check_permission
@@ -63,7 +62,7 @@ class MediaInput(NamedTuple):
 
 async def async_append_base64(
     hass: HomeAssistant,
-    client: RealtimeClient,
+    appended: AppendedAudio,
     audio: str,
     audio_format: str,
     sample_rate: int | None,
@@ -90,7 +89,7 @@ async def async_append_base64(
     size = (bytes_per_second // 10) & ~1
     for start in range(0, len(raw), size):
         piece = bytes(raw[start : start + size])
-        await client.append_pcm(encoded.to_pcm(piece), sample_rate=sample_rate)
+        await appended.async_append(encoded.to_pcm(piece), sample_rate)
         await asyncio.sleep(0)  # minutes of audio must not hold the event loop
     return len(raw) * 1000 // bytes_per_second
 
@@ -120,27 +119,20 @@ def _decoded(audio: str) -> bytearray:
 
 async def async_append_media(
     hass: HomeAssistant,
-    client: RealtimeClient,
+    appended: AppendedAudio,
     media_input: MediaInput,
     max_seconds: int,
 ) -> int:
     """Append the audio of a file or URL as it is converted; returns its duration in ms.
 
-    If that fails half-way, or is cancelled, the buffer is cleared: half a sentence must not
-    be taken for the whole. Raises RealtimeError, and HomeAssistantError if there is no
-    ffmpeg, no audio, or more than ``max_seconds`` of it.
+    Raises RealtimeError, and HomeAssistantError if there is no ffmpeg, no audio, or more
+    than ``max_seconds`` of it.
     """
     byte_count = 0
-    try:
-        async with aclosing(_async_convert(hass, media_input, max_seconds)) as audio:
-            async for pcm in audio:
-                await client.append_pcm(pcm)
-                byte_count += len(pcm)
-    except HomeAssistantError, asyncio.CancelledError:
-        if byte_count:
-            with suppress(RealtimeError):
-                await client.clear_audio_buffer()
-        raise
+    async with aclosing(_async_convert(hass, media_input, max_seconds)) as audio:
+        async for pcm in audio:
+            await appended.async_append(pcm, SAMPLE_RATE)
+            byte_count += len(pcm)
     return pcm_duration_ms(byte_count)
 
 

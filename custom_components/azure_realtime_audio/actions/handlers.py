@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from homeassistant.components.conversation import DOMAIN as CONVERSATION_DOMAIN, ChatLog
 from homeassistant.core import HomeAssistant, ServiceCall, callback
@@ -18,7 +19,13 @@ from ..assistant.briefing import Briefing
 from ..assistant.conversation_session import ConversationSession
 from ..chat.history import system_prompt
 from ..chat.tools import function_tools
-from ..const import DEFAULT_RESPONSE_TIMEOUT, DOMAIN, EVENT_REPLY, LOGGER
+from ..const import (
+    CONF_CONVERSATION,
+    DEFAULT_RESPONSE_TIMEOUT,
+    DOMAIN,
+    EVENT_REPLY,
+    LOGGER,
+)
 from ..errors import translated
 from ..realtime import RealtimeError, Response, SessionConfig, validate_response_config
 from .audio_input import (
@@ -27,6 +34,11 @@ from .audio_input import (
     async_file_input,
     async_media_input,
 )
+
+# What the field that tells the conversation holds besides names.
+SHARED: Final = "auto"
+NEW: Final = "new"
+OUT_OF_BAND: Final = "none"
 
 _AUDIO_SOURCES = ("audio", "media_content_id", "path")
 # What the assistant sets before a response, unless an action has.
@@ -63,38 +75,48 @@ async def async_append_audio(request: ActionRequest) -> JsonObjectType:
     try:
         async with asyncio.timeout(limit):
             duration_ms = await _async_append(request)
+            request.session.floor.has_said = True
     except TimeoutError:
         raise translated("append_timeout", seconds=f"{limit:g}") from None
     return {"duration_ms": duration_ms}
 
 
 async def _async_append(request: ActionRequest) -> int:
-    hass, data, client = request.hass, request.data, request.session.client
+    hass, data, floor = request.hass, request.data, request.session.floor
     max_seconds = request.assistant.timing.max_audio
-    if "audio" in data:
-        return await async_append_base64(
-            hass,
-            client,
-            data["audio"],
-            data["audio_format"],
-            data.get("sample_rate"),
-            max_seconds,
-        )
-    if "path" in data:
-        media_input = await async_file_input(hass, data["path"])
-    else:
-        media_input = await async_media_input(request.call, data["media_content_id"])
-    return await async_append_media(hass, client, media_input, max_seconds)
+    async with floor.audio.all_or_nothing():
+        if "audio" in data:
+            return await async_append_base64(
+                hass,
+                floor.audio,
+                data["audio"],
+                data["audio_format"],
+                data.get("sample_rate"),
+                max_seconds,
+            )
+        if "path" in data:
+            media_input = await async_file_input(hass, data["path"])
+        else:
+            media_input = await async_media_input(
+                request.call, data["media_content_id"]
+            )
+        return await async_append_media(hass, floor.audio, media_input, max_seconds)
 
 
 async def async_commit_audio(request: ActionRequest) -> JsonObjectType:
     """End what was said; returns the id of its item."""
-    return {"item_id": await request.session.client.commit_audio()}
+    floor = request.session.floor
+    async with floor.audio.lock:
+        item_id = await request.session.client.commit_audio()
+        floor.has_said = True
+    return {"item_id": item_id}
 
 
 async def async_clear_audio_buffer(request: ActionRequest) -> None:
     """Throw away what was appended."""
-    await request.session.client.clear_audio_buffer()
+    audio = request.session.floor.audio
+    async with audio.lock:
+        await audio.async_drop()
 
 
 async def async_create_conversation_item(request: ActionRequest) -> JsonObjectType:
@@ -110,6 +132,7 @@ async def async_create_conversation_item(request: ActionRequest) -> JsonObjectTy
     item_id = await request.session.client.create_conversation_item(
         item, request.data.get("previous_item_id")
     )
+    request.session.floor.has_said = True
     return {"item_id": item_id}
 
 
@@ -131,10 +154,10 @@ async def async_create_response(request: ActionRequest) -> JsonObjectType:
     """Let the model answer, and run its tools."""
     data = request.data
     config: dict[str, Any] = {
-        key: data[key]
-        for key in ("conversation", "metadata", "modalities", "voice")
-        if key in data
+        key: data[key] for key in ("metadata", "modalities", "voice") if key in data
     }
+    if is_out_of_band := data.get(CONF_CONVERSATION) == OUT_OF_BAND:
+        config["conversation"] = OUT_OF_BAND
     briefing, llm_api = await _async_briefing(request)
     if not data["run_tools"]:
         llm_api = None
@@ -143,15 +166,21 @@ async def async_create_response(request: ActionRequest) -> JsonObjectType:
         config["instructions"] = f"{api_prompt}\n{instructions}".strip()
     config = validate_response_config(config)
     timing = request.assistant.timing
-    reply = Reply(request.session, config, briefing, llm_api, data["timeout"], timing)
-    await request.hass.data[DATA_REPLIES].async_begin(reply)
-    if data["wait"]:
-        await reply.async_finish()
-    else:
-        request.assistant.entry.async_create_background_task(
-            request.hass, _async_finish_unattended(reply), "reply to an action"
+    floor = request.session.floor
+    if not is_out_of_band:
+        await floor.async_begin_reply()
+    with ExitStack() as stack:
+        if not is_out_of_band:
+            stack.callback(floor.async_reply_ended)
+        reply = Reply(
+            request.session, config, briefing, llm_api, data["timeout"], timing
         )
-    return reply.as_dict()
+        await request.hass.data[DATA_REPLIES].async_begin(reply)
+        if data["wait"]:
+            await reply.async_finish()
+        else:
+            _finish_unattended(request, reply, stack.pop_all())
+        return reply.as_dict()
 
 
 async def _async_briefing(
@@ -179,6 +208,15 @@ async def _async_briefing(
     return briefing, None if "tools" in own else log.llm_api
 
 
+@callback
+def _finish_unattended(request: ActionRequest, reply: Reply, stack: ExitStack) -> None:
+    """Finish a reply that no action waits for; unwind the stack then."""
+    task = request.assistant.entry.async_create_background_task(
+        request.hass, _async_finish_unattended(reply), "reply to an action"
+    )
+    task.add_done_callback(lambda _: stack.close())
+
+
 async def _async_finish_unattended(reply: Reply) -> None:
     try:
         await reply.async_finish()
@@ -198,6 +236,12 @@ async def async_cancel_response(request: ActionRequest) -> JsonObjectType:
 async def async_set_model_speak_done(request: ActionRequest) -> None:
     """Tell that the answer has been played."""
     request.session.client.set_model_speak_done()
+
+
+async def async_reset_conversation(request: ActionRequest) -> None:
+    """Forget what was said and set; the next action begins anew."""
+    await async_cancel_response(request)
+    request.assistant.sessions.async_end(request.session)
 
 
 async def async_update_session(request: ActionRequest) -> JsonObjectType:
@@ -222,9 +266,12 @@ def _keep_own_answer(request: ActionRequest, response: Response) -> None:
 
     Its tools run with the rights of the caller that turned that on.
     """
-    request.assistant.entry.async_create_background_task(
+    floor = request.session.floor
+    floor.async_reply_begun()
+    task = request.assistant.entry.async_create_background_task(
         request.hass, _async_own_answer(request, response), "reply of the service's own"
     )
+    task.add_done_callback(lambda _: floor.async_reply_ended())
 
 
 async def _async_own_answer(request: ActionRequest, response: Response) -> None:

@@ -33,6 +33,7 @@ from ..realtime import (
     SessionConfig,
 )
 from .briefing import Briefing
+from .floor import Floor
 from .kept_conversations import KeptConversation
 from .session_key import SessionKey, SessionPurpose
 from .timing import Timing
@@ -91,6 +92,7 @@ class ConversationSession:
         self._carried_ids: list[str] = []
         self._idle_timer: CALLBACK_TYPE | None = None
         self._undoing: asyncio.Task[None] | None = None
+        self._floor: Floor | None = None
         self._closed = False
         client.on("connection_changed", self._on_connection_changed)
         client.on("input_audio_buffer.committed", self._on_committed)
@@ -99,7 +101,7 @@ class ConversationSession:
     @property
     def conversation_id(self) -> str | None:
         """The id of the conversation whose own session it is."""
-        return None if isinstance(self.key, SessionPurpose) else self.key
+        return self.key if isinstance(self.key, str) else None
 
     @property
     def is_busy(self) -> bool:
@@ -114,6 +116,20 @@ class ConversationSession:
     def is_unused(self) -> bool:
         """Whether it was never connected, has nothing to go on with, and nobody waits for it."""
         return not (self._has_begun or self._connecting_count or self.client.item_ids)
+
+    @property
+    def floor(self) -> Floor:
+        """Who of those that call actions has the conversation."""
+        if self._floor is None:
+            self._floor = floor = Floor(self._hass, self.client, self._timing)
+            self.client.on("input_audio_buffer.cleared", floor.async_buffer_emptied)
+            self.client.on("input_audio_buffer.committed", floor.async_buffer_emptied)
+        return self._floor
+
+    @property
+    def has_caller(self) -> bool:
+        """Whether somebody who calls actions is in the middle of something."""
+        return self._floor is not None and not self._floor.is_free
 
     @property
     def transcribes(self) -> bool:
@@ -134,8 +150,9 @@ class ConversationSession:
 
     @property
     def _idle_seconds(self) -> float:
-        is_shared = self.key in (SessionPurpose.ACTIONS, SessionPurpose.READ_ALOUD)
-        if is_shared or self.client.item_ids:
+        if self.conversation_id is None and self.key is not SessionPurpose.AHEAD:
+            return self._timing.session_idle
+        if self.client.item_ids:
             return self._timing.session_idle
         return self._timing.silent_idle
 
@@ -360,6 +377,8 @@ class ConversationSession:
         """Close the socket and stop the timer. The session cannot be used afterwards."""
         self._closed = True
         self._stop_idle_timer()
+        if self._floor is not None:
+            self._floor.async_close()
         await self.client.close()
         self.client.off_all()
         self.on_own_answer = None

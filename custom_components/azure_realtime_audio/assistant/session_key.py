@@ -1,5 +1,6 @@
 """Which session: a conversation's own, or one that conversations share."""
 
+from dataclasses import dataclass
 from enum import Enum
 
 
@@ -11,5 +12,12 @@ class SessionPurpose(Enum):
     AHEAD = "ahead"  # opened for the next conversation, which makes it its own
 
 
+@dataclass(frozen=True, slots=True)
+class ActionConversation:
+    """A conversation of actions that goes by a name, beside the one that they share."""
+
+    name: str
+
+
 # A conversation's own session goes by the conversation's id.
-type SessionKey = str | SessionPurpose
+type SessionKey = str | SessionPurpose | ActionConversation

@@ -19,7 +19,7 @@ from ..realtime import (
 from .availability import Availability
 from .conversation_session import ConversationSession, CreateTask
 from .kept_conversations import async_kept_conversations
-from .session_key import SessionKey, SessionPurpose
+from .session_key import ActionConversation, SessionKey, SessionPurpose
 from .settings import AssistantSettings
 from .timing import Timing
 
@@ -87,8 +87,10 @@ class SessionPool:
                 chat.async_on_cleanup(lambda: self._end_conversation(conversation_id))
         return await self._async_connected(session)
 
-    async def async_shared(self, purpose: SessionPurpose) -> ConversationSession:
-        """Return the connected session for a purpose.
+    async def async_shared(
+        self, purpose: SessionPurpose | ActionConversation
+    ) -> ConversationSession:
+        """Return the connected session for a purpose, or of a conversation of actions.
 
         Its turns end by hand, unless a conversation is to have it. Raises RealtimeError.
         """
@@ -138,7 +140,7 @@ class SessionPool:
         if len(self._sessions) >= self._timing.max_sessions:
             self.async_end(self._least_used())
         kept = None
-        if not isinstance(key, SessionPurpose):
+        if isinstance(key, str):
             kept = self._kept.async_take(self._subentry_id, key)
         session = self._sessions[key] = ConversationSession(
             self._hass,
@@ -156,7 +158,8 @@ class SessionPool:
         if ahead := self._sessions.get(SessionPurpose.AHEAD):
             return ahead
         for session in self._sessions.values():
-            if session.conversation_id is not None and not session.is_busy:
+            is_purpose = isinstance(session.key, SessionPurpose)
+            if not (is_purpose or session.is_busy or session.has_caller):
                 return session
         raise TooManySessionsError
 
@@ -169,6 +172,8 @@ class SessionPool:
             return session
         # An apology that is read aloud must not use up the try of the next turn.
         purpose = None if session.conversation_id is not None else session.key
+        if isinstance(purpose, ActionConversation):
+            purpose = SessionPurpose.ACTIONS
         try:
             async with self._availability.attempt(purpose):
                 await session.async_connect()

@@ -41,6 +41,8 @@ class Timing:
     # An action; ffmpeg may wait for a server, or the uplink may be slow
     append: float = 120.0  # that one append may take
     max_audio: int = 600  # of audio that one append may have
+    floor_pause: float = 5.0  # of a caller, until another may speak
+    floor_wait: float = 120.0  # that a caller waits for the others
 
     # An answer
     speech_gap: float = 0.5  # without a sound, until a player gets silence
