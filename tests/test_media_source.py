@@ -3,10 +3,12 @@
 import asyncio
 from base64 import b64decode
 from collections.abc import Callable, Coroutine
+import gc
 from http import HTTPStatus
 import io
 from typing import Any
 import wave
+import weakref
 
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient
@@ -16,7 +18,10 @@ from homeassistant.components.media_player import BrowseError
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_time_changed,
+)
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.azure_realtime_audio.answers import reply as reply_module
@@ -224,8 +229,59 @@ async def test_replies_are_not_kept_for_ever(
         return [url for url in urls if (await player.head(url)).status == HTTPStatus.OK]
 
     assert await kept() == urls[1:]
-    freezer.tick(reply_module.KEPT_SECONDS + 61)
+    freezer.tick(reply_module.KEPT_SECONDS + 1)
     assert await kept() == []
+
+
+async def test_memory_of_replies(
+    hass: HomeAssistant, answer: Answer, freezer: FrozenDateTimeFactory
+) -> None:
+    """Replies go by themselves, whether somebody asks for them or not."""
+    replies = hass.data[reply_module.DATA_REPLIES]
+    kept = []
+    for data in ({}, {"conversation": "none"}):
+        reply = replies.get(_token(await answer(**data)))
+        assert reply
+        kept.append(weakref.ref(reply))
+    del reply
+    freezer.tick(reply_module.KEPT_SECONDS + 1)
+    async_fire_time_changed(hass)
+    gc.collect()
+    assert [found() for found in kept] == [None, None]
+
+
+async def test_reply_goes_with_its_entry(
+    hass: HomeAssistant,
+    emulator: Emulator,
+    player: Player,
+    answer: Answer,
+    init_integration: MockConfigEntry,
+) -> None:
+    """Nothing that an assistant has said is served when the assistant is gone."""
+    done = await answer()
+    emulator.replies.append(Reply(text="A long story.", hold=asyncio.Event()))
+    in_the_making = await answer(wait=False)
+    assert await hass.config_entries.async_unload(init_integration.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    for reply in (done, in_the_making):
+        assert (await player.get(reply["url"])).status == HTTPStatus.NOT_FOUND
+
+
+async def test_reply_keeps_no_session(
+    hass: HomeAssistant, answer: Answer, init_integration: MockConfigEntry
+) -> None:
+    """What is left of a reply is words and sound."""
+    await answer()
+    assistant = init_integration.runtime_data[SUBENTRY_ID].assistant
+    session, client = (
+        weakref.ref(part) for s in assistant.sessions for part in (s, s.client)
+    )
+    await hass.services.async_call(
+        DOMAIN, "reset_conversation", {"entity_id": assistant.agent_id}, blocking=True
+    )
+    await hass.async_block_till_done(wait_background_tasks=True)
+    gc.collect()
+    assert (session(), client()) == (None, None)
 
 
 async def test_connection_lost_while_playing(
@@ -255,3 +311,8 @@ async def test_player_stops_listening(
     await hass.async_block_till_done(wait_background_tasks=True)
     response = await player.get(reply["url"])
     assert (await response.read())[HEADER_BYTES:] == _spoken(emulator)
+
+
+def _token(reply: dict[str, Any]) -> str:
+    token: str = reply["media_content_id"].rpartition("/")[2]
+    return token

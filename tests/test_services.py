@@ -222,7 +222,7 @@ async def test_spoken_turn_turns_on_the_light(
     token = answer["media_content_id"].removeprefix(f"media-source://{DOMAIN}/")
     assert answer == {
         "status": "completed",
-        "text": "",
+        "text": "It is on.",
         "transcript": "It is on.",
         "media_content_id": f"media-source://{DOMAIN}/{token}",
         "url": f"/api/azure_realtime_audio/reply/{token}.wav",

@@ -1,5 +1,6 @@
 """Azure Realtime Audio: a native speech-to-speech assistant on Azure OpenAI Realtime."""
 
+from functools import partial
 from importlib import import_module
 
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP, Platform
@@ -12,6 +13,7 @@ from homeassistant.exceptions import (
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import ConfigType
 
+from .answers.reply import DATA_REPLIES
 from .assistant.assistant import Assistant
 from .assistant.connection_test import async_test_connection
 from .assistant.issues import (
@@ -64,6 +66,8 @@ async def async_setup_entry(
     async def stop(_: Event) -> None:
         await _async_close(entry)
 
+    replies = hass.data[DATA_REPLIES]
+    entry.async_on_unload(partial(replies.async_forget_entry, entry.entry_id))
     entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, stop))
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     await async_create_pipelines(hass, entry)  # before it would cause a reload

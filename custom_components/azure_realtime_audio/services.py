@@ -191,7 +191,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
 @callback
 def async_setup_services(hass: HomeAssistant) -> None:
     """Register the actions, and the view that plays the replies they make."""
-    hass.data[DATA_REPLIES] = Replies()
+    hass.data[DATA_REPLIES] = Replies(hass)
     hass.http.register_view(ReplyView(hass.data[DATA_REPLIES]))
     for name, action in ACTIONS.items():
         hass.services.async_register(

@@ -49,7 +49,7 @@ async def test_runs_take_turns(emulator: Emulator, act: Act) -> None:
     emulator.replies += [Reply(text="One."), Reply(text="Two.")]
     replies = await asyncio.gather(ring(act, FIRST, 3), ring(act, SECOND, 4))
     assert await said(emulator) == [FIRST * 3, SECOND * 4]
-    assert [reply["transcript"] for reply in replies] == ["One.", "Two."]
+    assert [reply["text"] for reply in replies] == ["One.", "Two."]
     kinds = [item.role for item in emulator.sessions[-1].conversation]
     assert kinds == ["user", "assistant"] * 2
 
@@ -108,7 +108,7 @@ async def test_second_question_of_one_run(emulator: Emulator, act: Act) -> None:
     second = asyncio.create_task(act("create_response"))
     await asyncio.sleep(0)
     more.set()
-    assert (await second)["transcript"] == "Two."
+    assert (await second)["text"] == "Two."
 
 
 async def test_audio_that_was_left(

@@ -17,6 +17,7 @@ from ..answers.reply import DATA_REPLIES, Reply
 from ..assistant.assistant import Assistant
 from ..assistant.briefing import Briefing
 from ..assistant.conversation_session import ConversationSession
+from ..assistant.session_key import ActionConversation
 from ..chat.history import system_prompt
 from ..chat.tools import function_tools
 from ..const import (
@@ -175,7 +176,9 @@ async def async_create_response(request: ActionRequest) -> JsonObjectType:
         reply = Reply(
             request.session, config, briefing, llm_api, data["timeout"], timing
         )
-        await request.hass.data[DATA_REPLIES].async_begin(reply)
+        await request.hass.data[DATA_REPLIES].async_begin(
+            reply, request.assistant.entry.entry_id
+        )
         if data["wait"]:
             await reply.async_finish()
         else:
@@ -274,6 +277,10 @@ def _keep_own_answer(request: ActionRequest, response: Response) -> None:
     task.add_done_callback(lambda _: floor.async_reply_ended())
 
 
+def _conversation_name(session: ConversationSession) -> str:
+    return session.key.name if isinstance(session.key, ActionConversation) else SHARED
+
+
 async def _async_own_answer(request: ActionRequest, response: Response) -> None:
     try:
         _, llm_api = await _async_briefing(request)
@@ -289,7 +296,7 @@ async def _async_own_answer(request: ActionRequest, response: Response) -> None:
         request.assistant.timing,
         begun=response,
     )
-    request.hass.data[DATA_REPLIES].keep(reply)
+    request.hass.data[DATA_REPLIES].keep(reply, request.assistant.entry.entry_id)
     told = reply.as_dict()
     request.hass.bus.async_fire(
         EVENT_REPLY,
@@ -297,6 +304,7 @@ async def _async_own_answer(request: ActionRequest, response: Response) -> None:
             "entity_id": request.assistant.agent_id,
             "media_content_id": told["media_content_id"],
             "url": told["url"],
+            CONF_CONVERSATION: _conversation_name(request.session),
         },
         context=request.call.context,
     )

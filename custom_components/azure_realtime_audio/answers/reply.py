@@ -1,14 +1,19 @@
 """The model's reply to an action: its rounds of tool calls, and its sound as it comes."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing, suppress
+from datetime import datetime
+from functools import partial
+from math import inf
 import secrets
 import time
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from homeassistant.components.media_source import generate_media_source_id
+from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.helpers import llm
+from homeassistant.helpers.event import async_call_later
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.json import JsonObjectType, JsonValueType, json_loads
 
@@ -52,9 +57,14 @@ class Reply:
     ) -> None:
         """Ask for nothing yet: ``async_begin`` does, unless a response has ``begun``."""
         loop = asyncio.get_running_loop()
-        self.session = session
+        # Called when nothing more will come.
+        self.on_done: Callable[[], None] | None = None
         self.token = secrets.token_urlsafe(32)
-        self.expires = time.monotonic() + timeout + KEPT_SECONDS
+        # What is needed until then only. A reply that is kept keeps no session alive.
+        self._session: ConversationSession | None = session
+        self._speech: Speech | None = Speech(timing.speech_gap)
+        self._told: JsonObjectType = {}
+        self._pcm = b""
         self.is_out_of_band = config.get("conversation") == "none"
         self._is_spoken = "audio" in (
             config.get("output_modalities")
@@ -68,7 +78,6 @@ class Reply:
         self._stall = timing.response_stall
         self._is_read = False
         self._deadline = loop.time() + timeout
-        self._speech = Speech(timing.speech_gap)
         if begun is not None:
             self._speech.add(begun)
         self._tool_outputs: dict[str, str] = {}
@@ -77,7 +86,15 @@ class Reply:
     @property
     def is_done(self) -> bool:
         """Whether nothing more will come."""
-        return self._speech.is_finished
+        return self._speech is None
+
+    def is_beside(self, other: Reply) -> bool:
+        """Return whether the other is being made in the conversation that this is for."""
+        return not self.is_out_of_band and other.is_of(self._parts[0])
+
+    def is_of(self, session: ConversationSession) -> bool:
+        """Return whether this is being made in the conversation of a session."""
+        return self._session is session and not self.is_out_of_band
 
     async def async_begin(self) -> None:
         """Have the first response created. Raises RealtimeError."""
@@ -89,22 +106,37 @@ class Reply:
         Raises RealtimeError, and HomeAssistantError if the model failed, took too long or
         would not stop calling tools. Whatever happens, nothing is left running.
         """
-        with self.session.busy():
+        session, speech = self._parts
+        with session.busy():
             try:
                 await async_rounds(self._async_respond, self._deadline, self._timeout)
             finally:
                 with suppress(RealtimeError):
-                    await self._speech.responses[-1].cancel()
+                    await speech.responses[-1].cancel()
                 with suppress(RealtimeError):
-                    await self._async_tell_results()
-                self._speech.finish()
+                    await self._async_tell_results(session)
+                speech.finish()
+                self._end(speech)
+
+    @property
+    def _parts(self) -> tuple[ConversationSession, Speech]:
+        assert self._session is not None
+        assert self._speech is not None
+        return self._session, self._speech
+
+    def _end(self, speech: Speech) -> None:
+        self._told = self._as_told(speech.responses)
+        self._pcm = speech.pcm
+        self._session = self._speech = self._llm_api = self._briefing = None
+        if self.on_done is not None:
+            self.on_done()
 
     async def _async_respond(self, this: Round) -> bool:
         """Read a response to its end and run its tools; True if the model waits for them."""
         if not (this.is_first and not self._is_read):
             await self._async_next_response()
         self._is_read = True
-        response = self._speech.responses[-1]
+        response = self._parts[1].responses[-1]
         await async_read_to_end(response, self._stall)
         if response.status == "failed" and (failure := response_failure(response)):
             raise failure
@@ -128,10 +160,10 @@ class Reply:
                 }
             )
 
-    async def _async_tell_results(self) -> None:
+    async def _async_tell_results(self, session: ConversationSession) -> None:
         """Tell the model the results of its tools that no response has answered."""
         if self._results:
-            await self.session.client.apply(Changes(items=self._results))
+            await session.client.apply(Changes(items=self._results))
             self._results = []
 
     async def _async_next_response(self) -> None:
@@ -143,16 +175,17 @@ class Reply:
             with suppress(RealtimeError):
                 await (await creating).cancel()
             raise
-        self._speech.add(response)
+        self._parts[1].add(response)
         if self._is_stopped:
             await response.cancel()
 
     async def _async_ask(self) -> Response:
         """Let the model answer what it has been told, or what its tools returned."""
+        session, _ = self._parts
         briefing, self._briefing = self._briefing, None
         if briefing is not None:
-            return await self.session.async_ask(self._config, briefing)
-        response = await self.session.client.create_response(
+            return await session.async_ask(self._config, briefing)
+        response = await session.client.create_response(
             self._config, after=Changes(items=self._results)
         )
         self._results = []
@@ -164,12 +197,16 @@ class Reply:
 
     def as_dict(self) -> JsonObjectType:
         """Tell the reply as an action's response data."""
-        responses = self._speech.responses
+        if self._speech is None:
+            return self._told
+        return self._as_told(self._speech.responses)
+
+    def _as_told(self, responses: Sequence[Response]) -> JsonObjectType:
         last = responses[-1]
         is_cut_off = self._is_stopped and bool(last.tool_calls)
         return {
             "status": "cancelled" if is_cut_off else last.status,
-            "text": _paragraph(response.text for response in responses),
+            "text": _paragraph(_words(response) for response in responses),
             "transcript": _paragraph(response.transcript for response in responses),
             "item_ids": [id_ for response in responses for id_ in response.item_ids],
             "usage": _total(response.usage or {} for response in responses),
@@ -198,8 +235,7 @@ class Reply:
     @property
     def wav(self) -> bytes:
         """The whole reply as a WAV file, 24 kHz PCM16 mono, once it is done."""
-        pcm = self._speech.pcm
-        return wav_header(data_bytes=len(pcm)) + pcm
+        return wav_header(data_bytes=len(self._pcm)) + self._pcm
 
     async def async_wav_stream(self) -> AsyncGenerator[bytes]:
         """Yield the reply as a WAV of unknown length while it is being made.
@@ -208,64 +244,108 @@ class Reply:
         while a tool runs, silence fills the gap. Ends early with the socket.
         """
         yield wav_header()
+        if self._speech is None:
+            yield self._pcm
+            return
         async with aclosing(self._speech.pieces()) as pieces:
             async for _, pcm in pieces:
                 yield pcm
 
 
+class _Kept(NamedTuple):
+    """A reply, the entry it goes with, and the end of its time, if that has begun."""
+
+    reply: Reply
+    entry_id: str
+    stop_timer: CALLBACK_TYPE | None = None
+    expires: float = inf
+
+
 class Replies:
     """The newest replies, kept for some minutes so that they can be played.
 
-    Their audio is in memory only, and under a token that cannot be guessed.
+    Their audio is in memory only, and under a token that cannot be guessed. It goes when its
+    time is over, or with its entry.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, hass: HomeAssistant) -> None:
         """Keep none yet."""
-        self._replies: dict[str, Reply] = {}
+        self._hass = hass
+        self._kept: dict[str, _Kept] = {}
 
-    async def async_begin(self, reply: Reply) -> None:
+    async def async_begin(self, reply: Reply, entry_id: str) -> None:
         """Begin a reply, and keep it if that succeeds. Raises RealtimeError.
 
         That is ResponseActiveError if its conversation has one in the making, tool calls
         included.
         """
-        if not reply.is_out_of_band and self.in_progress(reply.session):
+        if any(reply.is_beside(kept.reply) for kept in self._kept.values()):
             raise ResponseActiveError
-        self.keep(reply)
+        self.keep(reply, entry_id)
         try:
             await reply.async_begin()
         except BaseException:
-            del self._replies[reply.token]
+            self._forget(reply.token)
             raise
 
-    def keep(self, reply: Reply) -> None:
-        """Keep a reply that has begun already."""
-        self._forget()
-        self._replies[reply.token] = reply
+    @callback
+    def keep(self, reply: Reply, entry_id: str) -> None:
+        """Keep a reply that begins, or has begun already."""
+        self._kept[reply.token] = _Kept(reply, entry_id)
+        reply.on_done = partial(self._done, reply.token)
 
+    @callback
     def get(self, token: str) -> Reply | None:
         """Return the reply of a token, if it is still kept."""
-        self._forget()
-        return self._replies.get(token)
+        kept = self._kept.get(token)
+        # The timer of a busy loop may be late.
+        if kept is None or kept.expires < time.monotonic():
+            return None
+        return kept.reply
 
+    @callback
     def in_progress(self, session: ConversationSession) -> Reply | None:
         """Return the reply that a session's conversation is making."""
-        for reply in self._replies.values():
-            is_its = reply.session is session and not reply.is_out_of_band
-            if is_its and not reply.is_done:
-                return reply
-        return None
+        replies = (kept.reply for kept in self._kept.values())
+        return next((reply for reply in replies if reply.is_of(session)), None)
 
-    def _forget(self) -> None:
-        now = time.monotonic()
-        done = [reply for reply in self._replies.values() if reply.is_done]
-        newest = done[-KEPT_REPLIES:]
-        for reply in done:
-            if reply not in newest or reply.expires < now:
-                del self._replies[reply.token]
+    @callback
+    def async_forget_entry(self, entry_id: str) -> None:
+        """Keep no reply of an entry."""
+        for token, kept in list(self._kept.items()):
+            if kept.entry_id == entry_id:
+                self._forget(token)
+
+    def _done(self, token: str) -> None:
+        """Let the time of a reply begin, and that of the oldest end."""
+        if (kept := self._kept.pop(token, None)) is None:
+            return
+
+        @callback
+        def forget(_: datetime) -> None:
+            self._forget(token)
+
+        job = HassJob(forget, cancel_on_shutdown=True)
+        timer = async_call_later(self._hass, KEPT_SECONDS, job)
+        self._kept[token] = kept._replace(
+            stop_timer=timer, expires=time.monotonic() + KEPT_SECONDS
+        )
+        done = [token for token, kept in self._kept.items() if kept.reply.is_done]
+        for old in done[:-KEPT_REPLIES]:
+            self._forget(old)
+
+    def _forget(self, token: str) -> None:
+        kept = self._kept.pop(token, None)
+        if kept is not None and kept.stop_timer is not None:
+            kept.stop_timer()
 
 
 DATA_REPLIES: HassKey[Replies] = HassKey(f"{DOMAIN}_replies")
+
+
+def _words(response: Response) -> str:
+    """Return what was said or written."""
+    return "\n".join(words for words in (response.text, response.transcript) if words)
 
 
 def _paragraph(texts: Iterable[str]) -> str:
