@@ -1,6 +1,6 @@
 """What goes wrong, in the words of the user interface."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
@@ -163,11 +163,16 @@ def set_up_error(err: RealtimeError) -> HomeAssistantError:
     return translated(key, error=str(err).rstrip("."))
 
 
-def translated_error(err: RealtimeError) -> HomeAssistantError:
-    """Return the error in the words of the user interface."""
-    placeholders = {"error": str(err).rstrip(".")}
+def translated_error(
+    err: RealtimeError, shown: Callable[[str], str] = str
+) -> HomeAssistantError:
+    """Return the error in the words of the user interface.
+
+    ``shown`` takes secrets out of a text.
+    """
+    placeholders = {"error": shown(str(err).rstrip("."))}
     if isinstance(err, InvalidConfigError):
-        placeholders |= {"key": err.key, "error": err.reason}
+        placeholders |= {"key": shown(err.key), "error": shown(err.reason)}
     return translated(presentation(err).sentence, **placeholders)
 
 

@@ -17,6 +17,7 @@ from homeassistant.core import (
     SupportsResponse,
     callback,
 )
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import VolDictType
 from homeassistant.util.ulid import ulid_now
@@ -47,7 +48,7 @@ from .assistant.assistant import Assistant
 from .assistant.caller import Caller
 from .assistant.session_key import ActionConversation, SessionPurpose
 from .const import CONF_CONVERSATION, DEFAULT_RESPONSE_TIMEOUT, DOMAIN
-from .errors import translated_error
+from .errors import translated, translated_error
 from .realtime import RealtimeError
 
 MAX_RESPONSE_TIMEOUT: Final = 300
@@ -217,7 +218,12 @@ async def _async_handle(action: Action, call: ServiceCall) -> ServiceResponse:
     try:
         told = await _async_carry_out(action, call, assistant, key)
     except RealtimeError as err:
-        raise translated_error(err) from err
+        raise translated_error(err, assistant.secrets) from None
+    except HomeAssistantError as err:
+        placeholders = err.translation_placeholders or {}
+        if (shown := assistant.secrets(placeholders)) == placeholders:
+            raise
+        raise translated(err.translation_key or "unexpected", **shown) from None
     return told if is_shared or told is None else {**told, CONF_CONVERSATION: name}
 
 

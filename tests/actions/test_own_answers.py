@@ -4,6 +4,7 @@ from base64 import b64encode
 from typing import Any
 
 from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import llm
 import pytest
 from pytest_homeassistant_custom_component.common import (
@@ -16,7 +17,7 @@ from custom_components.azure_realtime_audio.const import DOMAIN, EVENT_REPLY
 from emulator import Emulator, Reply
 
 from ..satellite import said_at, tone
-from ..talk import AGENT, STATUS, becomes, give_tool
+from ..talk import AGENT, STATUS, becomes, give_tool, set_timing
 
 SPEECH = b64encode(tone(0.6, 220, 24_000) + bytes(48_000)).decode()
 
@@ -114,3 +115,50 @@ async def test_asked_for(hass: HomeAssistant, emulator: Emulator, bell: Bell) ->
     await emulator.sessions[-1].sent.wait_for("input_audio_buffer.committed")
     await act(hass, "create_response", Context())
     assert replies == []
+
+
+async def test_rights_of_who_turned_it_on(
+    hass: HomeAssistant, emulator: Emulator, bell: Bell
+) -> None:
+    """Somebody who changes another setting, or is refused, does not lend any rights."""
+    owner = Context()
+    session = {"turn_detection": {"type": "server_vad"}}
+    await act(hass, "update_session", owner, session=session)
+    await act(hass, "update_session", Context(), session={"instructions": "Ring."})
+    emulator.faults.add("refuse:session.update", times=1)
+    with pytest.raises(HomeAssistantError):
+        await act(
+            hass,
+            "update_session",
+            Context(),
+            session={"turn_detection": {"type": "semantic_vad"}},
+        )
+    emulator.replies += [Reply(tool_calls=[("ring", {})]), Reply(text="It rang.")]
+    await act(hass, "append_audio", Context(), audio=SPEECH)
+    await emulator.sessions[-1].sent.wait_for("response.done", 2)
+    assert bell.contexts == [owner]
+
+
+async def test_turned_off(hass: HomeAssistant, emulator: Emulator, bell: Bell) -> None:
+    """What was heard before is no part of the next turn, which ends by hand."""
+    session = {"turn_detection": {"type": "server_vad"}}
+    await act(hass, "update_session", Context(), session=session)
+    quiet = b64encode(bytes(24_000)).decode()
+    await act(hass, "append_audio", Context(), audio=quiet)
+    await act(hass, "update_session", Context(), session={"turn_detection": None})
+    await act(hass, "append_audio", Context(), audio=SPEECH)
+    await act(hass, "commit_audio", Context())
+    (item,) = emulator.sessions[-1].conversation
+    assert b64encode(item.audio).decode() == SPEECH
+
+
+async def test_status_without_an_answer(
+    hass: HomeAssistant, emulator: Emulator, bell: Bell
+) -> None:
+    """Where the service finds turns and nobody asks for an answer, nobody thinks."""
+    set_timing(hass, floor_pause=0.05)
+    session = {"turn_detection": {"type": "server_vad", "create_response": False}}
+    await act(hass, "update_session", Context(), session=session)
+    await act(hass, "append_audio", Context(), audio=SPEECH)
+    await emulator.sessions[-1].sent.wait_for("input_audio_buffer.committed")
+    await becomes(hass, STATUS, "idle")

@@ -28,13 +28,20 @@ from ..const import (
     LOGGER,
 )
 from ..errors import translated
-from ..realtime import RealtimeError, Response, SessionConfig, validate_response_config
+from ..realtime import (
+    Changes,
+    RealtimeError,
+    Response,
+    SessionConfig,
+    validate_response_config,
+)
 from .audio_input import (
     async_append_base64,
     async_append_media,
     async_file_input,
     async_media_input,
 )
+from .session_settings import leaves, nested, settable, with_secrets
 
 # What the field that tells the conversation holds besides names.
 SHARED: Final = "auto"
@@ -44,8 +51,7 @@ OUT_OF_BAND: Final = "none"
 _AUDIO_SOURCES = ("audio", "media_content_id", "path")
 # What the assistant sets before a response, unless an action has.
 _PREPARED_KEYS = ("instructions", "tools")
-# What a session may hold that only its owner should know.
-_SECRET_KEYS = frozenset({"authorization", "client_secret", "headers"})
+_TURN_DETECTION = "audio.input.turn_detection"
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,16 +221,17 @@ async def _async_briefing(
 def _finish_unattended(request: ActionRequest, reply: Reply, stack: ExitStack) -> None:
     """Finish a reply that no action waits for; unwind the stack then."""
     task = request.assistant.entry.async_create_background_task(
-        request.hass, _async_finish_unattended(reply), "reply to an action"
+        request.hass, _async_finish_unattended(request, reply), "reply to an action"
     )
     task.add_done_callback(lambda _: stack.close())
 
 
-async def _async_finish_unattended(reply: Reply) -> None:
+async def _async_finish_unattended(request: ActionRequest, reply: Reply) -> None:
     try:
         await reply.async_finish()
     except (HomeAssistantError, RealtimeError) as err:
-        LOGGER.warning("A reply that no action waits for ended early: %s", err)
+        told = request.assistant.secrets(str(err))
+        LOGGER.warning("A reply that no action waits for ended early: %s", told)
 
 
 async def async_cancel_response(request: ActionRequest) -> JsonObjectType:
@@ -248,19 +255,66 @@ async def async_reset_conversation(request: ActionRequest) -> None:
 
 
 async def async_update_session(request: ActionRequest) -> JsonObjectType:
-    """Change the session, until it ends."""
-    config = SessionConfig(request.data["session"])
+    """Change the session, until it ends. What is as it was before is left alone."""
+    session, secrets = request.session, request.assistant.secrets
+    given = leaves(SessionConfig(request.data["session"]).as_dict())
+    secrets.learn(given)
+    if "tools" in given:
+        known = session.own_settings.get("tools", [])
+        given["tools"] = with_secrets(given["tools"], known, secrets)
+    before = settable(session.client.current_session)
+    for key in _PREPARED_KEYS:
+        # The assistant's own, as they were returned: they may have changed since.
+        if key in given and session.shown_settings.get(key) == secrets(given[key]):
+            session.own_settings.pop(key, None)
+            del given[key]
+    changed = {
+        key: value
+        for key, value in given.items()
+        if key not in before or secrets(before[key]) != secrets(value)
+    }
+    await _async_change(request, changed, before.get(_TURN_DETECTION))
+    in_force = secrets(settable(session.client.current_session))
+    session.shown_settings |= {
+        key: in_force[key]
+        for key in _PREPARED_KEYS
+        if key in in_force and key not in session.own_settings
+    }
+    return {"session": nested(in_force)}
+
+
+async def _async_change(
+    request: ActionRequest, changed: Mapping[str, Any], turn_detection: object
+) -> None:
+    """Change settings of a session, which has a turn detection until now or None."""
+    session = request.session
     # With turn detection on, the service answers of its own accord.
     briefing, _ = await _async_briefing(request)
-    await request.session.async_tell(briefing)
-    session = request.session
-    session.on_own_answer = partial(_keep_own_answer, request)
-    await session.client.update_session(config)
-    settings = config.as_dict()
-    session.own_settings |= {
-        key: settings[key] for key in _PREPARED_KEYS if key in settings
-    }
-    return {"session": _without_secrets(session.client.current_session)}
+    await session.async_tell(briefing)
+    before = session.on_own_answer
+    if changed.get(_TURN_DETECTION) is not None:
+        session.on_own_answer = partial(_keep_own_answer, request)
+    is_turned_off = (
+        turn_detection is not None and changed.get(_TURN_DETECTION, True) is None
+    )
+    # What the service has heard and not taken for a turn must not be a part of the next one.
+    changes = Changes(
+        clears_audio=is_turned_off,
+        session=SessionConfig(nested(changed)) if changed else None,
+    )
+    try:
+        if changes:
+            await session.client.apply(changes)
+    except RealtimeError:
+        session.on_own_answer = before
+        raise
+    if is_turned_off:
+        session.on_own_answer = None
+    own = {key: changed[key] for key in _PREPARED_KEYS if key in changed}
+    if own:
+        session.own_settings |= own
+        briefing, _ = await _async_briefing(request)
+        await session.async_tell(briefing)
 
 
 @callback
@@ -308,21 +362,7 @@ async def _async_own_answer(request: ActionRequest, response: Response) -> None:
         },
         context=request.call.context,
     )
-    await _async_finish_unattended(reply)
-
-
-def _without_secrets(value: Any) -> Any:
-    match value:
-        case dict():
-            return {
-                key: _without_secrets(part)
-                for key, part in value.items()
-                if key not in _SECRET_KEYS
-            }
-        case list():
-            return [_without_secrets(part) for part in value]
-        case _:
-            return value
+    await _async_finish_unattended(request, reply)
 
 
 def _invalid(translation_key: str) -> ServiceValidationError:

@@ -31,6 +31,7 @@ from .availability import Availability
 from .briefing import Briefing
 from .connection_test import model_name
 from .prompt import async_provide_llm_data, dialog_llm_context
+from .secrets import SecretFilter
 from .server_events import async_fire_server_events
 from .session_key import SessionPurpose
 from .session_pool import SessionPool
@@ -63,6 +64,7 @@ class Assistant:
         self.settings = AssistantSettings.from_subentry(subentry)
         self.timing = Timing()
         self.model = model
+        self.secrets = SecretFilter()
         self.latency_ms: int | None = None
         self._status = ModelStatus.IDLE
         self._listeners: Listeners[()] = Listeners("the assistant")
@@ -211,7 +213,9 @@ class Assistant:
         client.on("session.created", self._on_session_created)
         client.on("response.done", self.availability.async_response_done)
         if self.settings.fires_events:
-            async_fire_server_events(self.hass, client, lambda: self.agent_id)
+            async_fire_server_events(
+                self.hass, client, lambda: self.agent_id, self.secrets
+            )
         return client
 
     @callback

@@ -73,6 +73,8 @@ class ConversationSession:
         self.is_listening = False
         # What actions have set in it: it stays, whatever the assistant's settings say.
         self.own_settings: dict[str, Any] = {}
+        # What an action was last shown of the assistant's own: to set it is to undo.
+        self.shown_settings: dict[str, Any] = {}
         # Called with each response that the service begins by itself because an action has
         # turned that on.
         self.on_own_answer: Callable[[Response], None] | None = None

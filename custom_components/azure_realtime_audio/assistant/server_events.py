@@ -7,13 +7,17 @@ from homeassistant.core import HomeAssistant, callback
 
 from ..const import EVENT_SERVER_EVENT
 from ..realtime import RealtimeClient
+from .secrets import SecretFilter
 
 
 @callback
 def async_fire_server_events(
-    hass: HomeAssistant, client: RealtimeClient, agent_id: Callable[[], str | None]
+    hass: HomeAssistant,
+    client: RealtimeClient,
+    agent_id: Callable[[], str | None],
+    secrets: SecretFilter,
 ) -> None:
-    """Fire every event that the service sends to a client, without its audio.
+    """Fire every event that the service sends to a client, without audio and secrets.
 
     ``agent_id`` returns the entity id of the assistant, which the user may change.
     """
@@ -27,7 +31,7 @@ def async_fire_server_events(
             {
                 "entity_id": agent_id(),
                 "type": event["type"],
-                "event": _without_audio(event),
+                "event": secrets(_without_audio(event)),
             },
         )
 
