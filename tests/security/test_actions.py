@@ -2,7 +2,10 @@
 
 import asyncio
 from base64 import b64decode, b64encode, encodebytes
+from functools import partial
+import os
 from pathlib import Path
+import subprocess
 from typing import Any
 
 from homeassistant.auth.models import User
@@ -12,11 +15,14 @@ from homeassistant.exceptions import (
     ServiceValidationError,
     Unauthorized,
 )
+from hypothesis import assume, given, strategies as st
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.azure_realtime_audio.actions.audio_input import AUDIO_FORMATS
+from custom_components.azure_realtime_audio.actions.file_kinds import file_kind
 from custom_components.azure_realtime_audio.const import DOMAIN
+from custom_components.azure_realtime_audio.realtime import wav_header
 from custom_components.azure_realtime_audio.services import ACTIONS
 from emulator import Emulator
 from tests.talk import AGENT, set_timing
@@ -71,6 +77,56 @@ async def test_link_out_of_the_allowed_folder(
     ):
         with pytest.raises(ServiceValidationError):
             await act(hass, "append_audio", Context(), path=str(path))
+
+
+@pytest.mark.parametrize("leads_out", [False, True])
+async def test_link_that_changes(
+    hass: HomeAssistant,
+    init_integration: MockConfigEntry,
+    emulator: Emulator,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    leads_out: bool,
+) -> None:
+    """What was checked is what is heard, although the link leads elsewhere by then."""
+    allowed = tmp_path / "allowed"
+    allowed.mkdir()
+    (inside, outside) = (allowed / "inside.wav", tmp_path / "outside.wav")
+    for file, sample in ((inside, b"\1\0"), (outside, b"\2\0")):
+        pcm = sample * 24_000
+        file.write_bytes(wav_header(data_bytes=len(pcm)) + pcm)
+    link = allowed / "link.wav"
+    link.symlink_to(inside if leads_out else outside)
+    hass.config.allowlist_external_dirs = {str(allowed)}
+    check = hass.config.is_allowed_path
+
+    def check_late(path: str) -> bool:
+        link.unlink()
+        link.symlink_to(outside if leads_out else inside)
+        monkeypatch.undo()
+        return check(path)
+
+    monkeypatch.setattr(hass.config, "is_allowed_path", check_late)
+    appending = act(hass, "append_audio", Context(), path=str(link))
+    if leads_out:
+        await appending
+        await act(hass, "commit_audio", Context())
+        (item,) = emulator.sessions[-1].conversation
+        assert set(item.audio[:48_000:2]) == {1}
+    else:
+        with pytest.raises(ServiceValidationError):
+            await appending
+
+
+async def test_pipe_in_an_allowed_folder(
+    hass: HomeAssistant, init_integration: MockConfigEntry, tmp_path: Path
+) -> None:
+    """What is no file is not opened: a pipe would be waited for, a device would act."""
+    os.mkfifo(tmp_path / "pipe.wav")
+    hass.config.allowlist_external_dirs = {str(tmp_path)}
+    with pytest.raises(ServiceValidationError) as raised:
+        await act(hass, "append_audio", Context(), path=str(tmp_path / "pipe.wav"))
+    assert raised.value.translation_key == "media_not_found"
 
 
 async def test_more_base64_than_a_file_may_have(
@@ -184,7 +240,21 @@ async def test_base64_in_lines(
     assert b"".join(b64decode(event["audio"]) for event in appended) == audio
 
 
-@pytest.mark.parametrize("start", [b"RIFF", b"OggS", b"ID3\x04", b"fLaC"])
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"RIFF",
+        b"OggS",
+        b"ID3\x04",
+        b"fLaC",
+        b"FORM",
+        b".snd",
+        b"caff",
+        b"#!AMR\n",
+        b"\x1aE\xdf\xa3",
+        b"\0\0\0\x20ftypM4A ",
+    ],
+)
 @pytest.mark.parametrize("audio_format", AUDIO_FORMATS)
 async def test_file_in_base64(
     hass: HomeAssistant,
@@ -200,3 +270,40 @@ async def test_file_in_base64(
             hass, "append_audio", Context(), audio=audio, audio_format=audio_format
         )
     assert not emulator.sessions[-1].received.of("input_audio_buffer.append")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"), [("mp3", "libmp3lame"), ("mp2", "mp2"), ("aac", "aac")]
+)
+async def test_file_without_a_beginning_of_its_own(
+    hass: HomeAssistant,
+    init_integration: MockConfigEntry,
+    emulator: Emulator,
+    tmp_path: Path,
+    suffix: str,
+    codec: str,
+) -> None:
+    """An MP3 or AAC that is nothing but frames is found by its frames."""
+    file = tmp_path / f"tone.{suffix}"
+    source = ("-f", "lavfi", "-i", "sine=duration=1")
+    command = ["ffmpeg", "-loglevel", "error", *source, "-c:a", codec]
+    await hass.async_add_executor_job(
+        partial(
+            subprocess.run, [*command, "-id3v2_version", "0", str(file)], check=True
+        )
+        if suffix == "mp3"
+        else partial(subprocess.run, [*command, str(file)], check=True)
+    )
+    data = file.read_bytes()
+    assert data[0] == 0xFF
+    with pytest.raises(HomeAssistantError, match="Give its path"):
+        await act(hass, "append_audio", Context(), audio=b64encode(data).decode())
+
+
+@given(st.binary(max_size=20_000))
+def test_samples_are_no_file(samples: bytes) -> None:
+    """What is no file is hardly ever taken for one."""
+    assume(len(samples) < 4 or samples[0] != 0xFF)
+    assert file_kind(b"\0\0" + samples) is None
+    for silence in (b"\xff", b"\xd5", b"\0"):
+        assert file_kind(silence * len(samples)) is None

@@ -1,10 +1,12 @@
 """Speech for the model out of files, media and base64, whatever their format."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+import os
 from pathlib import Path
-from typing import NamedTuple
+import stat
+from typing import BinaryIO, NamedTuple
 
 from homeassistant.auth.permissions.const import POLICY_READ
 from homeassistant.components import media_source
@@ -24,6 +26,7 @@ from ..realtime import (
     InvalidAudioError,
     pcm_duration_ms,
 )
+from .file_kinds import file_kind
 from .target import async_check_permission
 
 AUDIO_FORMATS = ("pcm16", "g711_ulaw", "g711_alaw")
@@ -42,21 +45,13 @@ _URL_FORMATS = f"{_FILE_FORMATS},hls,webvtt"
 _CHUNK_BYTES = BYTES_PER_SECOND // 10
 
 
-# How files begin that people send in place of samples. As samples they would be noise.
-_FILE_KINDS = {
-    "WAV": b"RIFF",
-    "Ogg": b"OggS",
-    "MP3": b"ID3",
-    "FLAC": b"fLaC",
-    "Matroska": b"\x1aE\xdf\xa3",
-    "AIFF": b"FORM",
-}
-
-
 class MediaInput(NamedTuple):
-    """What ffmpeg opens, and what the caller called it."""
+    """What ffmpeg opens, and what the caller called it.
 
-    url: str
+    Of a file it is the opened file itself, which is the caller's to close.
+    """
+
+    source: str | BinaryIO
     name: str
 
 
@@ -82,7 +77,7 @@ async def async_append_base64(
     raw = await hass.async_add_executor_job(_decoded, audio)
     if len(raw) > max_seconds * bytes_per_second:
         raise translated("audio_too_long", seconds=str(max_seconds))
-    if kind := next((k for k in _FILE_KINDS if raw.startswith(_FILE_KINDS[k])), None):
+    if kind := file_kind(raw):
         raise translated("audio_is_a_file", kind=kind)
     if len(raw) % encoded.sample_bytes:
         raise InvalidAudioError("PCM16 audio has an even number of bytes")
@@ -136,64 +131,88 @@ async def async_append_media(
     return pcm_duration_ms(byte_count)
 
 
-async def async_file_input(hass: HomeAssistant, path: str) -> MediaInput:
-    """Return what ffmpeg opens for a file that Home Assistant may read.
+@asynccontextmanager
+async def async_file_input(hass: HomeAssistant, path: str) -> AsyncIterator[MediaInput]:
+    """Open a file that Home Assistant may read, for ffmpeg.
 
     Raises ServiceValidationError.
     """
-
-    def allowed() -> Path | None:
-        try:
-            file = Path(path).resolve()
-            return file if hass.config.is_allowed_path(str(file)) else None
-        except OSError, ValueError:  # no path at all
-            return None
-
-    # What was checked is what is opened: a link may change in between.
-    if (file := await hass.async_add_executor_job(allowed)) is None:
-        raise ServiceValidationError(
-            translation_domain=DOMAIN,
-            translation_key="path_not_allowed",
-            translation_placeholders={"path": path},
-        )
-    return await _async_existing_file(hass, file, path)
+    async with _async_opened(hass, path, path, is_checked=True) as media_input:
+        yield media_input
 
 
-async def async_media_input(call: ServiceCall, media_content_id: str) -> MediaInput:
-    """Return what ffmpeg opens for a media source item.
+@asynccontextmanager
+async def async_media_input(
+    call: ServiceCall, media_content_id: str
+) -> AsyncIterator[MediaInput]:
+    """Open a media source item for ffmpeg.
 
     Raises ServiceValidationError, Unauthorized if it is an entity that the caller may not
     see, and what the media source raises (HomeAssistantError).
     """
     hass = call.hass
     if not media_source.is_media_source_id(media_content_id):
-        raise ServiceValidationError(
-            translation_domain=DOMAIN,
-            translation_key="not_a_media_source",
-            translation_placeholders={"media": media_content_id},
-        )
+        raise _invalid("not_a_media_source", media=media_content_id)
     item = media_source.MediaSourceItem.from_uri(hass, media_content_id, None)
     if hass.states.get(item.identifier or ""):  # a camera, for example
         await async_check_permission(call, item.identifier, POLICY_READ)
     media = await media_source.async_resolve_media(hass, media_content_id, None)
-    if media.path is not None:
-        return await _async_existing_file(hass, media.path, media_content_id)
-    return MediaInput(async_process_play_media_url(hass, media.url), media_content_id)
+    if media.path is None:
+        url = async_process_play_media_url(hass, media.url)
+        yield MediaInput(url, media_content_id)
+        return
+    async with _async_opened(hass, str(media.path), media_content_id) as media_input:
+        yield media_input
 
 
-async def _async_existing_file(
-    hass: HomeAssistant, path: Path, name: str
-) -> MediaInput:
-    def existing() -> Path | None:
-        return path.resolve() if path.is_file() else None
+@asynccontextmanager
+async def _async_opened(
+    hass: HomeAssistant, path: str, name: str, *, is_checked: bool = False
+) -> AsyncIterator[MediaInput]:
+    """Open a file for ffmpeg, one that Home Assistant may read if that ``is_checked``.
 
-    if (file := await hass.async_add_executor_job(existing)) is None:
-        raise ServiceValidationError(
-            translation_domain=DOMAIN,
-            translation_key="media_not_found",
-            translation_placeholders={"media": name},
-        )
-    return MediaInput(f"file:{file}", name)
+    What is checked is what is opened, whatever its path leads to by then. Raises
+    ServiceValidationError, which tells nobody whether there is a file where none may be read.
+    """
+
+    def opened() -> BinaryIO:
+        # This finds the file and does nothing to it, which could be a device.
+        place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        try:
+            found = Path(f"/proc/self/fd/{place}")
+            # The link is the kernel's: it says where the file is, without any link.
+            if is_checked and not hass.config.is_allowed_path(str(found.readlink())):
+                raise PermissionError
+            if not stat.S_ISREG(os.fstat(place).st_mode):
+                raise FileNotFoundError
+            return found.open("rb", buffering=0)
+        finally:
+            os.close(place)
+
+    def may_know() -> bool:
+        try:
+            return not is_checked or hass.config.is_allowed_path(path)
+        except OSError, ValueError:  # no path at all
+            return False
+
+    try:
+        file = await hass.async_add_executor_job(opened)
+    except PermissionError:
+        raise _invalid("path_not_allowed", path=path) from None
+    except OSError, ValueError:
+        if not await hass.async_add_executor_job(may_know):
+            raise _invalid("path_not_allowed", path=path) from None
+        raise _invalid("media_not_found", media=name) from None
+    with file:
+        yield MediaInput(file, name)
+
+
+def _invalid(key: str, **placeholders: str) -> ServiceValidationError:
+    return ServiceValidationError(
+        translation_domain=DOMAIN,
+        translation_key=key,
+        translation_placeholders=placeholders,
+    )
 
 
 async def _async_convert(
@@ -201,19 +220,22 @@ async def _async_convert(
 ) -> AsyncGenerator[bytes]:
     """Yield the audio as PCM16 mono at 24 kHz, 100 ms at a time."""
     # A playlist must not lead from a file anywhere, nor from the network to a file.
-    if media_input.url.startswith("file:"):
-        protocols, formats = "file", _FILE_FORMATS
-    else:
+    if isinstance(media_input.source, str):
+        url, stdin = media_input.source, asyncio.subprocess.DEVNULL
         protocols, formats = "http,https,tcp,tls", _URL_FORMATS
+    else:
+        # Opened again by its number, ffmpeg can go back and forth in it.
+        url, stdin = "file:/dev/stdin", media_input.source.fileno()
+        protocols, formats = "file", _FILE_FORMATS
     try:
         process = await asyncio.create_subprocess_exec(
             get_ffmpeg_manager(hass).binary,
             *("-nostdin", "-loglevel", "quiet"),
             *("-protocol_whitelist", f"pipe,{protocols}"),
-            *("-format_whitelist", formats, "-i", media_input.url),
+            *("-format_whitelist", formats, "-i", url),
             *("-map", "0:a:0", "-f", "s16le", "-ac", "1", "-ar", str(SAMPLE_RATE)),
             "pipe:1",
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=stdin,
             stdout=asyncio.subprocess.PIPE,
             close_fds=False,  # spares a slow fork
         )

@@ -102,12 +102,11 @@ async def _async_append(request: ActionRequest) -> int:
                 max_seconds,
             )
         if "path" in data:
-            media_input = await async_file_input(hass, data["path"])
+            opening = async_file_input(hass, data["path"])
         else:
-            media_input = await async_media_input(
-                request.call, data["media_content_id"]
-            )
-        return await async_append_media(hass, floor.audio, media_input, max_seconds)
+            opening = async_media_input(request.call, data["media_content_id"])
+        async with opening as media_input:
+            return await async_append_media(hass, floor.audio, media_input, max_seconds)
 
 
 async def async_commit_audio(request: ActionRequest) -> JsonObjectType:
