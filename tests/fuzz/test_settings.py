@@ -159,14 +159,15 @@ def test_session_config(session: dict[str, Any]) -> None:
 
 
 # Of every action, data that it takes, with every field in one or another.
+IN_DOORBELL = {"conversation": "doorbell"}
 DATA: dict[str, list[dict[str, Any]]] = {
     "append_audio": [
-        {"audio": "AAAA", "audio_format": "pcm16", "sample_rate": 8000},
+        {"audio": "AAAA", "audio_format": "pcm16", "sample_rate": 8000, **IN_DOORBELL},
         {"path": "/media/question.wav"},
         {"media_content_id": "media-source://media_source/local/question.mp3"},
     ],
-    "commit_audio": [{}],
-    "clear_audio_buffer": [{}],
+    "commit_audio": [{}, IN_DOORBELL],
+    "clear_audio_buffer": [{}, IN_DOORBELL],
     "create_conversation_item": [
         {
             "item": {
@@ -176,10 +177,14 @@ DATA: dict[str, list[dict[str, Any]]] = {
             },
             "previous_item_id": "root",
         },
-        {"text": "hello", "role": "system"},
+        {"text": "hello", "role": "system", **IN_DOORBELL},
     ],
-    "delete_item": [{"item_id": "item_1"}],
-    "truncate_item": [{"item_id": "item_1", "audio_end_ms": 1, "content_index": 0}],
+    "delete_item": [{"item_id": "item_1"}, {"item_id": "item_1", **IN_DOORBELL}],
+    "reset_conversation": [{}, IN_DOORBELL],
+    "truncate_item": [
+        {"item_id": "item_1", "audio_end_ms": 1, "content_index": 0},
+        {"item_id": "item_1", "audio_end_ms": 1, **IN_DOORBELL},
+    ],
     "create_response": [
         {
             "instructions": "Be brief",
@@ -193,9 +198,12 @@ DATA: dict[str, list[dict[str, Any]]] = {
         },
         {"wait": False},
     ],
-    "cancel_response": [{}],
-    "set_model_speak_done": [{}],
-    "update_session": [{"session": FLAT_SESSION}, {"session": GA_SESSION}],
+    "cancel_response": [{}, IN_DOORBELL],
+    "set_model_speak_done": [{}, IN_DOORBELL],
+    "update_session": [
+        {"session": FLAT_SESSION},
+        {"session": GA_SESSION, **IN_DOORBELL},
+    ],
 }
 
 
