@@ -59,7 +59,9 @@ def think(lines: list[Line], config: dict[str, Any]) -> Reply:
     last = lines[-1] if lines else Line("message", "user", {}, "")
     if verbatim := _ordered_words(config["own_instructions"] or "", last):
         return Reply(text=verbatim)
-    if last.type == "function_call_output":
+    is_forced = config["tool_choice"] not in ("auto", "none")
+    # A choice that demands a call stays in force: the model calls again what it has just called.
+    if last.type == "function_call_output" and not is_forced:
         return Reply(text=_tell_results(lines))
     tools = [tool for tool in config["tools"] if tool["type"] == "function"]
     calls = _tool_calls(last.words, tools, config)

@@ -254,6 +254,61 @@ async def test_tool_rounds_are_bounded(
         await act("create_response")
 
 
+@pytest.mark.parametrize("is_named", [False, True])
+async def test_tool_choice_holds_for_one_response(
+    hass: HomeAssistant,
+    emulator: Emulator,
+    act: Act,
+    kitchen_light: str,
+    turn_on: ToolCall,
+    is_named: bool,
+) -> None:
+    """A tool that has to be called is called once in a turn, and in the next turn again."""
+    name, arguments = turn_on
+    named = {"type": "function", "name": name}
+    await act(
+        "update_session", session={"tool_choice": named if is_named else "required"}
+    )
+    for turn in range(1, 3):
+        await act("create_conversation_item", text="Turn on the kitchen light")
+        reply = await act("create_response")
+        assert [call["name"] for call in reply["tool_calls"]] == [name]
+        assert reply["tool_calls"][0]["arguments"] == arguments
+        assert reply["transcript"]
+        session = _actions_session(emulator)
+        created = session.received.of("response.create")
+        assert len(created) == 2 * turn
+        assert "tool_choice" not in created[-2].get("response", {})
+        assert created[-1]["response"]["tool_choice"] == "auto"
+
+
+async def test_tool_choice_of_tools_left_to_the_caller(
+    emulator: Emulator, act: Act, kitchen_light: str, turn_on: ToolCall
+) -> None:
+    """The caller's result ends the demand as well."""
+    await act("update_session", session={"tool_choice": "required"})
+    await act("create_conversation_item", text="Turn on the kitchen light")
+    reply = await act("create_response", run_tools=False)
+    (call,) = reply["tool_calls"]
+    output = {"type": "function_call_output", "output": "{}"}
+    await act("create_conversation_item", item=output | {"call_id": call["call_id"]})
+    reply = await act("create_response", run_tools=False)
+    assert reply["tool_calls"] == []
+    assert reply["transcript"]
+
+
+@pytest.mark.parametrize("choice", ["auto", "none"])
+async def test_tool_choice_that_demands_nothing(
+    emulator: Emulator, act: Act, turn_on: ToolCall, choice: str
+) -> None:
+    """It stays as it is."""
+    await act("update_session", session={"tool_choice": choice})
+    emulator.replies += [Reply(tool_calls=[turn_on]), Reply(text="Done.")]
+    await act("create_response")
+    for created in _actions_session(emulator).received.of("response.create"):
+        assert "tool_choice" not in created.get("response", {})
+
+
 async def test_cancel_response(emulator: Emulator, act: Act) -> None:
     """An answer in the making is stopped, and says so."""
     emulator.replies.append(Reply(text="A long story.", hold=asyncio.Event()))

@@ -91,6 +91,14 @@ def test_tool_choice() -> None:
     ]
     demanded = think([user("hello")], config(tool_choice="required")).tool_calls
     assert demanded == [("intent__HassTurnOn", {})]
+    call = Line("function_call", None, {"name": "f", "call_id": "call_1"}, "")
+    output = Line(
+        "function_call_output", None, {"call_id": "call_1", "output": "{}"}, ""
+    )
+    told = [*words, call, output]
+    assert think(told, config(tool_choice="required")).tool_calls
+    assert think(told, config(tool_choice=named)).tool_calls
+    assert not think(told, config()).tool_calls
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,7 @@ class Reply:
         loop = asyncio.get_running_loop()
         # Called when nothing more will come.
         self.on_done: Callable[[], None] | None = None
+        settings = session.client.current_session
         self.token = secrets.token_urlsafe(32)
         # What is needed until then only. A reply that is kept keeps no session alive.
         self._session: ConversationSession | None = session
@@ -67,9 +68,10 @@ class Reply:
         self._pcm = b""
         self.is_out_of_band = config.get("conversation") == "none"
         self._is_spoken = "audio" in (
-            config.get("output_modalities")
-            or session.client.current_session.get("output_modalities", ())
+            config.get("output_modalities") or settings.get("output_modalities", ())
         )
+        choice = config.get("tool_choice") or settings.get("tool_choice")
+        self._demands_tools = choice not in (None, "auto", "none")
         self._config = config
         self._briefing = briefing
         self._results: list[dict[str, Any]] = []
@@ -182,14 +184,29 @@ class Reply:
     async def _async_ask(self) -> Response:
         """Let the model answer what it has been told, or what its tools returned."""
         session, _ = self._parts
+        config = self._next_config()
         briefing, self._briefing = self._briefing, None
         if briefing is not None:
-            return await session.async_ask(self._config, briefing)
+            return await session.async_ask(config, briefing)
         response = await session.client.create_response(
-            self._config, after=Changes(items=self._results)
+            config, after=Changes(items=self._results)
         )
         self._results = []
         return response
+
+    def _next_config(self) -> Mapping[str, Any]:
+        """Return what to ask the next response for.
+
+        A tool that has to be called is called once in a turn: with its result before it, the
+        model would call it again and again, and never answer.
+        """
+        if not self._demands_tools or self.is_out_of_band:
+            return self._config
+        session, _ = self._parts
+        is_told_result = self._results or session.client.last_item_is_output
+        return (
+            {**self._config, "tool_choice": "auto"} if is_told_result else self._config
+        )
 
     def stop(self) -> None:
         """Let no further response follow; the one in progress is the caller's to cancel."""

@@ -142,6 +142,11 @@ class RealtimeClient:
         """The ids of the conversation's items, in order."""
         return self._record.item_ids
 
+    @property
+    def last_item_is_output(self) -> bool:
+        """Whether the conversation ends with the result of a tool."""
+        return self._record.last_item_is_output
+
     # --- Listeners
 
     def on(self, event: str, listener: Listener) -> Callable[[], None]:

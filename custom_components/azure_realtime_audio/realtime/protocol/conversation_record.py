@@ -164,6 +164,12 @@ class ConversationRecord:
         """The ids of the items, in order."""
         return [recorded.id for recorded in self._items]
 
+    @property
+    def last_item_is_output(self) -> bool:
+        """Whether the last item is the result of a tool."""
+        last = self._items[-1].item if self._items else {}
+        return last.get("type") == "function_call_output"
+
     def take(self) -> ConversationRecord:
         """Return a record of this conversation, and forget it here."""
         taken = ConversationRecord(self._max_sound, self._batch_size)
