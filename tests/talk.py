@@ -1,7 +1,7 @@
 """Ways for tests to talk to the assistant."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from homeassistant.components import conversation
@@ -57,27 +57,34 @@ def set_timing(hass: HomeAssistant, **seconds: float) -> None:
 
 
 class ToolApi(llm.API):
-    """A house in which there is one thing to do."""
+    """A house in which there are few things to do."""
 
     ID = "one_tool"
 
-    def __init__(self, hass: HomeAssistant, tool: llm.Tool) -> None:
-        """Have a tool."""
+    def __init__(self, hass: HomeAssistant, *tools: llm.Tool) -> None:
+        """Have tools."""
         super().__init__(hass=hass, id=self.ID, name="One tool")
-        self._tool = tool
+        self._tools = list(tools)
 
     async def async_get_api_instance(
         self, llm_context: llm.LLMContext
     ) -> llm.APIInstance:
         """Return the API."""
-        return llm.APIInstance(self, "", llm_context, [self._tool])
+        return llm.APIInstance(self, "", llm_context, self._tools)
 
 
 async def give_tool(
     hass: HomeAssistant, entry: MockConfigEntry, tool: llm.Tool
 ) -> None:
     """Let the assistant have one tool, and no other."""
-    llm.async_register_api(hass, ToolApi(hass, tool))
+    await give_tools(hass, entry, [tool])
+
+
+async def give_tools(
+    hass: HomeAssistant, entry: MockConfigEntry, tools: Sequence[llm.Tool]
+) -> None:
+    """Let the assistant have these tools, and no others."""
+    llm.async_register_api(hass, ToolApi(hass, *tools))
     await change_assistant(hass, entry, **{CONF_LLM_HASS_API: [ToolApi.ID]})
 
 

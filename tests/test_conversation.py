@@ -19,11 +19,21 @@ from pytest_homeassistant_custom_component.typing import (
     MockHAClientWebSocket,
     WebSocketGenerator,
 )
+import voluptuous as vol
 
 from custom_components.azure_realtime_audio.const import CONF_API_VERSION, DOMAIN
 from emulator import Emulator, Reply
 
-from .talk import AGENT, change_assistant, give_tool, said, say, speech, tool_called
+from .talk import (
+    AGENT,
+    change_assistant,
+    give_tool,
+    give_tools,
+    said,
+    say,
+    speech,
+    tool_called,
+)
 
 LIGHT = "light.kitchen_light"
 PREVIEW = "2025-04-01-preview"
@@ -498,6 +508,62 @@ async def test_unknown_function(
         "error": "InvalidToolCallError",
         "error_text": "There is no function open_sesame",
     }
+
+
+class NamedTool(llm.Tool):
+    """A tool by any name."""
+
+    integration = "test"
+    parameters = vol.Schema({vol.Required("word"): str})
+
+    def __init__(self, name: str) -> None:
+        """Take a name."""
+        self.name = name
+
+    async def async_call(
+        self,
+        hass: HomeAssistant,
+        tool_input: llm.ToolInput,
+        llm_context: llm.LLMContext,
+    ) -> llm.ToolResult:
+        """Tell the name."""
+        return llm.ToolResult({"name": self.name})
+
+
+@pytest.mark.parametrize("arguments", [{"word": "sesame"}, "{broken"])
+async def test_tools_whose_names_collide(
+    hass: HomeAssistant,
+    init_integration: MockConfigEntry,
+    emulator: Emulator,
+    arguments: Any,
+) -> None:
+    """The right tool is called, and named the same to the next session."""
+    tools = [NamedTool(name) for name in ("with space", "with.space", "with_space")]
+    await give_tools(hass, init_integration, tools)
+    first = await say(hass, "hello")
+    offered = emulator.sessions[-1].config["tools"]
+    names = [tool["name"] for tool in offered if tool["name"] != CLOCK]
+    assert len(set(names)) == 3
+    emulator.replies += [
+        Reply(tool_calls=[(name, arguments) for name in names]),
+        Reply(text="Open."),
+    ]
+    assert speech(await say(hass, "open", first.conversation_id)) == "Open."
+    session = emulator.sessions[-1]
+    if isinstance(arguments, dict):
+        results = [item.fields.get("output") for item in session.conversation]
+        told = [json.loads(result)["name"] for result in results if result]
+        assert told == [tool.name for tool in tools]
+    [runtime] = init_integration.runtime_data.values()
+    held = runtime.assistant.sessions.get(first.conversation_id)
+    assert held
+    await held.client.close()  # the next session is told what the chat log says
+    await say(hass, "and now?", first.conversation_id)
+    assert emulator.sessions[-1] is not session
+    lines = said(emulator.sessions[-1])
+    assert [line for line in lines if line.startswith("call")] == [
+        f"call {name}" for name in names
+    ]
 
 
 class BrokenTool(llm.Tool):

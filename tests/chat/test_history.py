@@ -1,6 +1,7 @@
 """A chat log told to the service, over a real socket."""
 
 from collections.abc import AsyncIterator, Sequence
+import re
 from typing import Any
 
 import aiohttp
@@ -15,6 +16,7 @@ from homeassistant.helpers import llm
 import pytest
 
 from custom_components.azure_realtime_audio.chat.history import History
+from custom_components.azure_realtime_audio.chat.tools import function_names
 from custom_components.azure_realtime_audio.realtime import (
     CommandTimeoutError,
     RealtimeClient,
@@ -230,3 +232,25 @@ async def test_ids_of_other_agents(
     assert sent[:2] == sent[2:]
     assert len(set(sent)) == 2
     assert all(len(call_id) <= 32 for call_id in sent)
+
+
+NAMES = ["with space", "with.space", "with_space", "a" * 64 + "b", "a" * 64 + "c", ""]
+
+
+@pytest.mark.parametrize("offered", [0, 1, 2, 3, 6])
+async def test_names_of_tools(
+    client: RealtimeClient, service: Session, offered: int
+) -> None:
+    """Each tool has a name of its own, and that by which it is offered if it is."""
+    names = function_names(NAMES[:offered])
+    log: list[Content] = [user("hello")]
+    for index, name in enumerate(NAMES):
+        call = llm.ToolInput(name, {}, f"call_{index}")
+        log += [AssistantContent(AGENT, None, tool_calls=[call]), result(call.id)]
+    with History().telling(log, (), function_names=names) as changes:
+        await client.apply(changes)
+    items = (item.fields for item in service.conversation)
+    sent = [fields["name"] for fields in items if "name" in fields]
+    assert sent[:offered] == list(names.values())
+    assert len(set(sent)) == len(NAMES)
+    assert all(re.fullmatch("[a-zA-Z0-9_-]{1,64}", name) for name in sent)

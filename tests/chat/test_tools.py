@@ -84,10 +84,13 @@ def call(name: str, arguments: str = "{}") -> ToolCall:
 
 async def test_names(hass: HomeAssistant) -> None:
     """Names that Realtime refuses are replaced, and find their way back."""
-    tools = ("plain-Name_1", "with space", "with.space", "größe", LONG, f"{LONG}again")
+    tools = [
+        *("plain-Name_1", "with space", "with.space", "with_space", "größe"),
+        *(LONG, f"{LONG}again", "", "\ud800", "天气", "時刻"),
+    ]
     api = await api_of(hass, *(EchoTool(name) for name in tools))
     names = [function["name"] for function in function_tools(api)]
-    assert "plain-Name_1" in names
+    assert {"plain-Name_1", "with_space"} <= set(names)
     assert len(set(names)) == len(tools)
     assert all(re.fullmatch("[a-zA-Z0-9_-]{1,64}", name) for name in names)
     assert [
@@ -100,11 +103,17 @@ async def test_order(hass: HomeAssistant) -> None:
     tools = [EchoTool("with space"), EchoTool("with.space"), EchoTool("a")]
     offered = function_tools(await api_of(hass, *tools))
     assert function_tools(await api_of(hass, *reversed(tools))) == offered
-    assert [function["name"] for function in offered] == [
-        "a",
-        "with_space",
-        "with_space_2",
-    ]
+    names = [function["name"] for function in offered]
+    assert names[0] == "a"
+    assert all(name.startswith("with_space_") for name in names[1:])
+    assert len(set(names)) == 3
+
+
+async def test_one_name_for_two(hass: HomeAssistant) -> None:
+    """Of two tools of one name core calls the first, and that one is offered."""
+    first = EchoTool("water", {vol.Required("plant"): str})
+    [offered] = function_tools(await api_of(hass, first, EchoTool("water")))
+    assert list(offered["parameters"]["properties"]) == ["plant"]
 
 
 async def test_schema(hass: HomeAssistant) -> None:

@@ -27,6 +27,7 @@ from ..chat.tools import (
     TooManyToolCallsError,
     TooManyToolRoundsError,
     error_result,
+    tool_name,
 )
 from ..const import DOMAIN, LOGGER
 from ..core_internals import START_OF_PLAYBACK, merge_concurrent_turns
@@ -325,12 +326,13 @@ async def _tool_deltas(
             TooManyToolCallsError,
             TooManyToolRoundsError,
         ) as err:
-            calls.append(llm.ToolInput(call.name, {}, call.call_id, external=True))
+            name = tool_name(llm_api, call.name)
+            calls.append(llm.ToolInput(name, {}, call.call_id, external=True))
             failed.append(
                 {
                     "role": "tool_result",
                     "tool_call_id": call.call_id,
-                    "tool_name": call.name,
+                    "tool_name": name,
                     "result": error_result(err),
                 }
             )

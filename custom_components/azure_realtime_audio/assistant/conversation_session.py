@@ -256,6 +256,7 @@ class ConversationSession:
                 briefing.contents,
                 frozenset(self.client.item_ids),
                 is_before=briefing.is_before,
+                function_names=briefing.function_names,
             ) as missing:
                 yield replace(missing, session=changes.session)
         self._told, self._answers_alone = told, alone

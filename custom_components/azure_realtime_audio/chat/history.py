@@ -1,6 +1,13 @@
 """A chat log as the items of the service's conversation."""
 
-from collections.abc import Container, Iterable, Iterator, Sequence, Set as AbstractSet
+from collections.abc import (
+    Container,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+    Set as AbstractSet,
+)
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -22,7 +29,7 @@ from ..const import DOMAIN
 from ..core_internals import is_core_text
 from ..realtime import Changes, Response, new_item_id
 from .plain_json import as_json
-from .tools import function_name, tool_output
+from .tools import function_names, tool_output
 
 # The service refuses longer ids from clients.
 _MAX_ID_LENGTH: Final = 32
@@ -168,18 +175,20 @@ class History:
         existing_ids: Container[str],
         *,
         is_before: bool = False,
+        function_names: Mapping[str, str] | None = None,
     ) -> Iterator[Changes]:
         """Yield the changes that make the service's conversation equal to the chat log.
 
         They count as made when the context is left without an error. Otherwise what the
         service has of them stands for nothing in the log, and is deleted the next time.
         ``existing_ids`` are the ids of the items that the conversation has. ``is_before``
-        puts what is missing before what the log does not have yet.
+        puts what is missing before what the log does not have yet. ``function_names`` are
+        what the model's functions are called, by the names of the tools.
         """
         log = self._told(contents)
         same = _common_length([held.content for held in self._synced], log)
         kept, outdated = self._synced[:same], self._synced[same:]
-        pairs = _ToolPairs(log, kept)
+        pairs = _ToolPairs(log, kept, function_names)
         added = [SyncedContent(content, is_copy=True) for content in log[same:]]
         items: list[dict[str, Any]] = []
         for content, held in zip(log[same:], added, strict=True):
@@ -239,9 +248,19 @@ class _ToolPairs:
     wait for it for ever.
     """
 
-    def __init__(self, log: Sequence[Content], synced: Iterable[SyncedContent]) -> None:
-        """Compare calls and results; ``synced`` tells which calls the model has made itself."""
-        called = {call.id for content in log for call in _calls(content)}
+    def __init__(
+        self,
+        log: Sequence[Content],
+        synced: Iterable[SyncedContent],
+        names: Mapping[str, str] | None,
+    ) -> None:
+        """Compare calls and results; ``synced`` tells which calls the model has made itself.
+
+        ``names`` are what the model's functions are called, by the names of the tools.
+        """
+        calls = [call for content in log for call in _calls(content)]
+        called = {call.id for call in calls}
+        self.names = function_names((call.tool_name for call in calls), names)
         self._made_by_model = {
             call.id
             for held in synced
@@ -283,7 +302,7 @@ def _items(content: Content, pairs: _ToolPairs) -> Iterator[dict[str, Any]]:
                     yield {
                         "type": "function_call",
                         "call_id": pairs.service_id(call.id),
-                        "name": function_name(call.tool_name),
+                        "name": pairs.names[call.tool_name],
                         "arguments": as_json(call.tool_args),
                     }
         case ToolResultContent(tool_call_id=call_id) if call_id in pairs.ids:

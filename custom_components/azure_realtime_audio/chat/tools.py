@@ -1,6 +1,8 @@
 """Home Assistant's LLM API as the model's function tools."""
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
 import re
 from typing import Any, Final, cast
 
@@ -16,6 +18,7 @@ from ..realtime import ToolCall
 from .plain_json import as_json
 
 MAX_NAME_LENGTH: Final = 64
+_HASH_LENGTH: Final = 8
 # What one turn may take of the house. Far more than a person's wish needs, and little enough
 # that a model which is confused, or misled by something it read, does no harm.
 MAX_TOOL_ROUNDS: Final = 10
@@ -75,9 +78,43 @@ class ToolBudget:
         return ", ".join(f"{name} ({count})" for name, count in counts.items())
 
 
-def function_name(tool_name: str) -> str:
-    """Return the tool's name in characters that a function may have (64 at most)."""
-    return _REFUSED_CHARACTERS.sub("_", tool_name)[:MAX_NAME_LENGTH]
+def function_names(
+    tool_names: Iterable[str], known: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return names that functions may have (64 characters at most), by those of the tools.
+
+    No two tools share one. ``known`` are the names that other functions have, or the same. A
+    hash tells apart what would be called the same, so that a name does not depend on the order.
+    """
+    names = dict(known or {})
+    wanted = {name: _plain_name(name) for name in tool_names if name not in names}
+    taken = set(names.values())
+    counts = Counter(wanted.values())
+    for wanting, name in wanted.items():
+        is_free = name not in taken and (name == wanting or counts[name] == 1)
+        names[wanting] = name if name and is_free else _hashed_name(wanting)
+    return names
+
+
+def offered_names(llm_api: llm.APIInstance | None) -> dict[str, str]:
+    """Return what the functions of an LLM API are called, by the names of the tools."""
+    return function_names(tool.name for tool in llm_api.tools) if llm_api else {}
+
+
+def tool_name(llm_api: llm.APIInstance | None, function_name: str) -> str:
+    """Return the name of a function's tool; that of the function if there is no such tool."""
+    tool = _tools_by_function(llm_api).get(function_name) if llm_api else None
+    return tool.name if tool else function_name
+
+
+def _plain_name(name: str) -> str:
+    return _REFUSED_CHARACTERS.sub("_", name)[:MAX_NAME_LENGTH]
+
+
+def _hashed_name(name: str) -> str:
+    digest = sha256(name.encode("utf-8", "backslashreplace")).hexdigest()
+    suffix = f"_{digest[:_HASH_LENGTH]}"
+    return _plain_name(name)[: MAX_NAME_LENGTH - len(suffix)] + suffix
 
 
 def function_tools(llm_api: llm.APIInstance | None) -> list[dict[str, Any]]:
@@ -149,20 +186,16 @@ async def async_run_tool_call(
 
 
 def _tools_by_function(llm_api: llm.APIInstance) -> dict[str, llm.Tool]:
-    """Return the tools by the names their functions have; no two share one.
+    """Return the tools by the names their functions have.
 
     They are sorted, because core has them as integrations came up, and the service reuses what
-    it has read only as long as every byte is the same.
+    it has read only as long as every byte is the same. Of two tools of one name core only ever
+    calls the first.
     """
+    names = offered_names(llm_api)
     tools: dict[str, llm.Tool] = {}
     for tool in sorted(llm_api.tools, key=lambda tool: tool.name):
-        name = function_name(tool.name)
-        number = 2
-        while name in tools:
-            suffix = f"_{number}"
-            name = function_name(tool.name)[: MAX_NAME_LENGTH - len(suffix)] + suffix
-            number += 1
-        tools[name] = tool
+        tools.setdefault(names[tool.name], tool)
     return tools
 
 
