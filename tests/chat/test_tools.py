@@ -239,16 +239,91 @@ def test_output(result: llm.ToolResult, output: dict[str, Any]) -> None:
     assert json.loads(tool_output(result)) == output
 
 
+ANYTHING = {"type": "object", "additionalProperties": True}
+
+
 @pytest.mark.parametrize(
-    "schema",
-    [{"type": "object"}, {"type": "object", "additionalProperties": True}],
+    ("schema", "expected"),
+    [
+        ({"type": "object"}, {}),
+        (ANYTHING, {}),
+        ({"type": "object", "properties": {}}, {}),
+        ({"type": ["object", "null"]}, {}),
+        ({}, {}),
+        ({"type": "string"}, {}),
+        (
+            {"type": "object", "properties": {"a": {"type": "object"}}},
+            {"a": {**ANYTHING, "properties": {}}},
+        ),
+        (
+            {"type": "object", "properties": {"a": {"type": "array"}}},
+            {"a": {"type": "array", "items": {}}},
+        ),
+        (
+            {
+                "type": "object",
+                "properties": {"a": {"type": "array", "items": {"type": "object"}}},
+            },
+            {"a": {"type": "array", "items": {**ANYTHING, "properties": {}}}},
+        ),
+        (
+            {
+                "type": "object",
+                "properties": {"a": {"anyOf": [{"type": "object"}, {"type": "null"}]}},
+            },
+            {"a": {"anyOf": [{**ANYTHING, "properties": {}}, {"type": "null"}]}},
+        ),
+        (
+            {"anyOf": [{"type": "object", "properties": {"a": {"type": "string"}}}]},
+            {"a": {"type": "string"}},
+        ),
+    ],
 )
 async def test_parameters_without_properties(
-    hass: HomeAssistant, schema: dict[str, Any]
+    hass: HomeAssistant, schema: dict[str, Any], expected: dict[str, Any]
 ) -> None:
     """A tool that takes nothing has properties: the service refuses an object without."""
     tool = EchoTool("list_regions")
     tool.parameters = from_openapi(schema)  # as the MCP integration does
     [function] = function_tools(await api_of(hass, tool))
-    assert function["parameters"]["type"] == "object"
-    assert function["parameters"]["properties"] == {}
+    parameters = function["parameters"]
+    assert parameters["type"] == "object"
+    assert parameters["properties"] == expected
+    assert not {"oneOf", "anyOf", "allOf", "enum", "not"} & set(parameters)
+
+
+async def test_tools_that_no_session_would_take(
+    hass: HomeAssistant, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What cannot be sent of a tool is replaced; what cannot be offered costs that tool only."""
+
+    class Broken(EchoTool):
+        """A tool whose parameters cannot be read."""
+
+        parameters = property(lambda self: 1 / 0, lambda self, value: None)
+
+    odd = EchoTool("odd", {vol.Optional("a\ud800", description="\ud801"): str})
+    odd.description = "\udfff"
+    function, after = function_tools(
+        await api_of(hass, Broken("broken"), odd, EchoTool("plain"))
+    )
+    json.dumps(function, ensure_ascii=False).encode()
+    assert function["description"] == "?"
+    assert function["parameters"]["properties"] == {
+        "a?": {"type": "string", "description": "?"}
+    }
+    assert after["name"] == "plain"
+    assert "cannot be offered the tool broken: division by zero" in caplog.text
+
+
+@pytest.mark.parametrize("data", [None, "gone", ["error"], 5, "error"])
+def test_errors_of_any_kind(data: Any) -> None:
+    """An error is told as one, whatever it is made of."""
+    assert json.loads(tool_output(llm.ToolResult(data, error=True))) == {"error": data}
+
+
+def test_long_output() -> None:
+    """What is longer than any context is cut: it could not be sent at all."""
+    output = tool_output(llm.ToolResult({"log": "x" * 20_000_000}))
+    assert len(output) < 201_000
+    assert output.endswith("(the rest is left out)")

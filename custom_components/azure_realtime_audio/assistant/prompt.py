@@ -15,6 +15,7 @@ from homeassistant.exceptions import HomeAssistantError, Unauthorized
 from homeassistant.helpers import llm
 
 from ..chat.clock import with_clock
+from ..chat.tools import TellableApi
 from ..const import DOMAIN, LOGGER
 from ..errors import translated
 from .settings import AssistantSettings
@@ -37,7 +38,7 @@ class AssistantApi(llm.API):
             llm_api = await llm.async_get_api(self.hass, self._api_ids, llm_context)
         else:
             llm_api = llm.APIInstance(self, "", llm_context, [])
-        return with_clock(llm_api)
+        return TellableApi.of(with_clock(llm_api))
 
 
 async def async_provide_llm_data(

@@ -28,7 +28,7 @@ from homeassistant.util.hass_dict import HassKey
 from ..const import DOMAIN
 from ..core_internals import is_core_text
 from ..realtime import Changes, Response, new_item_id
-from .plain_json import as_json
+from .plain_json import as_json, as_text
 from .tools import function_names, tool_output
 
 # The service refuses longer ids from clients.
@@ -53,7 +53,7 @@ def system_prompt(chat_log: ChatLog) -> str:
     """Return the instructions in a chat log."""
     system = chat_log.content[0]
     assert isinstance(system, SystemContent)
-    return system.content
+    return as_text(system.content)
 
 
 def has_answered(chat_log: ChatLog) -> bool:
@@ -317,5 +317,5 @@ def _message(role: str, part_type: str, text: str) -> dict[str, Any]:
     return {
         "type": "message",
         "role": role,
-        "content": [{"type": part_type, "text": text}],
+        "content": [{"type": part_type, "text": as_text(text)}],
     }

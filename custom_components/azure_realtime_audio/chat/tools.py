@@ -2,20 +2,21 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
 from hashlib import sha256
 import re
-from typing import Any, Final, cast
+from typing import Any, Final, Self, cast, override
 
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import llm
 from homeassistant.helpers.json import json_dumps_sorted
-from homeassistant.util.json import json_loads
+from homeassistant.util.json import JsonObjectType, json_loads
 from probatio import to_openapi
 import voluptuous as vol
 
 from ..const import LOGGER
 from ..realtime import ToolCall
-from .plain_json import as_json
+from .plain_json import as_json, as_text, is_json
 
 MAX_NAME_LENGTH: Final = 64
 _HASH_LENGTH: Final = 8
@@ -24,9 +25,14 @@ _HASH_LENGTH: Final = 8
 MAX_TOOL_ROUNDS: Final = 10
 MAX_TOOL_CALLS: Final = 32
 MAX_IDENTICAL_CALLS: Final = 3
+# More than what fits the context of a model, and less than what an event can hold.
+MAX_OUTPUT_LENGTH: Final = 200_000
 _REFUSED_CHARACTERS = re.compile(r"[^a-zA-Z0-9_-]")
 # Keywords that the service refuses at the top of a function's parameters.
-_REFUSED_KEYWORDS = frozenset({"allOf", "anyOf", "enum", "not", "oneOf"})
+_ALTERNATIVES: Final = ("allOf", "anyOf", "oneOf")
+_REFUSED_KEYWORDS = frozenset({*_ALTERNATIVES, "enum", "not"})
+# Under which keywords a schema has others, besides its properties.
+_PARTS: Final = (*_ALTERNATIVES, "additionalProperties", "items", "not", "prefixItems")
 
 
 class InvalidToolCallError(HomeAssistantError):
@@ -121,15 +127,24 @@ def function_tools(llm_api: llm.APIInstance | None) -> list[dict[str, Any]]:
     """Return the tools of an LLM API as a session's ``tools``."""
     if llm_api is None:
         return []
-    return [
-        {
-            "type": "function",
-            "name": name,
-            "description": tool.description or "",
-            "parameters": _parameters(tool, llm_api),
-        }
-        for name, tool in _tools_by_function(llm_api).items()
-    ]
+    functions: list[dict[str, Any]] = []
+    for name, tool in _tools_by_function(llm_api).items():
+        try:
+            parameters = _parameters(tool, llm_api)
+        except Exception as err:  # noqa: BLE001  # one tool's bug must not cost the others
+            LOGGER.warning(
+                "The model cannot be offered the tool %s: %s", tool.name, err
+            )
+            continue
+        functions.append(
+            {
+                "type": "function",
+                "name": name,
+                "description": as_text(tool.description or ""),
+                "parameters": parameters,
+            }
+        )
+    return functions
 
 
 def tool_input(
@@ -154,6 +169,30 @@ def tool_input(
     return llm.ToolInput(tool_name=tool.name, tool_args=arguments, id=call.call_id)
 
 
+@dataclass
+class TellableApi(llm.APIInstance):
+    """An LLM API whose results are what JSON can carry.
+
+    Core copies each result to those who watch the chat log, and fails at some of the others.
+    """
+
+    @classmethod
+    def of(cls, llm_api: llm.APIInstance) -> Self:
+        """Return the same LLM API, but for its results."""
+        return cls(
+            **{part.name: getattr(llm_api, part.name) for part in fields(llm_api)}
+        )
+
+    @override
+    async def async_call_tool(self, tool_input: llm.ToolInput) -> llm.ToolResult:
+        """Call a tool. Raises what the tool raises."""
+        result = await super().async_call_tool(tool_input)
+        if is_json(result.data):
+            return result
+        data = cast("JsonObjectType", json_loads(as_json(result.data)))
+        return llm.ToolResult(data=data, error=result.error)
+
+
 def error_result(err: Exception) -> llm.ToolResult:
     """Return a failure as the result of a tool, as a chat log does."""
     return llm.ToolResult(
@@ -164,9 +203,12 @@ def error_result(err: Exception) -> llm.ToolResult:
 def tool_output(result: llm.ToolResult) -> str:
     """Return the result of a tool as the JSON text that the model reads."""
     data: Any = result.data
-    if result.error and "error" not in data:
+    if result.error and not (isinstance(data, Mapping) and "error" in data):
         data = {"error": data}
-    return as_json(data)
+    output = as_json(data)
+    if len(output) > MAX_OUTPUT_LENGTH:
+        return f"{output[:MAX_OUTPUT_LENGTH]}… (the rest is left out)"
+    return output
 
 
 async def async_run_tool_call(
@@ -205,8 +247,43 @@ def _parameters(tool: llm.Tool, llm_api: llm.APIInstance) -> dict[str, Any]:
         custom_serializer=llm_api.custom_serializer,
         openapi_version="3.1.0",
     )
-    parameters = {
-        key: value for key, value in schema.items() if key not in _REFUSED_KEYWORDS
-    }
-    # The service refuses a function whose parameters are an object without properties.
-    return {"type": "object", "properties": {}, **parameters}
+    properties: dict[str, Any] = {}
+    for keyword in _ALTERNATIVES:
+        for alternative in schema.get(keyword, ()):
+            properties |= alternative.get("properties", {})
+    properties |= schema.get("properties", {})
+    return _complete(
+        {
+            **{
+                key: value
+                for key, value in schema.items()
+                if key not in _REFUSED_KEYWORDS
+            },
+            "type": "object",
+            "properties": properties,
+        }
+    )
+
+
+def _complete(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema as JSON, with what the service wants to be in every part of it.
+
+    The service refuses an object without properties, and a list without items.
+    """
+    whole = cast("dict[str, Any]", json_loads(as_json(schema)))
+    parts: list[Any] = [whole]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, list):
+            parts += part
+        if not isinstance(part, dict):
+            continue
+        kind = part.get("type")
+        kinds = kind if isinstance(kind, list) else [kind]
+        if "object" in kinds:
+            part.setdefault("properties", {})
+        if "array" in kinds:
+            part.setdefault("items", {})
+        parts += part.get("properties", {}).values()
+        parts += (part[key] for key in _PARTS if key in part)
+    return whole
