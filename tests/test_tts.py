@@ -5,9 +5,13 @@ from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any
 
-from homeassistant.components import tts
-from homeassistant.components.assist_pipeline import PipelineEventType
-from homeassistant.components.media_source import async_resolve_media
+from homeassistant.components import conversation, tts
+from homeassistant.components.assist_pipeline import (
+    PipelineEventType,
+    async_get_pipeline,
+    async_update_pipeline,
+)
+from homeassistant.components.media_source import Unresolvable, async_resolve_media
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.setup import async_setup_component
@@ -22,12 +26,13 @@ from pytest_homeassistant_custom_component.typing import (
     WebSocketGenerator,
 )
 
-from custom_components.azure_realtime_audio.const import CONF_API_VERSION
+from custom_components.azure_realtime_audio.const import CONF_API_VERSION, CONF_VOICE
 from custom_components.azure_realtime_audio.core_internals import CORE_STREAMS_WAV
 from emulator import Emulator, Reply
 
+from .conftest import SUBENTRY_ID
 from .satellite import VOICE, Satellite, Wav, new_conversation, said_at, speak_to
-from .talk import AGENT
+from .talk import AGENT, say, speech
 
 SECONDS_PER_LETTER = 0.04  # of the emulator's cheap voice
 DINNER = "Dinner is ready."
@@ -179,9 +184,13 @@ async def test_language_with_a_region(
 
 
 async def test_a_voice_that_does_not_exist(
-    hass: HomeAssistant, init_integration: MockConfigEntry
+    hass: HomeAssistant,
+    emulator: Emulator,
+    init_integration: MockConfigEntry,
+    hass_client: ClientSessionGenerator,
 ) -> None:
-    """Both the action, before a player gets an empty answer, and the sound refuse an unknown voice."""
+    """A voice is refused where its sound is ordered, before a player gets an empty answer."""
+    assert await async_setup_component(hass, "media_source", {})
     played = async_mock_service(hass, "media_player", "play_media")
     action = {
         "entity_id": VOICE,
@@ -195,8 +204,67 @@ async def test_a_voice_that_does_not_exist(
     assert "nobody" in str(refused.value)
     assert not played
     with pytest.raises(HomeAssistantError) as refused:
-        await heard(aloud(hass, DINNER, voice="nobody"))
+        aloud(hass, DINNER, voice="nobody")
     assert refused.value.translation_key == "unknown_voice"
+    media_id = f"media-source://tts/{VOICE}?message=Hello&voice=nobody"
+    with pytest.raises(Unresolvable, match="There is no voice nobody"):
+        await async_resolve_media(hass, media_id, "media_player.kitchen")
+    client = await hass_client()
+    response = await client.post(
+        "/api/tts_get_url",
+        json={"engine_id": VOICE, "message": "Hi", "options": {"voice": "nobody"}},
+    )
+    assert response.status == 400
+    assert (await response.json())["error"].startswith("There is no voice nobody.")
+    assert not [s for s in emulator.sessions if s.received.of("response.create")]
+
+
+@pytest.mark.parametrize(
+    ("api_version", "voice"),
+    [("2025-04-01-preview", "marin"), ("2024-10-01-preview", "sage")],
+)
+async def test_a_voice_of_another_api(
+    hass: HomeAssistant,
+    emulator: Emulator,
+    config_entry: MockConfigEntry,
+    api_version: str,
+    voice: str,
+) -> None:
+    """An assistant whose voice its entry's API version lacks has the service's own."""
+    data = {**config_entry.data, CONF_API_VERSION: api_version}
+    hass.config_entries.async_update_entry(config_entry, data=data)
+    subentry = config_entry.subentries[SUBENTRY_ID]
+    hass.config_entries.async_update_subentry(
+        config_entry, subentry, data={**subentry.data, CONF_VOICE: voice}
+    )
+    assert await hass.config_entries.async_setup(config_entry.entry_id)
+    with pytest.raises(HomeAssistantError, match=f"There is no voice {voice}"):
+        aloud(hass, DINNER, voice=voice)
+    assert (await heard(aloud(hass, DINNER))).seconds > 0.5
+    assert speech(await say(hass, "hello"))
+    assert {
+        session.config["audio"]["output"]["voice"] for session in emulator.sessions
+    } == {"alloy"}
+
+
+@pytest.mark.parametrize("reads_aloud", [False, True])
+async def test_a_pipeline_with_another_voice(
+    hass: HomeAssistant,
+    emulator: Emulator,
+    init_integration: MockConfigEntry,
+    caplog: pytest.LogCaptureFixture,
+    reads_aloud: bool,
+) -> None:
+    """A person hears the answer in the assistant's own voice."""
+    agent = conversation.HOME_ASSISTANT_AGENT if reads_aloud else AGENT
+    await speak_to(hass, agent)
+    pipeline = async_get_pipeline(hass)
+    await async_update_pipeline(hass, pipeline, tts_voice="nobody")
+    satellite = Satellite(hass, new_conversation())
+    run = await satellite.run()
+    assert run.error is None
+    assert Wav(run.data).seconds > 0.3
+    assert ("has no voice nobody" in caplog.text) is reads_aloud
 
 
 async def test_an_incomplete_reading_goes_on(

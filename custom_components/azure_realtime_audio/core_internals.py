@@ -4,13 +4,16 @@ Each function names the versions that need it. When core changes, this is the fi
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 import inspect
 from typing import Any, Final
 
 from homeassistant.components import tts
 from homeassistant.components.assist_pipeline import PipelineInput, PipelineRun
+from homeassistant.components.assist_pipeline.default_pipeline import (
+    _DefaultPipelineProcessor,
+)
 from homeassistant.components.assist_pipeline.runtime import KEY_ASSIST_PIPELINE
 from homeassistant.components.conversation import AssistantContent, ChatLog, Content
 from homeassistant.components.conversation.chat_log import DATA_CHAT_LOGS
@@ -66,29 +69,42 @@ def calling_pipeline_input() -> PipelineInput | None:
     with which extra prompt (2026.10 and 2026.11). The run's own coroutine knows all of that,
     and is a caller of the speech-to-text entity.
     """
-    return _pipeline_input_that_calls(PipelineInput.execute)
+    pipeline_input: PipelineInput | None = _local_of_caller(
+        PipelineInput.execute, "self"
+    )
+    return pipeline_input
 
 
 def pipeline_run_that_orders_speech() -> PipelineRun | None:
     """Return the pipeline run that is having its own reply's stream made, if one is.
 
     Core asks a text-to-speech entity for its default options without telling for whom (2026.10
-    and 2026.11). A run does so while it is validated; whatever else is read aloud during the
-    run, by an action of its for example, is ordered later.
+    and 2026.11). A run does so before it begins; whatever else is read aloud during the run,
+    by an action of its for example, is ordered by others.
     """
-    pipeline_input = _pipeline_input_that_calls(PipelineInput.validate)
-    return pipeline_input.run if pipeline_input else None
+    processor = _local_of_caller(
+        _DefaultPipelineProcessor.prepare_text_to_speech, "self"
+    )
+    run: PipelineRun | None = processor and processor.host
+    return run
 
 
-def _pipeline_input_that_calls(
-    method: Callable[[PipelineInput], Coroutine[Any, Any, None]],
-) -> PipelineInput | None:
-    code = inspect.unwrap(method).__code__
+def ordered_speech_options() -> Mapping[str, Any]:
+    """Return the options of the speech that is being ordered.
+
+    Core has an entity check neither them nor the voice among them (2026.10 and 2026.11). It
+    asks for the default options in the same moment, and passes on what is raised there.
+    """
+    return _local_of_caller(tts.SpeechManager.process_options, "options") or {}
+
+
+def _local_of_caller(function: Callable[..., Any], name: str) -> Any:
+    """Return a local variable of a function that is among the callers; None if it is not."""
+    code = inspect.unwrap(function).__code__
     frame = inspect.currentframe()
     while frame is not None:
         if frame.f_code is code:
-            pipeline_input: PipelineInput = frame.f_locals["self"]
-            return pipeline_input
+            return frame.f_locals[name]
         frame = frame.f_back
     return None
 

@@ -1,6 +1,6 @@
 """What goes wrong, in the words of the user interface."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
@@ -46,6 +46,26 @@ class AssistantError(HomeAssistantError):
     def without_traceback(self) -> AssistantError:
         """Return an equal error without a traceback: keeping it keeps nothing else alive."""
         return type(self)()
+
+
+class UnknownVoiceError(HomeAssistantError):
+    """A voice was asked for that does not exist."""
+
+    def __init__(self, voice: str, voices: Iterable[str]) -> None:
+        """Take the voice that was asked for, and those that there are."""
+        super().__init__(
+            translation_domain=DOMAIN,
+            translation_key="unknown_voice",
+            translation_placeholders={"voice": voice, "voices": ", ".join(voices)},
+        )
+
+    def as_dict(self) -> str:
+        """Return the sentence.
+
+        Core's HTTP view of text-to-speech answers with the error itself (2026.10 and 2026.11),
+        which becomes JSON in this way only.
+        """
+        return str(self)
 
 
 class NothingHeardError(AssistantError):

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterable, Mapping
 from typing import Any, Final, override
 
-from homeassistant.components.assist_pipeline import PipelineStage
+from homeassistant.components.assist_pipeline import PipelineRun, PipelineStage
 from homeassistant.components.tts import (
     ATTR_PREFERRED_BITRATE,
     ATTR_PREFERRED_FORMAT,
@@ -21,12 +21,16 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.chat_session import current_session
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .const import CONF_API_VERSION, KIND_TTS, LOGGER
-from .core_internals import CORE_STREAMS_WAV, pipeline_run_that_orders_speech
+from .const import KIND_TTS, LOGGER
+from .core_internals import (
+    CORE_STREAMS_WAV,
+    ordered_speech_options,
+    pipeline_run_that_orders_speech,
+)
 from .data import AzureRealtimeAudioConfigEntry
 from .entity import AssistantEntity
-from .errors import translated, unraised
-from .realtime import PREVIEW_VOICES, SAMPLE_RATE, VOICES
+from .errors import UnknownVoiceError, unraised
+from .realtime import SAMPLE_RATE
 from .voice.browser import is_browser_at_home
 from .voice.encoder import FOR_BROWSERS, AudioFormat, async_encode
 from .voice.languages import SUPPORTED_LANGUAGES
@@ -88,16 +92,23 @@ class AssistantTtsEntity(AssistantEntity, TextToSpeechEntity):
     @property
     @override
     def default_options(self) -> Mapping[str, Any]:
-        """What a player gets that names nothing: other options for the browser that speaks."""
-        return _BROWSER_OPTIONS if self._answers_a_browser() else {}
+        """What a player gets that names nothing: other options for the browser that speaks.
 
-    def _answers_a_browser(self) -> bool:
+        Raises UnknownVoiceError where speech is ordered in a voice that does not exist: later,
+        the player would only get an empty answer of HTTP 500. A pipeline's reply is never
+        refused, because a person waits for it.
+        """
+        run = pipeline_run_that_orders_speech()
+        if run is None:
+            self._check_voice(ordered_speech_options())
+        return _BROWSER_OPTIONS if self._answers_a_browser(run) else {}
+
+    def _answers_a_browser(self, run: PipelineRun | None) -> bool:
         """Return whether a browser's spoken turn with this assistant orders its reply.
 
         What another agent writes stays MP3: core keeps the sound of such texts on the disk for
         good, and never that of a turn.
         """
-        run = pipeline_run_that_orders_speech()
         return (
             run is not None
             and run.start_stage in _SPOKEN_STAGES
@@ -110,40 +121,13 @@ class AssistantTtsEntity(AssistantEntity, TextToSpeechEntity):
     @override
     def async_get_supported_voices(self, language: str) -> list[Voice]:
         """Every voice speaks every language."""
-        return [Voice(voice, voice.capitalize()) for voice in self._voices]
-
-    @property
-    def _voices(self) -> tuple[str, ...]:
-        """The voices of the entry's API; preview has fewer."""
-        is_preview = bool(self.assistant.entry.data[CONF_API_VERSION])
-        return PREVIEW_VOICES if is_preview else VOICES
+        return [Voice(voice, voice.capitalize()) for voice in self.assistant.voices]
 
     def _check_voice(self, options: Mapping[str, Any]) -> None:
-        """Raise HomeAssistantError for a voice that does not exist."""
+        """Raise UnknownVoiceError for a voice that does not exist."""
         voice = options.get(ATTR_VOICE)
-        if voice and voice not in self._voices:
-            raise translated(
-                "unknown_voice", voice=str(voice), voices=", ".join(self._voices)
-            )
-
-    @override
-    async def async_speak(
-        self,
-        media_player_entity_id: list[str],
-        message: str,
-        cache: bool,
-        language: str | None = None,
-        options: dict[str, Any] | None = None,
-    ) -> None:
-        """Have a media player play a text.
-
-        The voice is checked here: the player would only get an empty answer of HTTP 500.
-        Raises HomeAssistantError.
-        """
-        self._check_voice(options or {})
-        await super().async_speak(
-            media_player_entity_id, message, cache, language, options
-        )
+        if voice and voice not in self.assistant.voices:
+            raise UnknownVoiceError(str(voice), self.assistant.voices)
 
     @override
     async def async_stream_tts_audio(
@@ -157,7 +141,6 @@ class AssistantTtsEntity(AssistantEntity, TextToSpeechEntity):
         elif chat:
             pcm = self._async_read_or_signal(request)
         else:
-            self._check_voice(request.options)
             pcm = self._async_read(request.message_gen, request)
         audio_format = _audio_format(request.options)
         return TTSAudioResponse(audio_format.extension, async_encode(pcm, audio_format))
@@ -168,8 +151,10 @@ class AssistantTtsEntity(AssistantEntity, TextToSpeechEntity):
         """Yield what the model says, and then as speech what it did not say."""
         async for pcm in turn.async_pcm():
             yield pcm
+        if not (text := turn.unspoken_text):
+            return
         try:
-            async for pcm in self._async_read(_only(turn.unspoken_text), request):
+            async for pcm in self._async_read(_only(text), request):
                 yield pcm
         except HomeAssistantError as err:
             LOGGER.warning("%s could not speak: %s", self.assistant.name, err)
@@ -196,8 +181,14 @@ class AssistantTtsEntity(AssistantEntity, TextToSpeechEntity):
     def _async_read(
         self, text: AsyncIterable[str], request: TTSAudioRequest
     ) -> AsyncGenerator[bytes]:
+        assistant = self.assistant
         voice = request.options.get(ATTR_VOICE) or None
-        return async_read_aloud(self.assistant, text, request.language, voice)
+        if voice and voice not in assistant.voices:
+            LOGGER.warning(
+                "%s has no voice %s, and uses its own", assistant.name, voice
+            )
+            voice = None
+        return async_read_aloud(assistant, text, request.language, voice)
 
 
 async def _only(text: str) -> AsyncGenerator[str]:

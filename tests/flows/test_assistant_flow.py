@@ -255,6 +255,39 @@ async def test_preview_assistant(
 
 
 @pytest.mark.parametrize(
+    ("api_version", "voices"),
+    [
+        ("", {"alloy", "echo", "shimmer", "sage", "cedar"}),
+        (PREVIEW, {"alloy", "echo", "shimmer", "sage"}),
+        ("2024-12-17", {"alloy", "echo", "shimmer", "sage"}),
+        ("2024-10-01-preview", {"alloy", "echo", "shimmer"}),
+    ],
+)
+@pytest.mark.parametrize("voice", ["cedar", "sage", "echo"])
+async def test_voices_of_the_api_version(
+    hass: HomeAssistant,
+    config_entry: MockConfigEntry,
+    api_version: str,
+    voices: set[str],
+    voice: str,
+) -> None:
+    """The form offers the voices that there are, and is filled with one of them."""
+    hass.config_entries.async_update_entry(
+        config_entry, data={**config_entry.data, CONF_API_VERSION: api_version}
+    )
+    assert await hass.config_entries.async_setup(config_entry.entry_id)
+    await change(hass, config_entry, voice=voice)
+    result = await change_assistant(hass, config_entry)
+    options = result["data_schema"].schema[CONF_VOICE].config["options"]
+    assert voices == {"alloy", "echo", "shimmer", "sage", "cedar"} & {*options}
+    shown = voice if voice in voices else "alloy"
+    assert suggested(result)[CONF_VOICE] == shown
+    result = await submit_assistant(hass, result, suggested(result))
+    assert result["reason"] == "reconfigure_successful"
+    assert config_entry.subentries[SUBENTRY_ID].data[CONF_VOICE] == shown
+
+
+@pytest.mark.parametrize(
     ("changes", "errors"),
     [
         ({"name": " "}, {CONF_NAME: "invalid_name"}),

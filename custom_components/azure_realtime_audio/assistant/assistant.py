@@ -35,7 +35,7 @@ from .secrets import SecretFilter
 from .server_events import async_fire_server_events
 from .session_key import SessionPurpose
 from .session_pool import SessionPool
-from .settings import AssistantSettings, build_options
+from .settings import AssistantSettings, build_options, offered_voices
 from .timing import Timing
 
 _BY_ACTIVITY = list(
@@ -61,7 +61,16 @@ class Assistant:
         self.entry = entry
         self.subentry = subentry
         self.name = subentry.title
-        self.settings = AssistantSettings.from_subentry(subentry)
+        stored = AssistantSettings.from_subentry(subentry)
+        self.voices = offered_voices(entry.data)
+        self.settings = stored.with_voice_of(self.voices)
+        if self.settings != stored:
+            # The API version of its entry was changed.
+            LOGGER.warning(
+                "%s has no voice %s, and uses the service's own",
+                self.name,
+                stored.voice,
+            )
         self.timing = Timing()
         self.model = model
         self.secrets = SecretFilter()

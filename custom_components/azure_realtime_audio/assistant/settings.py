@@ -1,7 +1,7 @@
 """What a config entry and an assistant's settings mean to the client."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, replace
 import re
 from typing import Any, Self
 
@@ -31,7 +31,7 @@ from ..const import (
     TURN_DETECTION_SEMANTIC_VAD,
     TURN_DETECTION_SERVER_VAD,
 )
-from ..realtime import RealtimeOptions, SessionConfig
+from ..realtime import RealtimeOptions, SessionConfig, voices_of
 
 # The settings of turn detection, by its type; the service takes no others.
 _TURN_DETECTION_KEYS: Mapping[str, tuple[str, ...]] = {
@@ -55,6 +55,11 @@ def build_options(
         api_version=entry_data.get(CONF_API_VERSION) or None,
         session_config=session_config,
     )
+
+
+def offered_voices(entry_data: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the voices that the API version of a config entry has."""
+    return voices_of(entry_data.get(CONF_API_VERSION, ""))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +86,10 @@ class AssistantSettings:
     def from_subentry(cls, subentry: ConfigSubentry) -> Self:
         """Read the settings of a subentry; what it lacks has its default."""
         return cls.from_data(subentry.data)
+
+    def with_voice_of(self, voices: Container[str]) -> Self:
+        """Return these settings; with the service's own voice, unless theirs is offered."""
+        return self if self.voice in voices else replace(self, voice="")
 
     @classmethod
     def from_data(cls, stored: Mapping[str, Any]) -> Self:

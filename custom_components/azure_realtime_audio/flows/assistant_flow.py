@@ -21,6 +21,7 @@ from homeassistant.helpers.selector import (
 )
 import voluptuous as vol
 
+from ..assistant.settings import offered_voices
 from ..const import (
     CONF_API_VERSION,
     CONF_EAGERNESS,
@@ -46,11 +47,9 @@ from ..const import (
 )
 from ..realtime import (
     MAX_OUTPUT_TOKENS_RANGE,
-    PREVIEW_VOICES,
     SPEED_RANGE,
     TEMPERATURE_RANGE,
     THRESHOLD_RANGE,
-    VOICES,
 )
 from .assist_pipeline import first_steps
 from .fields import (
@@ -110,6 +109,7 @@ class AssistantSubentryFlow(ConfigSubentryFlow):
         schema = _schema(
             self.hass,
             preview=bool(self._get_entry().data[CONF_API_VERSION]),
+            voices=self._voices,
             is_new=self.source == SOURCE_USER,
             shown_patience=patience(self._assistant()),
         )
@@ -120,6 +120,10 @@ class AssistantSubentryFlow(ConfigSubentryFlow):
             ),
             errors=errors,
         )
+
+    @property
+    def _voices(self) -> tuple[str, ...]:
+        return offered_voices(self._get_entry().data)
 
     def _assistant(self) -> dict[str, Any]:
         """Return the settings of the assistant as it is, or the defaults."""
@@ -138,6 +142,9 @@ class AssistantSubentryFlow(ConfigSubentryFlow):
         data[CONF_LLM_HASS_API] = [
             api for api in data[CONF_LLM_HASS_API] if api in known
         ]
+        if data[CONF_VOICE] not in self._voices:
+            # The API version of the entry was changed.
+            data[CONF_VOICE] = DEFAULT_ASSISTANT[CONF_VOICE]
         # Every section is offered everything, and takes the fields that it has.
         sections = (SECTION_LISTENING, SECTION_SPEAKING, SECTION_AUTOMATIONS)
         return {**data, **dict.fromkeys(sections, data)}
@@ -158,9 +165,14 @@ class AssistantSubentryFlow(ConfigSubentryFlow):
 
 
 def _schema(
-    hass: HomeAssistant, *, preview: bool, is_new: bool, shown_patience: str
+    hass: HomeAssistant,
+    *,
+    preview: bool,
+    voices: tuple[str, ...],
+    is_new: bool,
+    shown_patience: str,
 ) -> vol.Schema:
-    """Return the form; the preview API has fewer voices, and a temperature.
+    """Return the form; the preview API has a temperature.
 
     A new assistant may have a pipeline made.
     """
@@ -174,7 +186,6 @@ def _schema(
         speaking[vol.Optional(CONF_TEMPERATURE)] = slider_field(
             *TEMPERATURE_RANGE, 0.05
         )
-    voices = PREVIEW_VOICES if preview else VOICES
     return vol.Schema(
         {
             vol.Required(CONF_NAME): text_field(),

@@ -45,7 +45,7 @@ from .listeners import Listeners
 from .options import ConnectionState, RealtimeOptions, WebSocketOptions
 from .protocol.changes import NO_CHANGES, Changes
 from .protocol.conversation_record import ConversationRecord
-from .protocol.dialect import PREVIEW_VOICES, Dialect
+from .protocol.dialect import Dialect
 from .protocol.error_codes import QUOTA_CODES, RATE_LIMIT_CODES
 from .protocol.items import new_item_id
 from .protocol.session_config import (
@@ -53,9 +53,9 @@ from .protocol.session_config import (
     SPEED_RANGE,
     TEMPERATURE_RANGE,
     THRESHOLD_RANGE,
-    VOICES,
     SessionConfig,
     validate_response_config,
+    voices_of,
 )
 from .protocol.status import ModelStatus
 from .response import Delta, Response, ToolCall
@@ -67,14 +67,12 @@ __all__ = [
     "G711_SAMPLE_RATE",
     "MAX_OUTPUT_TOKENS_RANGE",
     "NO_CHANGES",
-    "PREVIEW_VOICES",
     "QUOTA_CODES",
     "RATE_LIMIT_CODES",
     "SAMPLE_RATE",
     "SPEED_RANGE",
     "TEMPERATURE_RANGE",
     "THRESHOLD_RANGE",
-    "VOICES",
     "AudioFormat",
     "CannotConnectError",
     "Changes",
@@ -121,6 +119,7 @@ __all__ = [
     "ulaw_decode",
     "ulaw_encode",
     "validate_response_config",
+    "voices_of",
     "wav_header",
     "with_jitter",
 ]

@@ -35,6 +35,8 @@ from .tool_schemas import check_tool_choice, check_tools
 
 # The best first: OpenAI recommends those two.
 VOICES = ("marin", "cedar", *PREVIEW_VOICES)
+# The first API version that had a Realtime API had only these.
+_VOICES_OF_VERSION = {"2024-10-01-preview": ("alloy", "echo", "shimmer")}
 _SPEECH_ONLY_VOICES = {"fable", "onyx", "nova"}
 
 THRESHOLD_RANGE = (0.0, 1.0)
@@ -145,6 +147,13 @@ def _flat_modalities(value: Any, key: str) -> list[str]:
     if not modalities:
         raise InvalidConfigError(key, 'must be ["text", "audio"] or ["text"]')
     return ["audio"] if "audio" in modalities else ["text"]
+
+
+def voices_of(api_version: str | None) -> tuple[str, ...]:
+    """Return the voices that an API version has, the best first; GA has no version."""
+    if not api_version:
+        return VOICES
+    return _VOICES_OF_VERSION.get(api_version, PREVIEW_VOICES)
 
 
 def _audio_format(value: Any, key: str) -> dict[str, Any]:
