@@ -638,10 +638,13 @@ def test_session_config_of_the_defaults() -> None:
 
 @pytest.mark.parametrize(
     ("setting", "sent"),
-    [("de", "de"), ("de-DE", "de"), ("EN_us", "en"), ("zh-Hans-CN", "zh")],
+    [
+        *(("de", "de"), ("de-DE", "de"), ("EN_us", "en"), ("zh-Hans-CN", "zh")),
+        *(("nb-NO", "no"), ("nn", "no"), ("fil", "tl"), ("yue-HK", "yue")),
+    ],
 )
 def test_transcription_language_with_a_region(setting: str, sent: str) -> None:
-    """The transcription models take ISO 639 alone."""
+    """The transcription models take a language without its region, by their own name."""
     data = {"transcription_deployment": "whisper", "transcription_language": setting}
     config = AssistantSettings.from_data(data).session_config().as_dict()
     assert config["audio"]["input"]["transcription"]["language"] == sent

@@ -33,6 +33,8 @@ from ..const import (
 )
 from ..realtime import RealtimeOptions, SessionConfig, voices_of
 
+# Languages that Home Assistant names in another way than Whisper, which refuses these names.
+_NAMES_FOR_TRANSCRIPTION: Mapping[str, str] = {"fil": "tl", "nb": "no", "nn": "no"}
 # The settings of turn detection, by its type; the service takes no others.
 _TURN_DETECTION_KEYS: Mapping[str, tuple[str, ...]] = {
     TURN_DETECTION_SERVER_VAD: (
@@ -55,6 +57,12 @@ def build_options(
         api_version=entry_data.get(CONF_API_VERSION) or None,
         session_config=session_config,
     )
+
+
+def _transcribed_language(language: str) -> str:
+    """Return the name that transcription models have for a language: of de-DE it is de."""
+    bare = re.split("[-_]", language)[0].lower()
+    return _NAMES_FOR_TRANSCRIPTION.get(bare, bare)
 
 
 def offered_voices(entry_data: Mapping[str, Any]) -> tuple[str, ...]:
@@ -137,8 +145,7 @@ class AssistantSettings:
         }
         if self.transcription_deployment:
             audio_input["transcription"] = {"model": self.transcription_deployment}
-            # The transcription models know ISO 639 only: of de-DE they take de.
-            if language := re.split("[-_]", self.transcription_language)[0].lower():
+            if language := _transcribed_language(self.transcription_language):
                 audio_input["transcription"]["language"] = language
         if self.noise_reduction != NOISE_REDUCTION_NONE:
             audio_input["noise_reduction"] = {"type": self.noise_reduction}
