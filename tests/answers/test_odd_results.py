@@ -1,7 +1,7 @@
 """Tools whose results JSON has no word for, in a chat and in an action."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -64,7 +64,12 @@ ODD: dict[str, Callable[[], Any]] = {
     "lone surrogate": lambda: "a\ud800",
     "lone surrogate as a key": lambda: {"\udfff": 1},
     "no number": lambda: float("nan"),
+    "endless number": lambda: [float("-inf"), b""],
     "tuple as a key": lambda: {(1, 2): 3},
+    "time as a key": lambda: {datetime(2026, 11, 28): {b""}},
+    "integer that has no text": lambda: 10**5000,
+    "set of objects": lambda: {object()},
+    "keys that are equal as text": lambda: {1: b"", "1": b""},
     "deep": _nested,
     "in itself": _in_itself,
     "object": object,
