@@ -221,7 +221,7 @@ def _shared_checks(voice: Check) -> dict[str, Check]:
         "instructions": text,
         "voice": voice,
         "output_audio_format": one_of(*_FORMATS),
-        "tools": list_of(by_key("type", {"function": schema.FUNCTION_TOOL})),
+        "tools": schema.tools_check({"function": schema.function_tool}),
         "tool_choice": string_or(
             schema.TOOL_MODES, by_key("type", {"function": _forced_function})
         ),

@@ -7,6 +7,7 @@ Sources: the typed models of the official OpenAI SDK and Microsoft's Realtime re
 from typing import Any
 
 from .errors import InvalidRequest
+from .function_schema import check_parameters, warn_of_limits
 from .validation import (
     Check,
     anything,
@@ -157,7 +158,7 @@ SEMANTIC_VAD_CHECK = record(
 )
 
 # The pattern is checked on the name alone: a dot in one name refuses the whole update.
-FUNCTION_TOOL = record(
+_FUNCTION = record(
     {
         "type": text,
         "name": matching("[a-zA-Z0-9_-]+"),
@@ -166,6 +167,16 @@ FUNCTION_TOOL = record(
     },
     required=("name",),
 )
+
+
+def function_tool(value: Any, path: str) -> dict[str, Any]:
+    """Accept a function, if its parameters are a schema that the service takes."""
+    tool: dict[str, Any] = _FUNCTION(value, path)
+    if (parameters := tool.get("parameters")) is not None:
+        check_parameters(tool["name"], parameters, f"{path}.parameters")
+    return tool
+
+
 _MCP_TOOL = record(
     {
         "type": text,
@@ -183,7 +194,21 @@ _MCP_TOOL = record(
     },
     required=("server_label",),
 )
-_TOOLS = list_of(by_key("type", {"function": FUNCTION_TOOL, "mcp": _MCP_TOOL}))
+
+
+def tools_check(kinds: dict[str, Check]) -> Check:
+    """Return the check of a list of tools of these kinds."""
+    checked = list_of(by_key("type", kinds))
+
+    def check(value: Any, path: str) -> list[dict[str, Any]]:
+        tools: list[dict[str, Any]] = checked(value, path)
+        warn_of_limits(tools)
+        return tools
+
+    return check
+
+
+_TOOLS = tools_check({"function": function_tool, "mcp": _MCP_TOOL})
 TOOL_MODES = one_of("auto", "none", "required")
 FORCED_FUNCTION = record({"type": text, "name": text}, required=("name",))
 _TOOL_CHOICE = string_or(

@@ -25,7 +25,10 @@ def tool(
         "name": tool_name,
         "parameters": {
             "type": "object",
-            "properties": {key: {"type": kind} for key, kind in properties.items()},
+            "properties": {
+                key: {"type": kind} | ({"items": {}} if kind == "array" else {})
+                for key, kind in properties.items()
+            },
             "required": list(required),
         },
     }

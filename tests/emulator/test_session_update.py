@@ -14,7 +14,8 @@ FIRST_PREVIEW = PREVIEW.replace("2025-04-01", "2024-10-01")
 
 def tool(name: str, **extra: Any) -> dict[str, Any]:
     """Return a function tool."""
-    return {"type": "function", "name": name, "parameters": {"type": "object"}, **extra}
+    parameters = {"type": "object", "properties": {}}
+    return {"type": "function", "name": name, "parameters": parameters, **extra}
 
 
 async def test_ga_defaults(connect: Connect) -> None:

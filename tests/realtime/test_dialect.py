@@ -666,7 +666,18 @@ FLAT_SESSIONS = st.fixed_dictionaries(
                 {"type": "semantic_vad", "eagerness": "low"},
             ]
         ),
-        "tools": st.just([{"type": "function", "name": "f", "parameters": {}}]),
+        "tools": st.sampled_from(
+            [
+                [{"type": "function", "name": "f"}],
+                [
+                    {
+                        "type": "function",
+                        "name": "f",
+                        "parameters": {"type": "object", "properties": {}},
+                    }
+                ],
+            ]
+        ),
         "tool_choice": st.sampled_from(["auto", {"type": "function", "name": "f"}]),
         "temperature": st.floats(0.6, 1.2),
         "max_response_output_tokens": st.sampled_from(["inf", 1, 4096]),

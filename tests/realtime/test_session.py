@@ -421,6 +421,40 @@ def test_refusal_names_the_key(path: str, value: Any, named: str) -> None:
     assert error.reason
 
 
+def test_parameters_are_completed() -> None:
+    """A schema gets what the service refuses it without, in every part of it."""
+    bare = {"type": "object"}
+    whole = {"type": "object", "properties": {}}
+    given = {
+        "properties": {
+            "list": {"type": "array"},
+            "maybe": {"type": ["array", "null"], "items": None},
+            "either": {"anyOf": [bare, {"type": "array", "items": bare}, "odd"]},
+            "named": {"$ref": "#/$defs/a"},
+            "properties": {"type": "string"},
+        },
+        "$defs": {"a": bare},
+        "additionalProperties": bare,
+    }
+    config = SessionConfig(
+        {"tools": [{"type": "function", "name": "f", "parameters": given}]}
+    )
+    (tool,) = config.as_dict()["tools"]
+    assert tool["parameters"] == {
+        "type": "object",
+        "properties": {
+            "list": {"type": "array", "items": {}},
+            "maybe": {"type": ["array", "null"], "items": {}},
+            "either": {"anyOf": [whole, {"type": "array", "items": whole}, "odd"]},
+            "named": {"$ref": "#/$defs/a"},
+            "properties": {"type": "string"},
+        },
+        "$defs": {"a": whole},
+        "additionalProperties": whole,
+    }
+    assert "type" not in given  # what the caller has stays as it is
+
+
 @pytest.mark.parametrize("voice", ["fable", "onyx", "nova"])
 def test_text_to_speech_voices_are_explained(voice: str) -> None:
     """The reference client's documentation has them; Realtime does not."""
@@ -493,12 +527,11 @@ def test_nothing_given_is_nothing_set() -> None:
 
 def test_config_is_immutable() -> None:
     """Neither what was given nor what is handed out leads inside."""
-    given = {
-        "tools": [{"type": "function", "name": "f", "parameters": {"a": {"b": 1}}}]
-    }
+    parameters: dict[str, Any] = {"type": "object", "properties": {"a": {"b": 1}}}
+    given = {"tools": [{"type": "function", "name": "f", "parameters": parameters}]}
     before = deepcopy(given)
     config = SessionConfig(given)
-    given["tools"][0]["parameters"]["a"]["b"] = 2  # type: ignore[index]  # a dict
+    parameters["properties"]["a"]["b"] = 2
     assert config.as_dict() == before
     config.as_dict()["tools"].clear()
     assert config.as_dict() == before

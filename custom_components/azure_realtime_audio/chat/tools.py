@@ -15,7 +15,7 @@ from probatio import to_openapi
 import voluptuous as vol
 
 from ..const import LOGGER
-from ..realtime import ToolCall
+from ..realtime import ToolCall, complete_schema
 from .plain_json import as_json, as_text, is_json
 
 MAX_NAME_LENGTH: Final = 64
@@ -31,8 +31,6 @@ _REFUSED_CHARACTERS = re.compile(r"[^a-zA-Z0-9_-]")
 # Keywords that the service refuses at the top of a function's parameters.
 _ALTERNATIVES: Final = ("allOf", "anyOf", "oneOf")
 _REFUSED_KEYWORDS = frozenset({*_ALTERNATIVES, "enum", "not"})
-# Under which keywords a schema has others, besides its properties.
-_PARTS: Final = (*_ALTERNATIVES, "additionalProperties", "items", "not", "prefixItems")
 
 
 class InvalidToolCallError(HomeAssistantError):
@@ -252,38 +250,12 @@ def _parameters(tool: llm.Tool, llm_api: llm.APIInstance) -> dict[str, Any]:
         for alternative in schema.get(keyword, ()):
             properties |= alternative.get("properties", {})
     properties |= schema.get("properties", {})
-    return _complete(
-        {
-            **{
-                key: value
-                for key, value in schema.items()
-                if key not in _REFUSED_KEYWORDS
-            },
-            "type": "object",
-            "properties": properties,
-        }
+    parameters = {
+        key: value for key, value in schema.items() if key not in _REFUSED_KEYWORDS
+    }
+    parameters |= {"type": "object", "properties": properties}
+    return complete_schema(
+        cast(
+            "dict[str, Any]", json_loads(as_json(parameters))
+        )  # with no words but JSON's
     )
-
-
-def _complete(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return a schema as JSON, with what the service wants to be in every part of it.
-
-    The service refuses an object without properties, and a list without items.
-    """
-    whole = cast("dict[str, Any]", json_loads(as_json(schema)))
-    parts: list[Any] = [whole]
-    while parts:
-        part = parts.pop()
-        if isinstance(part, list):
-            parts += part
-        if not isinstance(part, dict):
-            continue
-        kind = part.get("type")
-        kinds = kind if isinstance(kind, list) else [kind]
-        if "object" in kinds:
-            part.setdefault("properties", {})
-        if "array" in kinds:
-            part.setdefault("items", {})
-        parts += part.get("properties", {}).values()
-        parts += (part[key] for key in _PARTS if key in part)
-    return whole

@@ -58,6 +58,7 @@ from .protocol.session_config import (
     voices_of,
 )
 from .protocol.status import ModelStatus
+from .protocol.tool_schemas import complete_schema
 from .response import Delta, Response, ToolCall
 from .transport.endpoint import AZURE_DOMAINS, Endpoint, normalize_host
 
@@ -111,6 +112,7 @@ __all__ = [
     "alaw_decode",
     "alaw_encode",
     "backoff_delays",
+    "complete_schema",
     "decode_base64",
     "new_item_id",
     "normalize_host",

@@ -22,6 +22,23 @@ MAX_TOOL_NAME_LENGTH = 64
 
 _TOOL_NAME = re.compile(rf"[a-zA-Z0-9_-]{{1,{MAX_TOOL_NAME_LENGTH}}}")
 
+# Under which keywords of JSON Schema there are other schemas: one or several, and by name.
+_SCHEMAS = (
+    "additionalProperties",
+    "allOf",
+    "anyOf",
+    "contains",
+    "else",
+    "if",
+    "items",
+    "not",
+    "oneOf",
+    "prefixItems",
+    "propertyNames",
+    "then",
+)
+_NAMED_SCHEMAS = ("$defs", "definitions", "patternProperties", "properties")
+
 
 def check_tool_name(value: Any, key: str) -> str:
     """Expect a name that a tool may have."""
@@ -31,6 +48,36 @@ def check_tool_name(value: Any, key: str) -> str:
             f"must be 1 to {MAX_TOOL_NAME_LENGTH} letters, digits, underscores or hyphens",
         )
     return value
+
+
+def complete_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a function's parameters, changed to what the service takes.
+
+    The service refuses a schema in which an object has no properties, or a list no items.
+    """
+    schema.setdefault("type", "object")
+    parts: list[Any] = [schema]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, list):
+            parts += part
+        if not isinstance(part, dict):
+            continue
+        kind = part.get("type")
+        kinds = kind if isinstance(kind, list) else [kind]
+        for of_kind, keyword in (("object", "properties"), ("array", "items")):
+            if of_kind in kinds and part.get(keyword) is None:
+                part[keyword] = {}
+        parts += (part[key] for key in _SCHEMAS if key in part)
+        for key in _NAMED_SCHEMAS:
+            if isinstance(named := part.get(key), dict):
+                parts += named.values()
+    return schema
+
+
+def _parameters(value: Any, key: str) -> dict[str, Any]:
+    """Expect the schema of a function's parameters."""
+    return complete_schema(object_value(value, key))
 
 
 def _mcp_tool(value: Any, key: str) -> dict[str, Any]:
@@ -93,7 +140,7 @@ _TOOL = by_tag(
     {
         "function": closed_object(
             {"type": anything, "name": check_tool_name},
-            {"description": string, "parameters": object_value},
+            {"description": string, "parameters": _parameters},
         ),
         "mcp": _mcp_tool,
     },
