@@ -65,7 +65,7 @@ def slow_machine(hass: HomeAssistant, init_integration: MockConfigEntry) -> None
 
 @pytest.mark.parametrize(
     ("fault", "key"),
-    [("http_503", "cannot_connect"), ("http_404_deployment", "deployment_not_found")],
+    [("http_503", "service_trouble"), ("http_404_deployment", "deployment_not_found")],
 )
 @pytest.mark.usefixtures("slow_machine")
 async def test_turns_do_not_hammer(
@@ -125,7 +125,7 @@ async def test_voice_of_the_apology(
     await say(hass, "hello")
     for _ in range(3):
         with pytest.raises(HomeAssistantError):
-            await heard(aloud(hass, sentence("cannot_connect")))
+            await heard(aloud(hass, sentence("service_trouble")))
     assert len(clock) == 2
     emulator.faults.clear()
     assert not (await say(hass, "hello")).response.error_code
@@ -141,7 +141,7 @@ async def test_spoken_turns_do_not_hammer(
     emulator.faults.add("http_503")
     for _ in range(4):
         run = await satellite.run(waiting_microphone())
-        assert run.answer == sentence("cannot_connect")
+        assert run.answer == sentence("service_trouble")
     assert len(clock) == 3  # that of the set-up, a turn's, and one to say the sentence
 
 

@@ -85,7 +85,7 @@ async def test_last_error(
     failed_at = datetime.fromisoformat(error.pop("time"))
     assert before <= failed_at <= dt_util.utcnow()
     assert error == {
-        "type": "CannotConnectError",
+        "type": "ServiceFailingError",
         "message": "The service answered with HTTP status 503",
     }
     await say(hass, "hello")

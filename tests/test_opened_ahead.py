@@ -135,7 +135,7 @@ async def test_service_is_away(
     emulator.faults.add("http_503")
     await open_dialog(hass, hass_ws_client)
     result = await say(hass, "hello")
-    assert speech(result).startswith("I can't reach the Azure service.")
+    assert speech(result).startswith("The Azure service has trouble of its own")
     emulator.faults.clear()
 
 

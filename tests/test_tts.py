@@ -145,7 +145,7 @@ async def test_cached(
 @pytest.mark.parametrize(
     ("fault", "key"),
     [
-        ("http_500", "cannot_connect"),
+        ("http_500", "service_trouble"),
         ("response_failed", "response_failed"),
         ("response_rate_limited", "rate_limited"),
         ("ends_at:audio/1006", "connection_lost"),

@@ -27,6 +27,7 @@ HOME_ASSISTANT = "conversation.home_assistant"
 SPOKEN = "(spoken, not written down)"  # what stands for words that are not known
 
 
+TROUBLE = "The Azure service has trouble of its own at the moment. Try again in a few minutes."
 CANNOT_CONNECT = "I can't reach the Azure service. Check the network and the host name, then try again."
 
 

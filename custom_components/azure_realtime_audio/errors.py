@@ -29,6 +29,7 @@ from .realtime import (
     RealtimeError,
     Response,
     ResponseActiveError,
+    ServiceFailingError,
     UnencryptedHostError,
     UnsupportedApiVersionError,
 )
@@ -111,13 +112,15 @@ class Presentation:
     """How an error of the client library is shown.
 
     ``form_field`` is the field of the connection's form to blame; a form shows
-    ``form_key``, a sentence of its own. ``issue`` says whether a repair is offered: None is
+    ``form_key``, a sentence of its own. An entry that cannot be set up shows
+    ``set_up_key``, where an assistant would speak in the sentence. ``issue`` says whether a repair is offered: None is
     for no issue at all, True for one that other settings can mend.
     """
 
     sentence: str
     form_field: str = "base"
     form_key: str = "connection_refused"
+    set_up_key: str | None = None
     issue: bool | None = None
     set_up: SetupFailure = SetupFailure.TIME
 
@@ -129,7 +132,9 @@ def _same(key: str, field: str = "base", **others: Any) -> Presentation:
 
 _PRESENTATIONS: Final[Mapping[type[RealtimeError], Presentation]] = {
     RealtimeError: Presentation(sentence="unexpected"),
-    CannotConnectError: _same("cannot_connect", CONF_HOST_NAME),
+    CannotConnectError: _same(
+        "cannot_connect", CONF_HOST_NAME, set_up_key="unreachable"
+    ),
     CommandError: Presentation(sentence="command_refused"),
     CommandTimeoutError: Presentation(sentence="command_timeout", form_key="timeout"),
     ConnectionLostError: Presentation(sentence="connection_lost"),
@@ -151,6 +156,11 @@ _PRESENTATIONS: Final[Mapping[type[RealtimeError], Presentation]] = {
     QuotaExceededError: _same("quota_exceeded", issue=False),
     RateLimitedError: _same("rate_limited"),
     ResponseActiveError: Presentation(sentence="response_active"),
+    ServiceFailingError: Presentation(
+        sentence="service_trouble",
+        form_key="service_failing",  # the host name is right
+        set_up_key="service_failing",
+    ),
     UnencryptedHostError: _same(
         "unencrypted_host", CONF_HOST_NAME, set_up=SetupFailure.NEW_DATA
     ),
@@ -176,11 +186,9 @@ def presentation(err: RealtimeError) -> Presentation:
 
 def set_up_error(err: RealtimeError) -> HomeAssistantError:
     """Return why an entry cannot be set up; no assistant speaks here, as it does elsewhere."""
-    told = translated_error(err)
-    if told.translation_key != "cannot_connect":
-        return told
-    key = "service_failing" if getattr(err, "is_failing", False) else "unreachable"
-    return translated(key, error=str(err).rstrip("."))
+    if key := presentation(err).set_up_key:
+        return translated(key, error=str(err).rstrip("."))
+    return translated_error(err)
 
 
 def translated_error(

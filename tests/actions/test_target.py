@@ -85,14 +85,14 @@ async def test_unloaded_assistant(
         await act("cancel_response")
 
 
-async def test_unreachable_service(
+async def test_service_that_has_trouble(
     hass: HomeAssistant, emulator: Emulator, act: Act
 ) -> None:
     """The first action says why; from then on the assistant is unavailable."""
     emulator.faults.add("http_503")
     with pytest.raises(HomeAssistantError) as raised:
         await act("create_response")
-    assert raised.value.translation_key == "cannot_connect"
+    assert raised.value.translation_key == "service_trouble"
     with pytest.raises(HomeAssistantError, match="not available now"):
         await act("create_response")
 

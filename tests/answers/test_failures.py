@@ -39,8 +39,10 @@ from ..test_conversation import Assist, assert_apology, sentence
         ("http_400_api_version", "unsupported_api_version"),
         ("http_429:0", "rate_limited"),
         ("openai_insufficient_quota", "quota_exceeded"),
-        ("http_503", "cannot_connect"),
-        ("ends_at:created/1006", "cannot_connect"),
+        ("http_500", "service_trouble"),
+        ("http_503", "service_trouble"),
+        ("ends_at:created/1006", "service_trouble"),
+        ("ends_at:connect/reset", "cannot_connect"),
     ],
 )
 async def test_cannot_connect(

@@ -193,7 +193,7 @@ async def test_service_away(
         await ask(house, assistant)
     await dialog.talk()
     bubbles = await dialog.answered()
-    assert_told_once(bubbles, sentence("cannot_connect"))
+    assert_told_once(bubbles, sentence("service_trouble"))
     assert_legible(bubbles)
     sound = await dialog.heard("ended", "error")
     assert "error" not in sound.events

@@ -12,6 +12,7 @@ from emulator import Emulator, Session
 from tests.conftest import SUBENTRY_ID
 from tests.satellite import SPEECH, Run, Satellite, microphone, new_conversation
 from tests.talk import say, session_closed, shorten_timeouts, speech
+from tests.turns import CANNOT_CONNECT, TROUBLE
 
 from .conftest import NAME, RING, RUNG, Bell, conversation_lines
 
@@ -42,7 +43,8 @@ REFUSED = {
     "4000": "The deployed model cannot do Realtime, or is retired. Deploy a gpt-realtime model "
     "and choose its deployment.",
 }
-UNREACHABLE = "I can't reach the Azure service. Check the network and the host name, then try again."
+# What is said of a turn that was not heard, by stage.
+UNHEARD = {"connect": CANNOT_CONNECT, "created": TROUBLE}
 
 
 def manners_at(stage: str, manners: tuple[str, ...]) -> tuple[str, ...]:
@@ -146,7 +148,7 @@ async def _speak(
     was_repeated = is_unheard or (stage == "speech" and manner in FATAL)
     if was_repeated:
         assert run.error is None
-        refused = REFUSED.get(manner, UNREACHABLE)
+        refused = REFUSED.get(manner, UNHEARD.get(stage))
         assert run.answer == (LOST if stage == "speech" else refused)
         assert run.wav.samples.max() > 0.1
         run = await satellite.run()  # the person says it again
@@ -217,7 +219,7 @@ async def _type(
     conversation_id = new_conversation()
     said = speech(await say(hass, words_of(stage), conversation_id))
     if stage in ("connect", "created"):
-        assert said == REFUSED.get(manner, UNREACHABLE)
+        assert said == REFUSED.get(manner, UNHEARD[stage])
     else:
         answered(said, stage)
     said = speech(await say(hass, "what is my name", conversation_id))

@@ -17,7 +17,7 @@ from emulator import Emulator, Reply
 
 from ..satellite import Satellite, new_conversation, said_at, speak_to
 from ..talk import AGENT
-from ..turns import CANNOT_CONNECT, TOO_OFTEN
+from ..turns import TOO_OFTEN, TROUBLE
 
 
 class OtherVoice(TextToSpeechEntity):
@@ -67,8 +67,8 @@ async def test_service_away(
     emulator.faults.add("http_503")
     run = await satellite.run()
     assert run.error is None
-    assert run.event(PipelineEventType.TTS_START)["tts_input"] == CANNOT_CONNECT
-    assert voice.said == [CANNOT_CONNECT]
+    assert run.event(PipelineEventType.TTS_START)["tts_input"] == TROUBLE
+    assert voice.said == [TROUBLE]
 
 
 async def test_answer(

@@ -144,22 +144,20 @@ def form_error(err: RealtimeError) -> tuple[str, str]:
     """Return the field to blame and the translation key of what to do about it."""
     if isinstance(err, InvalidConfigError) and err.key == CONF_DEPLOYMENT:
         return CONF_DEPLOYMENT, "invalid_deployment"
-    if isinstance(err, CannotConnectError):
-        return _unreachable(err)
     shown = presentation(err)
+    if shown.form_key == "cannot_connect":
+        return CONF_HOST_NAME, _why_unreachable(err)
     # An error of a field in a section is shown above the section.
     is_advanced = shown.form_field == CONF_API_VERSION
     return SECTION_ADVANCED if is_advanced else shown.form_field, shown.form_key
 
 
-def _unreachable(err: CannotConnectError) -> tuple[str, str]:
-    """Return the same of a service that cannot be reached: why not, where that is known."""
-    if err.is_failing:
-        return "base", "service_failing"  # the host name is right
+def _why_unreachable(err: RealtimeError) -> str:
+    """Return the translation key of why no service can be reached, where that is known."""
     if isinstance(err.__cause__, ClientConnectorDNSError):
-        return CONF_HOST_NAME, "unknown_host"
+        return "unknown_host"
     if isinstance(err.__cause__, ClientSSLError):
-        return CONF_HOST_NAME, "untrusted_server"
+        return "untrusted_server"
     if str(err) != CannotConnectError.message:
-        return CONF_HOST_NAME, "unexpected_answer"
-    return CONF_HOST_NAME, presentation(err).form_key
+        return "unexpected_answer"
+    return presentation(err).form_key

@@ -38,6 +38,7 @@ from .errors import (
     RateLimitedError,
     RealtimeError,
     ResponseActiveError,
+    ServiceFailingError,
     UnencryptedHostError,
     UnsupportedApiVersionError,
 )
@@ -104,6 +105,7 @@ __all__ = [
     "Resampler",
     "Response",
     "ResponseActiveError",
+    "ServiceFailingError",
     "SessionConfig",
     "ToolCall",
     "UnencryptedHostError",

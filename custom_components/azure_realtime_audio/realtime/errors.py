@@ -60,18 +60,16 @@ class ConnectError(RealtimeError):
 
 
 class CannotConnectError(ConnectError):
-    """No server answered, or it answered that it cannot serve now.
-
-    ``is_failing`` tells that it was the service itself, which has trouble of its own.
-    """
+    """No server answered, or it answered that it cannot serve now."""
 
     transient = True
     message = "The service cannot be reached"
 
-    def __init__(self, message: str | None = None, *, is_failing: bool = False) -> None:
-        """Take the class's own sentence unless a better one is known."""
-        super().__init__(message)
-        self.is_failing = is_failing
+
+class ServiceFailingError(CannotConnectError):
+    """The service was reached, and has trouble of its own."""
+
+    message = "The service has trouble of its own"
 
 
 class InvalidAuthError(ConnectError):

@@ -16,6 +16,7 @@ from ..errors import (
     InvalidAuthError,
     NotRealtimeModelError,
     RateLimitedError,
+    ServiceFailingError,
     UnsupportedApiVersionError,
 )
 from ..protocol.error_codes import ERROR_CODES, connect_error, error_code
@@ -59,9 +60,10 @@ def handshake_error(status: int, headers: Mapping[str, str], body: str) -> Conne
             return NotRealtimeModelError()
         case HTTPStatus.TOO_MANY_REQUESTS:
             return RateLimitedError(retry_after)
-    return CannotConnectError(
-        f"The service answered with HTTP status {status}", is_failing=status >= 500
-    )
+    answer = f"The service answered with HTTP status {status}"
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return ServiceFailingError(answer)
+    return CannotConnectError(answer)
 
 
 def refusal_error(
@@ -81,12 +83,9 @@ def refusal_error(
         case 1008 if told := _error_in(reason):
             return told
     if close_code is None:
-        return CannotConnectError(
-            "The service ended the session before it began", is_failing=True
-        )
-    return CannotConnectError(
-        f"The service closed the session at once (close code {close_code})",
-        is_failing=True,
+        return ServiceFailingError("The service ended the session before it began")
+    return ServiceFailingError(
+        f"The service closed the session at once (close code {close_code})"
     )
 
 
