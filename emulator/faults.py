@@ -38,7 +38,7 @@ FAULTS = {
     # Commands.
     "no_ack": "a client event (argument: its type) is swallowed: not done, not acknowledged",
     "late_ack": "a client event (argument: its type) is handled 300 ms late",
-    "refuse": "a client event (argument: its type) is refused: error, type server_error",
+    "refuse": "a client event (argument: TYPE or TYPE/MESSAGE) is refused: server_error",
     # The wire.
     "null_error_codes": "errors have code null, as in 2024",
     "null_error_event_ids": "errors name no client event, as with some gateways",

@@ -48,7 +48,7 @@ from .assistant.assistant import Assistant
 from .assistant.caller import Caller
 from .assistant.session_key import ActionConversation, SessionPurpose
 from .const import CONF_CONVERSATION, DEFAULT_RESPONSE_TIMEOUT, DOMAIN
-from .errors import translated, translated_error
+from .errors import translated_error
 from .realtime import RealtimeError
 
 MAX_RESPONSE_TIMEOUT: Final = 300
@@ -220,10 +220,9 @@ async def _async_handle(action: Action, call: ServiceCall) -> ServiceResponse:
     except RealtimeError as err:
         raise translated_error(err, assistant.secrets) from None
     except HomeAssistantError as err:
-        placeholders = err.translation_placeholders or {}
-        if (shown := assistant.secrets(placeholders)) == placeholders:
+        if (shown := assistant.secrets.of_sentence(err)) is err:
             raise
-        raise translated(err.translation_key or "unexpected", **shown) from None
+        raise shown from None
     return told if is_shared or told is None else {**told, CONF_CONVERSATION: name}
 
 

@@ -128,7 +128,8 @@ class AssistantSttEntity(AssistantEntity, SpeechToTextEntity):
         except NothingHeardError:
             return SpeechResult("", SpeechResultState.SUCCESS)
         except (AssistantError, RealtimeError) as err:
-            LOGGER.warning("%s could not listen: %s", self.assistant.name, err)
+            told = self.assistant.secrets(str(err))
+            LOGGER.warning("%s could not listen: %s", self.assistant.name, told)
             # The conversation entity tells why, if it is the agent of the run.
             is_offered = self.turns.async_fail(turn, err.without_traceback())
             return await self._async_offered(is_offered, None, metadata.language)

@@ -217,11 +217,11 @@ class Session:
             return True
         if await self.reached(event_type):
             return True
-        if faults.hits("refuse", event_type) is not None:
+        if (message := faults.hits("refuse", event_type)) is not None:
             error = {
                 "type": "server_error",
                 "code": None,
-                "message": "The server had an error",
+                "message": message or "The server had an error",
             }
             self.emit("error", error={**error, "param": None, "event_id": event_id})
             return True

@@ -1,6 +1,7 @@
 """Actions that change the session."""
 
 from copy import deepcopy
+import logging
 from typing import Any
 
 from homeassistant.const import EVENT_CALL_SERVICE, MATCH_ALL
@@ -8,15 +9,20 @@ from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.components.diagnostics import (
+    get_diagnostics_for_config_entry,
+)
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.azure_realtime_audio.assistant.conversation_session import (
     ConversationSession,
 )
 from custom_components.azure_realtime_audio.const import CONF_FIRE_EVENTS, DOMAIN
+from custom_components.azure_realtime_audio.realtime import CommandError
 from emulator import Emulator, Reply
 
 from ..conftest import SUBENTRY_ID
-from ..talk import change_assistant
+from ..talk import change_assistant, say, set_timing
 from ..test_services import Act, _actions_session
 
 
@@ -173,6 +179,44 @@ async def test_secrets_of_tools(
     for secret in SECRETS:
         assert secret not in str(told)
         assert secret not in str(shown)
+
+
+async def test_secrets_in_the_refusal_of_a_reconnection(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    emulator: Emulator,
+    act: Act,
+    init_integration: MockConfigEntry,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Neither the log nor the diagnostics say what the service repeats of a tool."""
+    caplog.set_level(logging.DEBUG)
+    set_timing(hass, probe_delay=0.01, max_probe_delay=0.01, try_delay=0.0)
+    await act("update_session", session={"tools": [BOOKS]})
+    refusal = "refuse:session.update/Not with Bearer secret-token"
+    emulator.faults.add(refusal)
+    _actions_session(emulator).abort()
+    with pytest.raises(HomeAssistantError) as raised:
+        await act("create_response")
+    result = await say(hass, "hello")
+    emulator.faults.add("http_503")
+    await say(hass, "hello")
+    emulator.faults.remove("http_503")  # what the next probe meets is the refusal
+    availability = init_integration.runtime_data[SUBENTRY_ID].assistant.availability
+    while not isinstance(availability.last_error, CommandError):
+        await emulator.next_session()
+        await hass.async_block_till_done()
+    diagnostics = await get_diagnostics_for_config_entry(
+        hass, hass_client, init_integration
+    )
+    last_error = diagnostics["assistants"][0]["last_error"]
+    assert last_error["message"] == "Not with ***"
+    own = "custom_components"
+    log = [each.getMessage() for each in caplog.records if each.name.startswith(own)]
+    assert any("still without the service: Not with ***" in line for line in log)
+    assert any("could not answer" in line for line in log)
+    told = [*log, raised.value, result.response.as_dict(), vars(availability)]
+    assert "secret-token" not in repr(told)
 
 
 def _sessions(hass: HomeAssistant) -> list[ConversationSession]:

@@ -87,9 +87,9 @@ class ChatAnswer:
             await conversation.enter_async_context(session.turn())
             await self._async_answer(session)
         except RealtimeError as err:
-            error = translated_error(err)
+            error = translated_error(err, self._assistant.secrets)
         except HomeAssistantError as err:
-            error = err
+            error = self._assistant.secrets.of_sentence(err)
         except Exception:  # noqa: BLE001  # a tool's bug: a person waits for an answer
             LOGGER.exception("%s could not answer", self._assistant.name)
             error = translated("unexpected")

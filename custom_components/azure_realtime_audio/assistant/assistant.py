@@ -78,7 +78,13 @@ class Assistant:
         self._status = ModelStatus.IDLE
         self._listeners: Listeners[()] = Listeners("the assistant")
         self.availability = Availability(
-            hass, entry, self.name, self.timing, self.client, self.async_notify
+            hass,
+            entry,
+            self.name,
+            self.timing,
+            self.secrets,
+            self.client,
+            self.async_notify,
         )
         self.sessions = SessionPool(
             hass,
@@ -159,7 +165,8 @@ class Assistant:
                 answers_alone=self.settings.detects_turns or None,
             )
         except (HomeAssistantError, RealtimeError) as err:
-            LOGGER.debug("%s could not open a session ahead: %s", self.name, err)
+            told = self.secrets(str(err))
+            LOGGER.debug("%s could not open a session ahead: %s", self.name, told)
 
     @asynccontextmanager
     async def async_read_aloud(

@@ -24,6 +24,7 @@ from ..realtime import (
     with_jitter,
 )
 from .issues import async_create_issue, async_delete_issues
+from .secrets import SecretFilter
 from .session_key import SessionKey
 from .timing import Timing
 
@@ -42,12 +43,13 @@ class Availability:
         entry: ConfigEntry[Any],
         name: str,
         timing: Timing,
+        secrets: SecretFilter,
         make_client: Callable[[], RealtimeClient],
         on_change: Callable[[], None],
     ) -> None:
         """Begin as available: set-up has just tried.
 
-        ``make_client`` returns what a probe connects with; ``on_change`` is called when the
+        ``secrets`` filters what is kept or logged of an error, ``make_client`` returns what a probe connects with; ``on_change`` is called when the
         assistant has become available or unavailable.
         """
         self.is_available = True
@@ -57,6 +59,7 @@ class Availability:
         self._entry = entry
         self._name = name
         self._timing = timing
+        self._secrets = secrets
         self._make_client = make_client
         self._on_change = on_change
         self._probe: asyncio.Task[None] | None = None
@@ -116,7 +119,7 @@ class Availability:
         """Note that there is no session to be had, and begin what may mend it."""
         if self._is_closed:
             return
-        self.last_error = err.without_traceback()
+        self.last_error = err = self._secrets.of_error(err)
         self.failed_at = dt_util.utcnow()
         # Never shorten a retry-after that an earlier attempt was given.
         now = asyncio.get_running_loop().time()
@@ -169,8 +172,10 @@ class Availability:
                 async with self._make_client():
                     pass
             except RealtimeError as err:
-                LOGGER.debug("%s is still without the service: %s", self._name, err)
                 self.async_failed(err)
+                LOGGER.debug(
+                    "%s is still without the service: %s", self._name, self.last_error
+                )
             else:
                 self.async_connected()
                 return

@@ -4,6 +4,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from homeassistant.exceptions import HomeAssistantError
+
+from ..errors import translated
+from ..realtime import RealtimeError
+
 # What MCP tools, and sessions, have under these names is their owner's alone.
 SECRET_KEYS: Final = frozenset(
     {"access_token", "api_key", "authorization", "client_secret", "headers"}
@@ -34,6 +39,20 @@ class SecretFilter:
         """Return a copy without secrets."""
         copy: ValueT = self._copy(value)
         return copy
+
+    def of_error[ErrorT: RealtimeError](self, err: ErrorT) -> ErrorT:
+        """Return an equal error of the client's, without secrets in what it tells."""
+        told = err.without_traceback()
+        told.args = tuple(self(list(err.args)))
+        told.__dict__.update(self(told.__dict__))
+        return told
+
+    def of_sentence(self, err: HomeAssistantError) -> HomeAssistantError:
+        """Return an error without secrets in its sentence: the same one, if there are none."""
+        placeholders = err.translation_placeholders or {}
+        if (shown := self(placeholders)) == placeholders:
+            return err
+        return translated(err.translation_key or "unexpected", **shown)
 
     def _copy(self, value: Any) -> Any:
         if isinstance(value, Mapping):

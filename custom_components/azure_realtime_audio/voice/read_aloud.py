@@ -40,14 +40,14 @@ async def async_read_aloud(
                         yield pcm
                     await response.done()
                 if error := response_failure(response):
-                    raise error
+                    raise assistant.secrets.of_sentence(error)
                 if response.status != "incomplete":
                     break
                 rest = _rest(rest, response.transcript)
                 if not _LETTERS.search(rest):
                     break
     except RealtimeError as err:
-        raise translated_error(err) from err
+        raise translated_error(err, assistant.secrets) from None
 
 
 def _rest(text: str, said: str) -> str:

@@ -119,7 +119,8 @@ class SpokenTurn:
         try:
             self.response = await self._async_answer()
         except (HomeAssistantError, RealtimeError) as err:
-            LOGGER.debug("The answer could not begin before the claim: %s", err)
+            told = self._assistant.secrets(str(err))
+            LOGGER.debug("The answer could not begin before the claim: %s", told)
 
     async def _async_answer(self) -> Response:
         """Return the answer that the service begins by itself, or ask for one."""

@@ -305,4 +305,5 @@ class Turn:
         try:
             await self._spoken.async_discard()
         except (AssistantError, RealtimeError) as err:
-            LOGGER.debug("A turn could not be taken back: %s", err)
+            told = self._assistant.secrets(str(err))
+            LOGGER.debug("A turn could not be taken back: %s", told)
