@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from itertools import count
 from random import Random
 from typing import Any
 
@@ -10,6 +11,7 @@ from custom_components.azure_realtime_audio.realtime import (
     ConnectionState,
     RealtimeClient,
 )
+from custom_components.azure_realtime_audio.realtime.protocol.items import short_id
 from emulator import Emulator, Reply
 from emulator.wire.conversation import Item
 
@@ -47,6 +49,7 @@ class RandomConversation:
         self._random = random
         self._spoken_ms: dict[str, int] = {}  # what can be truncated
         self._cut: dict[str, str] = {}
+        self._numbers = count()
         self.reconnects = 0
         self.compared = 0
 
@@ -72,7 +75,8 @@ class RandomConversation:
         is_long = len(self._client.item_ids) > LONG_TALK
         operation = self._delete if is_long else self._random.choice(operations)
         await operation()
-        assert self._client.item_ids == [item.id for item in self._items]
+        known = [short_id(item_id) for item_id in self._client.item_ids]
+        assert known == [item.id for item in self._items]
 
     @property
     def _items(self) -> list[Item]:
@@ -93,9 +97,11 @@ class RandomConversation:
             {"type": part_type, "text": self._sentence()}
             for _ in range(1 if role == "assistant" else self._random.randint(1, 2))
         ]
-        await self._client.create_conversation_item(
-            {"type": "message", "role": role, "content": parts}, self._somewhere()
-        )
+        item: dict[str, Any] = {"type": "message", "role": role, "content": parts}
+        if self._random.random() < 0.3:
+            # All begin alike, as those of some agents do, and are too long for the service.
+            item["id"] = f"{'message_of_another_agent_' * 2}{next(self._numbers)}"
+        await self._client.create_conversation_item(item, self._somewhere())
 
     async def _speak(self) -> None:
         self._emulator.hears.append(self._sentence())
@@ -231,7 +237,8 @@ class RandomConversation:
     async def _compare_after(
         self, opened: asyncio.Future[Any], deleted: str | None = None
     ) -> None:
-        lost = [item for item in self._items if item.id != deleted]
+        gone = deleted and short_id(deleted)
+        lost = [item for item in self._items if item.id != gone]
         await opened
         self.reconnects += 1
         self.compared += len(self._items)

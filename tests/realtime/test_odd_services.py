@@ -8,9 +8,11 @@ import pytest
 from custom_components.azure_realtime_audio.realtime import (
     CommandError,
     ConnectionState,
+    InvalidConfigError,
     RealtimeClient,
     ResponseActiveError,
 )
+from custom_components.azure_realtime_audio.realtime.protocol.items import short_id
 from emulator import Emulator, Reply
 from emulator.faults import ODDITIES
 
@@ -246,6 +248,62 @@ async def test_long_ids_of_a_service(
     await lose(emulator, client)
     again = [item.role or item.type for item in emulator.sessions[-1].conversation]
     assert again == kinds
+
+
+@pytest.mark.parametrize("conversation", ["auto", "none"])
+async def test_long_ids_in_the_input_of_a_response(
+    emulator: Emulator, client: RealtimeClient, conversation: str
+) -> None:
+    """A call is called what the session calls it: the service's own, or one that is given along."""
+    emulator.faults.add("long_ids")
+    emulator.replies.append(Reply(tool_calls=[("turn_on", {})]))
+    response = await (await client.create_response()).done(5)
+    (call,) = response.tool_calls
+    given = {"type": "function_call", "call_id": LONG, "name": "a", "arguments": "{}"}
+    output = {"type": "function_call_output", "output": "{}"}
+    items = [
+        {"type": "item_reference", "id": response.item_ids[0]},
+        {**output, "call_id": call.call_id},
+        given,
+        {**output, "call_id": LONG},
+    ]
+
+    async def ask() -> list[str | None]:
+        config = {"conversation": conversation, "input": items}
+        assert (await (await client.create_response(config)).done(5)).text is not None
+        sent = emulator.sessions[-1].received.of("response.create")[-1]["response"]
+        return [item.get("call_id") for item in sent["input"]]
+
+    _, of_service, of_given, of_output = await ask()
+    assert of_service == call.call_id
+    assert of_given == of_output != LONG
+    await lose(emulator, client)
+    told = emulator.sessions[-1].conversation.find(short_id(response.item_ids[0]))
+    assert told is not None
+    assert (await ask())[1] == told.fields["call_id"]
+
+
+async def test_long_ids_that_json_cannot_carry(
+    emulator: Emulator, client: RealtimeClient
+) -> None:
+    """They are refused before anything is sent, like short ones."""
+    odd = "\ud800" * 40
+    call = {"type": "function_call", "call_id": odd, "name": "a", "arguments": "{}"}
+    output = {"type": "function_call_output", "call_id": odd, "output": "{}"}
+    sent = len(emulator.sessions[0].received)
+    for command in (
+        client.create_conversation_item({**user_text("a"), "id": odd}),
+        client.create_conversation_item(user_text("a"), odd),
+        client.create_conversation_item(call),
+        client.create_conversation_item(output),
+        client.delete_item(odd),
+        client.truncate_item(odd, 0, 1),
+        client.create_response({"input": [call]}),
+        client.create_response({"input": [{"type": "item_reference", "id": odd}]}),
+    ):
+        with pytest.raises(InvalidConfigError):
+            await command
+    assert len(emulator.sessions[0].received) == sent
 
 
 async def test_ids_of_the_services_choice(

@@ -272,7 +272,9 @@ class RealtimeClient:
     ) -> str:
         """Add an item at the end, or after ``previous_item_id`` ("root" is the front).
 
-        Returns its id, which the caller may choose (at most 32 characters).
+        Returns its id, which the caller may choose. On the wire an id has 32 characters at
+        most: of longer ones, and of calls, the service and its events know a short form,
+        which means the same wherever an id is asked for.
         """
         item = {"id": new_item_id(), **validate_item(item)}
         channel = await self._supervisor.channel()

@@ -225,6 +225,9 @@ def _with_short_ids(live: LiveSession, config: Mapping[str, Any]) -> dict[str, A
     """Return what a response is asked for with; its own input may refer to the conversation."""
     if "input" not in config:
         return dict(config)
+    called = {
+        item["call_id"] for item in config["input"] if item["type"] == "function_call"
+    }
     given = []
     for item in config["input"]:
         written = dict(item)
@@ -232,7 +235,8 @@ def _with_short_ids(live: LiveSession, config: Mapping[str, Any]) -> dict[str, A
             is_reference = item["type"] == "item_reference"
             written["id"] = (live.record.wire_id if is_reference else short_id)(item_id)
         if isinstance(call_id := item.get("call_id"), str):
-            written["call_id"] = short_id(call_id)
+            is_given = call_id in called  # else it is a call that the conversation has
+            written["call_id"] = (short_id if is_given else live.wire_call_id)(call_id)
         given.append(written)
     return {**config, "input": given}
 

@@ -42,11 +42,15 @@ def new_item_id() -> str:
 def short_id(long_id: str) -> str:
     """Return an id as the service takes it from a client: always the same for the same id.
 
-    What is no text is left to the check of what is sent.
+    What JSON cannot carry as text is left to the check of what is sent.
     """
     if type(long_id) is not str or len(long_id) <= MAX_ID_LENGTH:
         return long_id
-    return f"id_{sha256(long_id.encode()).hexdigest()[: MAX_ID_LENGTH - 3]}"
+    try:
+        digest = sha256(long_id.encode())
+    except UnicodeEncodeError:
+        return long_id
+    return f"id_{digest.hexdigest()[: MAX_ID_LENGTH - 3]}"
 
 
 def _audio(value: Any, key: str) -> str:
