@@ -38,6 +38,7 @@ FAULTS = {
     # Commands.
     "no_ack": "a client event (argument: its type) is swallowed: not done, not acknowledged",
     "late_ack": "a client event (argument: its type) is handled 300 ms late",
+    "round_trip": "events come late, and hold up nothing (argument: ms, default 200)",
     "refuse": "a client event (argument: TYPE or TYPE/MESSAGE) is refused: server_error",
     # The wire.
     "null_error_codes": "errors have code null, as in 2024",

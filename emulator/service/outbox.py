@@ -40,9 +40,10 @@ class Outbox:
         self._dialect = dialect
         self._request = request
         self._wire = Wire(settings.faults)
-        self._frames: asyncio.Queue[str | bytes | asyncio.Future[None] | _Close] = (
-            asyncio.Queue()
-        )
+        # Each with the time at which it is to be sent.
+        self._frames: asyncio.Queue[
+            tuple[float, str | bytes | asyncio.Future[None] | _Close]
+        ] = asyncio.Queue()
 
     def emit(self, event_type: str, /, **fields: Any) -> None:
         """Send an event, in the session's dialect and with the faults that are on."""
@@ -52,7 +53,14 @@ class Outbox:
                 if isinstance(frame, dict):
                     self.sent.record(frame)
                     frame = json.dumps(frame)
-                self._frames.put_nowait(frame)
+                self._put(frame)
+
+    def _put(self, frame: str | bytes | asyncio.Future[None] | _Close) -> None:
+        due = 0.0
+        if (milliseconds := self._settings.faults.take("round_trip")) is not None:
+            now = asyncio.get_running_loop().time()
+            due = now + float(milliseconds or 200) / 1000
+        self._frames.put_nowait((due, frame))
 
     def refuse(self, refusal: InvalidRequest, event_id: str | None = None) -> None:
         """Send a refusal of the client event with this id."""
@@ -67,7 +75,7 @@ class Outbox:
     async def send_frame(self, *frames: str | bytes) -> None:
         """Send frames that need not be events; return when they are on the wire."""
         for frame in frames:
-            self._frames.put_nowait(frame)
+            self._put(frame)
         await self._flushed()
 
     async def pong(self, data: bytes) -> None:
@@ -83,7 +91,7 @@ class Outbox:
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Send a close frame, after every frame before it."""
-        self._frames.put_nowait(_Close(code, reason))
+        self._put(_Close(code, reason))
         await self._flushed()
 
     def abort(self) -> None:
@@ -116,8 +124,12 @@ class Outbox:
 
     async def write(self) -> None:
         """Send the frames until `finish`."""
-        while (frame := await self._frames.get()) is not _END:
+        while True:
+            due, frame = await self._frames.get()
+            if frame is _END:
+                break
             if not self.closed:
+                await _wait_until(due)
                 await self._settings.flowing.wait()
             with contextlib.suppress(ConnectionError):
                 match frame:
@@ -139,15 +151,21 @@ class Outbox:
 
     def finish(self) -> None:
         """End `write` after the frames that wait; the client has left."""
-        self._frames.put_nowait(_END)
+        self._put(_END)
         self.closed = True
 
     async def _flushed(self) -> None:
         if self.closed:
             return
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._frames.put_nowait(written)
+        self._put(written)
         await written
+
+
+async def _wait_until(due: float) -> None:
+    wait = due - asyncio.get_running_loop().time()
+    if wait > 0:
+        await asyncio.sleep(wait)  # the fault is a long way to the client
 
 
 class _Close:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from time import monotonic
 from typing import Any
 
 import aiohttp
@@ -254,6 +255,20 @@ async def test_long_ids(emulator: Emulator, connect: Connect) -> None:
         await client.send("conversation.item.create", item=item)
         await client.until(event_type)
     assert client.seen[-1]["error"]["code"] == "string_above_max_length"
+
+
+async def test_round_trip(emulator: Emulator, connect: Connect) -> None:
+    """What is sent at once is answered at once, a while later; the service reads meanwhile."""
+    client = await connect()
+    emulator.faults.add("round_trip:500")
+    begun = monotonic()
+    for _ in range(5):
+        await client.send("input_audio_buffer.clear")
+    await client.say(silence(100))
+    await emulator.sessions[-1].wait_for("input_audio_buffer.append")
+    for _ in range(5):
+        await client.until("input_audio_buffer.cleared")
+    assert 0.5 <= monotonic() - begun < 5 * 0.5
 
 
 async def test_chosen_ids(emulator: Emulator, connect: Connect) -> None:

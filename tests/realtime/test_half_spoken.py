@@ -111,6 +111,64 @@ async def test_what_was_cleared_stays_so(
     assert await committed(emulator, client) == CHUNKS[1]
 
 
+async def test_audio_goes_on_while_the_buffer_is_cleared(
+    emulator: Emulator, client: RealtimeClient
+) -> None:
+    """What is said before the acknowledgement comes is not cleared: a loss does not cost it."""
+    await client.append_pcm(CHUNKS[0])
+    emulator.faults.add("round_trip")
+    session = emulator.sessions[-1]
+    clearing = asyncio.create_task(client.clear_audio_buffer())
+    await session.wait_for("input_audio_buffer.clear")
+    for chunk in CHUNKS[1:3]:
+        await client.append_pcm(chunk)
+    await clearing
+    assert client.status is ModelStatus.LISTENING
+    emulator.faults.clear()
+    await (await lose(emulator, client))
+    await client.append_pcm(CHUNKS[3])
+    assert await committed(emulator, client) == b"".join(CHUNKS[1:4])
+
+
+async def test_audio_goes_on_while_it_is_committed(
+    emulator: Emulator, make_client: MakeClient
+) -> None:
+    """What is said before the acknowledgement comes is of the next turn, after a loss too."""
+    client = make_client(session_config={"turn_detection": None})
+    await client.connect()
+    await client.append_pcm(CHUNKS[0])
+    emulator.faults.add("round_trip")
+    session = emulator.sessions[-1]
+    committing = asyncio.create_task(client.commit_audio())
+    await session.wait_for("input_audio_buffer.commit")
+    for chunk in CHUNKS[1:3]:
+        await client.append_pcm(chunk)
+    await committing
+    emulator.faults.clear()
+    await (await lose(emulator, client))
+    await client.append_pcm(CHUNKS[3])
+    await client.commit_audio()
+    heard = [bytes(item.audio) for item in emulator.sessions[-1].conversation]
+    assert heard == [CHUNKS[0], b"".join(CHUNKS[1:4])]
+
+
+async def test_resampler_goes_on_while_the_buffer_is_cleared(
+    emulator: Emulator, client: RealtimeClient
+) -> None:
+    """No sample is missing where the acknowledgement comes between two pieces."""
+    emulator.faults.add("round_trip")
+    session = emulator.sessions[-1]
+    clearing = asyncio.create_task(client.clear_audio_buffer())
+    await session.wait_for("input_audio_buffer.clear")
+    await client.append_pcm(TONE, sample_rate=16_000)
+    await clearing
+    emulator.faults.clear()
+    await client.append_pcm(TONE, sample_rate=16_000)
+    heard = await committed(emulator, client)
+    await client.append_pcm(TONE * 2, sample_rate=16_000)
+    assert heard == await committed(emulator, client)
+
+
 @pytest.mark.parametrize("away", [4.5, 9.5, 25.0])
 async def test_as_long_as_a_connection_is_under_way(
     emulator: Emulator, client: RealtimeClient, clock: Clock, away: float

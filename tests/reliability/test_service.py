@@ -469,6 +469,7 @@ IN_ANY = (
     "no_expires_at",
     "no_usage",
     "no_rate_limits",
+    "round_trip",
 )
 
 

@@ -154,7 +154,7 @@ class CommandChannel:
 
     def _prepare[T](self, command: Command[T]) -> tuple[PendingCommand[T], bytes]:
         deadline = asyncio.get_running_loop().time() + self._timeout
-        pending = self.live.pending.add(command, deadline)
+        pending = self.live.pending.add(command, deadline, self.live.appended)
         try:
             frame = _as_json(encode(pending.event, self.live.dialect))
         except InvalidConfigError:

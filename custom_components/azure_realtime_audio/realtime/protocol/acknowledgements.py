@@ -53,13 +53,14 @@ class PendingCommand[T]:
     """A command under way; ``future`` ends with its result or its error.
 
     ``deadline`` is the time, in seconds of the caller's clock, until which the service may
-    acknowledge it.
+    acknowledge it, ``appended`` how many pieces of audio had been appended before it.
     """
 
     command: Command[T]
     deadline: float
     future: asyncio.Future[T]
     event_id: str
+    appended: int | None
 
     @property
     def event(self) -> dict[str, Any]:
@@ -112,12 +113,14 @@ class PendingCommands:
             each for each in self._waiting.values() if each.command.type == command_type
         ]
 
-    def add[T](self, command: Command[T], deadline: float) -> PendingCommand[T]:
+    def add[T](
+        self, command: Command[T], deadline: float, appended: int | None = None
+    ) -> PendingCommand[T]:
         """Await the acknowledgement of a command."""
         future = asyncio.get_running_loop().create_future()
         self._count += 1
         pending = PendingCommand(
-            command, deadline, future, f"{self._id_prefix}{self._count}"
+            command, deadline, future, f"{self._id_prefix}{self._count}", appended
         )
         self._waiting[pending.event_id] = pending
         return pending

@@ -156,6 +156,11 @@ class LiveSession:
         """Whether the service may begin an answer just now, to what was said."""
         return self._answers_turns and (self._has_heard_turn or bool(self._speech))
 
+    @property
+    def appended(self) -> int:
+        """How many pieces of audio were ever appended."""
+        return self._speech.count
+
     def wire_call_id(self, call_id: str) -> str:
         """Return what this session calls a function call, of which callers have this id."""
         return call_id if call_id in self._long_call_ids else short_id(call_id)
@@ -401,14 +406,29 @@ class LiveSession:
 
     def _on_committed(self, event: Event, _: float) -> None:
         self._has_heard_turn = True
-        pieces = self._speech.take()
+        pieces = self._speech.take(self._appended_before("input_audio_buffer.commit"))
         if item_id := event.get("item_id"):
             self.record.committed(item_id, event.get("previous_item_id"), pieces)
         self.status.audio_committed()
 
     def _on_cleared(self, _: Event, __: float) -> None:
-        self._speech.clear()
+        appended = self._appended_before("input_audio_buffer.clear")
+        if appended is None:
+            self._speech.clear()
+        else:
+            self._speech.take(appended)  # the client goes on with what came later
         self.status.audio_cleared()
+        if self._speech:
+            self.status.audio_appended()
+
+    def _appended_before(self, command_type: str) -> int | None:
+        """Return how much had been appended when what an event acknowledges was asked for.
+
+        An acknowledgement takes a round trip, and audio goes on meanwhile. None if nobody has
+        asked for it.
+        """
+        asked_for = self.pending.of_type(command_type)
+        return asked_for[0].appended if asked_for else None
 
     def _on_item(self, event: Event, _: float) -> None:
         self.record.feed(event)

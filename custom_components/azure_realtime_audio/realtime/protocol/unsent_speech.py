@@ -42,6 +42,11 @@ class UnsentSpeech:
         """Return whether there is speech that is not a turn yet."""
         return bool(self._pieces)
 
+    @property
+    def count(self) -> int:
+        """How many pieces were ever added."""
+        return self._first + len(self._pieces)
+
     # --- The connection
 
     def open(self) -> None:
@@ -85,26 +90,28 @@ class UnsentSpeech:
     def frames(self) -> Iterator[bytes]:
         """Yield the frame of every piece, also of those that are added or dropped meanwhile."""
         number = self._first
-        while (number := max(number, self._first)) < self._first + len(self._pieces):
+        while (number := max(number, self._first)) < self.count:
             yield _frame(self._pieces[number - self._first])
             number += 1
 
-    def take(self) -> list[bytes]:
-        """Return the pieces, which are a turn now, and keep them no longer."""
-        pieces = list(self._pieces)
-        self._drop_pieces()
+    def take(self, count: int | None = None) -> list[bytes]:
+        """Return the pieces, which are a turn now, and keep them no longer.
+
+        ``count`` is how many had been added when the turn was ended, None if the service has
+        ended it by itself: what came later is no part of it.
+        """
+        pieces: list[bytes] = []
+        while self._pieces and (count is None or self._first < count):
+            pieces.append(self._pieces.popleft())
+            self._first += 1
+        self.size -= sum(map(len, pieces))
+        self.was_resent = False
         return pieces
 
     def clear(self) -> None:
         """Drop the pieces, and what the resampler holds back."""
-        self._drop_pieces()
+        self.take()
         self._resampler = None
-
-    def _drop_pieces(self) -> None:
-        self._first += len(self._pieces)
-        self._pieces.clear()
-        self.size = 0
-        self.was_resent = False
 
     # --- Audio formats
 
