@@ -32,6 +32,7 @@ from .flows.assist_pipeline import (
 )
 from .realtime import RealtimeError
 from .services import async_setup_services
+from .websocket_api import async_setup_websocket_api
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 PLATFORMS = (Platform.CONVERSATION, Platform.SENSOR, Platform.STT, Platform.TTS)
@@ -40,6 +41,7 @@ PLATFORMS = (Platform.CONVERSATION, Platform.SENSOR, Platform.STT, Platform.TTS)
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Register what exists whether or not an entry is loaded."""
     async_setup_services(hass)
+    async_setup_websocket_api(hass)
     async_setup_repairs(hass)
     async_follow_entities(hass)
     await async_mend_orphans(hass)

@@ -4,7 +4,8 @@ Each function names the versions that need it. When core changes, this is the fi
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 import inspect
 from typing import Any, Final
@@ -17,8 +18,12 @@ from homeassistant.components.assist_pipeline.default_pipeline import (
 from homeassistant.components.assist_pipeline.runtime import KEY_ASSIST_PIPELINE
 from homeassistant.components.conversation import AssistantContent, ChatLog, Content
 from homeassistant.components.conversation.chat_log import DATA_CHAT_LOGS
-from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers.chat_session import DATA_CHAT_SESSION
+from homeassistant.core import Context, HomeAssistant, callback
+from homeassistant.helpers.chat_session import (
+    DATA_CHAT_SESSION,
+    ChatSession,
+    async_get_chat_session,
+)
 
 # The state of an assist_satellite entity whose device plays a reply. Importing that component
 # for one word would make it a dependency.
@@ -33,6 +38,11 @@ START_OF_PLAYBACK: Final = "\n" * 61
 # itself and converts from the first byte on. Before, it leaves alone only
 # audio for which the player named no details, and its ffmpeg waits for 64 KB.
 CORE_STREAMS_WAV: Final = hasattr(tts, "PcmFormat")
+
+# Since 2026.11 a chat session belongs to a user.
+_CHATS_HAVE_OWNERS: Final = (
+    "context" in inspect.signature(async_get_chat_session).parameters
+)
 
 # Core 2026.11 writes these into a chat log in the assistant's name: the first begins with an
 # error's own text, the second stands for a turn in which no agent said anything.
@@ -165,6 +175,20 @@ def merge_concurrent_turns(chat_log: ChatLog) -> None:
     if stored is not None and stored is not chat_log:
         earlier_count = len(chat_log.content) - 1
         chat_log.content[-1:-1] = stored.content[earlier_count:]
+
+
+@contextmanager
+def chat_session_of(
+    hass: HomeAssistant, conversation_id: str | None, context: Context
+) -> Generator[ChatSession]:
+    """Be in the chat session of a conversation, which is a user's.
+
+    Core 2026.11 wants to know whose it is, and raises Unauthorized for another's; core
+    2026.10 does not take the question.
+    """
+    owner: dict[str, Any] = {"context": context} if _CHATS_HAVE_OWNERS else {}
+    with async_get_chat_session(hass, conversation_id, **owner) as chat:
+        yield chat
 
 
 def is_chat_kept(hass: HomeAssistant, conversation_id: str) -> bool:

@@ -5,25 +5,28 @@ from dataclasses import dataclass
 from homeassistant.config_entries import ConfigEntry
 
 from .assistant.assistant import Assistant
+from .live.sessions import LiveSessions
 from .voice.turns import Turns
 
 
 @dataclass(frozen=True, slots=True)
 class AssistantRuntime:
-    """One assistant, and the spoken turns that its entities share."""
+    """One assistant, the spoken turns that its entities share, and its live sessions."""
 
     assistant: Assistant
     turns: Turns
+    live: LiveSessions
 
     @classmethod
     def of(cls, assistant: Assistant) -> AssistantRuntime:
         """Give an assistant a voice."""
         turns = Turns(assistant)
         assistant.sessions.on_conversation_ended = turns.async_session_ended
-        return cls(assistant, turns)
+        return cls(assistant, turns, LiveSessions(assistant, turns))
 
     async def async_close(self) -> None:
         """End every turn, session, task and timer."""
+        await self.live.async_close()
         self.turns.async_close()
         await self.assistant.async_close()
 

@@ -6,7 +6,9 @@ from enum import Enum
 from typing import Any, Final
 
 from homeassistant.const import CONF_API_KEY
+from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.translation import async_get_translations
 
 from .const import CONF_API_VERSION, CONF_DEPLOYMENT, CONF_HOST_NAME, DOMAIN
 from .realtime import (
@@ -182,6 +184,19 @@ def presentation(err: RealtimeError) -> Presentation:
     return next(
         _PRESENTATIONS[kind] for kind in type(err).__mro__ if kind in _PRESENTATIONS
     )
+
+
+async def async_sentence(
+    hass: HomeAssistant, language: str, error: HomeAssistantError
+) -> str:
+    """Return an error's sentence in a language; English where there is no translation."""
+    sentences = await async_get_translations(hass, language, "exceptions", {DOMAIN})
+    prefix = f"component.{DOMAIN}.exceptions"
+    sentence = sentences.get(
+        f"{prefix}.{error.translation_key}.message",
+        sentences[f"{prefix}.unexpected.message"],
+    )
+    return sentence.format_map(error.translation_placeholders or {})
 
 
 def set_up_error(err: RealtimeError) -> HomeAssistantError:

@@ -18,11 +18,9 @@ from homeassistant.components.stt.models import SpeechAudioProcessing
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.chat_session import ChatSession, current_session
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
-from homeassistant.helpers.translation import async_get_translations
 from homeassistant.util.ulid import ulid_now
 
-from .chat.history import placeholders
-from .const import DOMAIN, KIND_STT, LOGGER
+from .const import KIND_STT, LOGGER
 from .core_internals import calling_pipeline_input
 from .data import AzureRealtimeAudioConfigEntry
 from .entity import AssistantEntity
@@ -30,6 +28,7 @@ from .errors import AssistantError, NothingHeardError
 from .realtime import RealtimeError
 from .voice.languages import SUPPORTED_LANGUAGES
 from .voice.turn import Turn
+from .voice.unknown_words import async_unknown_words
 
 PARALLEL_UPDATES = 0
 
@@ -155,12 +154,3 @@ class AssistantSttEntity(AssistantEntity, SpeechToTextEntity):
             return SpeechResult(None, SpeechResultState.ERROR)
         words = words or await async_unknown_words(self.hass, language)
         return SpeechResult(words, SpeechResultState.SUCCESS)
-
-
-async def async_unknown_words(hass: HomeAssistant, language: str) -> str:
-    """Return what stands for words that are not known (yet), in the user's language."""
-    key = f"component.{DOMAIN}.common.spoken"
-    translations = await async_get_translations(hass, language, "common", {DOMAIN})
-    words = translations[key]
-    placeholders(hass).add(words)
-    return words

@@ -15,9 +15,9 @@ from homeassistant.components.conversation import (
     ToolResultContentDeltaDict,
     async_get_result_from_chat_log,
 )
+from homeassistant.components.websocket_api import current_connection
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import intent, llm
-from homeassistant.helpers.translation import async_get_translations
 
 from ..assistant.briefing import Briefing, PromptContext
 from ..assistant.conversation_session import ConversationSession
@@ -32,9 +32,9 @@ from ..chat.tools import (
 from ..const import DOMAIN, LOGGER
 from ..core_internals import START_OF_PLAYBACK, merge_concurrent_turns
 from ..data import AssistantRuntime
-from ..errors import response_failure, translated, translated_error
+from ..errors import async_sentence, response_failure, translated, translated_error
 from ..realtime import RealtimeError, Response
-from ..voice.turn import Turn
+from ..voice.claimed_turn import ClaimedTurn
 from .rounds import Round, async_require_end, async_rounds
 
 # A paragraph of its own, in the Assist dialog too.
@@ -53,15 +53,19 @@ class ChatAnswer:
     ) -> None:
         """Claim the turn, if the words were spoken."""
         self._assistant = runtime.assistant
-        self._turns = runtime.turns
         self._agent_id = agent_id
         self._input = user_input
         self._log = chat_log
-        self._turn = runtime.turns.async_claim(chat_log)
+        self._turn = turn = runtime.turns.async_claim(chat_log)
+        conversation_id = chat_log.conversation_id
+        self._telling = (
+            turn.telling if turn else self._assistant.async_tell_turn(conversation_id)
+        )
 
     async def async_result(self) -> ConversationResult:
         """Answer, or say in a sentence why not; whatever happens stays in the chat log."""
         apology = ""
+        self._tell_beginning()
         try:
             # The next turn of the conversation waits until the chat log is complete.
             async with AsyncExitStack() as conversation:
@@ -69,10 +73,32 @@ class ChatAnswer:
                 if error is None:
                     return self._result()
                 apology = await self._async_sentence(error)
+                self._telling.failed(
+                    apology, error.translation_key, error.translation_placeholders
+                )
                 return await self._async_apologize(apology)
         finally:
             if self._turn:
                 self._turn.finish(self._log, apology)
+            else:
+                self._telling.done()
+
+    def _tell_beginning(self) -> None:
+        """Tell those who watch who speaks; what was typed is known already."""
+        said = self._input
+        if said.satellite_id or said.device_id:
+            source: dict[str, Any] = {
+                "kind": "satellite",
+                "entity_id": said.satellite_id,
+                "device_id": said.device_id,
+            }
+        elif current_connection.get() is not None:
+            source = {"kind": "dialog"}
+        else:
+            source = {"kind": "action" if said.context.user_id is None else "unknown"}
+        self._telling.start(source)
+        if self._turn is None:
+            self._telling.user_text(self._telling.turn_id, said.text)
 
     @property
     def _is_stopped(self) -> bool:
@@ -135,14 +161,13 @@ class ChatAnswer:
             return None
         begun = await turn.async_take_over(self._log, context)
         if self._input.satellite_id:
-            turn.follow_satellite(
-                self._input.satellite_id, lambda: self._turns.async_stop(turn)
-            )
+            turn.follow_satellite(self._input.satellite_id, turn.stop)
         return begun
 
     async def _async_respond(self, responses: _Responses, this: Round) -> bool:
         """Have one response, its tools run, in the chat log. Raises if there is none."""
         history = responses.session.history
+        asked = asyncio.get_running_loop().time()
         async with responses.next(is_first=this.is_first) as response:
             try:
                 async for content in self._log.async_add_delta_content_stream(
@@ -150,12 +175,18 @@ class ChatAnswer:
                 ):
                     if isinstance(content, AssistantContent):
                         history.record(content, response.item_ids)
+                        self._tell_response(response, content, asked)
+                    else:
+                        self._telling.result(
+                            content.tool_call_id, content.tool_name, content.result
+                        )
             except asyncio.CancelledError:
                 if self._turn:
-                    self._turns.async_stop(self._turn)
+                    self._turn.stop()
                 if said := complete_aborted_turn(self._log, self._agent_id, response):
                     history.record(said, response.item_ids)
                 raise
+            self._telling.response_done(response, asked)
             if self._is_stopped:
                 return False
             await async_require_end(response)
@@ -178,6 +209,7 @@ class ChatAnswer:
                     delta = await anext(stream)
                 if turn and delta.kind != "text" and turn.mark_speaking():
                     self._stream(START_OF_PLAYBACK)
+                self._telling.delta(response, delta)
                 if delta.kind == "audio":
                     if turn:
                         turn.note_first_audio()
@@ -193,6 +225,14 @@ class ChatAnswer:
         if response.status == "completed":
             async for content in _tool_deltas(response, self._log.llm_api, this):
                 yield content
+
+    def _tell_response(
+        self, response: Response, content: AssistantContent, asked: float
+    ) -> None:
+        """Tell those who watch what a response has come to, and what it calls."""
+        self._telling.response_done(response, asked)
+        for call in content.tool_calls or ():
+            self._telling.called(call)
 
     def _stream(self, text: str) -> None:
         """Let the pipeline hear a piece of text that is not in the chat log, or is already."""
@@ -268,16 +308,7 @@ class ChatAnswer:
             pass
 
     async def _async_sentence(self, error: HomeAssistantError) -> str:
-        """Return the error's sentence; English where there is no translation."""
-        sentences = await async_get_translations(
-            self._assistant.hass, self._input.language, "exceptions", {DOMAIN}
-        )
-        prefix = f"component.{DOMAIN}.exceptions"
-        sentence = sentences.get(
-            f"{prefix}.{error.translation_key}.message",
-            sentences[f"{prefix}.unexpected.message"],
-        )
-        return sentence.format_map(error.translation_placeholders or {})
+        return await async_sentence(self._assistant.hass, self._input.language, error)
 
 
 class _Responses:
@@ -287,7 +318,7 @@ class _Responses:
         self,
         session: ConversationSession,
         chat_log: ChatLog,
-        turn: Turn | None,
+        turn: ClaimedTurn | None,
         begun: Response | None,
     ) -> None:
         """Begin with the response that is being made already, if there is one."""

@@ -20,6 +20,7 @@ from ..realtime import (
     ConnectError,
     ConnectionState,
     ConversationRecord,
+    Dialect,
     Listeners,
     ModelStatus,
     RealtimeClient,
@@ -36,6 +37,7 @@ from .server_events import async_fire_server_events
 from .session_key import SessionPurpose
 from .session_pool import SessionPool
 from .settings import AssistantSettings, build_options, offered_voices
+from .telling import Telling, TurnEvent
 from .timing import Timing
 
 _BY_ACTIVITY = list(
@@ -77,6 +79,8 @@ class Assistant:
         self.latency_ms: int | None = None
         self._status = ModelStatus.IDLE
         self._listeners: Listeners[()] = Listeners("the assistant")
+        # Hears what becomes of every turn.
+        self.turn_events: Listeners[TurnEvent] = Listeners("a turn")
         self.availability = Availability(
             hass,
             entry,
@@ -108,6 +112,13 @@ class Assistant:
         return self.availability.is_available
 
     @property
+    def dialect(self) -> Dialect:
+        """The dialect that the service speaks, as far as it is known."""
+        for session in self.sessions:
+            return session.client.dialect
+        return self.client().dialect
+
+    @property
     def agent_id(self) -> str | None:
         """The entity id of the assistant as a conversation agent."""
         return er.async_get(self.hass).async_get_entity_id(
@@ -129,6 +140,11 @@ class Assistant:
         """Note the time from the last word of a turn to the first sound of its answer."""
         self.latency_ms = latency_ms
         self.async_notify()
+
+    @callback
+    def async_tell_turn(self, conversation_id: str) -> Telling:
+        """Return what tells of a new turn to those who watch the assistant."""
+        return Telling(self.hass, conversation_id, self.turn_events.notify)
 
     async def async_provide_llm_data(
         self,

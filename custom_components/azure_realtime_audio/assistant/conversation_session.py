@@ -134,6 +134,11 @@ class ConversationSession:
         return self._floor is not None and not self._floor.is_free
 
     @property
+    def turn_detection(self) -> Mapping[str, Any] | None:
+        """How the service finds the end of a turn, but for answering by itself; None: by hand."""
+        return self._turn_detection or None
+
+    @property
     def transcribes(self) -> bool:
         """Whether the service writes down what it hears."""
         audio_input = (self.client.current_session.get("audio") or {}).get(
@@ -260,6 +265,17 @@ class ConversationSession:
             ) as missing:
                 yield replace(missing, session=changes.session)
         self._told, self._answers_alone = told, alone
+
+    async def async_detect_turns(
+        self, turn_detection: Mapping[str, Any] | None
+    ) -> None:
+        """Let the service find the end of a turn in another way; None: by hand.
+
+        The service does not answer by itself until it is told to. Raises RealtimeError.
+        """
+        self._turn_detection = turn_detection or {}
+        self._answers_alone = False
+        await self.client.update_session({"turn_detection": turn_detection})
 
     # The service's own answers
 

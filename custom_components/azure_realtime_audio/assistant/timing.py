@@ -44,6 +44,15 @@ class Timing:
     floor_pause: float = 5.0  # of a caller, until another may speak
     floor_wait: float = 120.0  # that a caller waits for the others
 
+    # A live session in a browser
+    live_pause: float = 0.3  # until the browser has told where it has paused
+    live_words: float = 0.5  # until the words of an interruption are known
+    live_tool: float = 2.0  # of an interrupted answer, until it is given up
+    live_patience: float = 20.0  # with a browser that does not tell what it plays
+    live_touch: float = 60.0  # between two signs of life to the chat
+    live_idle: float = 900.0  # without a word, until the session ends
+    max_live: int = 4  # live sessions of one assistant
+
     # An answer
     speech_gap: float = 0.5  # without a sound, until a player gets silence
     response_stall: float = 30.0  # without a word, until a response is taken for dead

@@ -56,6 +56,15 @@ def system_prompt(chat_log: ChatLog) -> str:
     return as_text(system.content)
 
 
+def spoken_history(chat_log: ChatLog) -> list[dict[str, str]]:
+    """Return what was said in a chat: each time who, ``role``, and the ``text``."""
+    return [
+        {"role": content.role, "text": content.content}
+        for content in chat_log.content
+        if isinstance(content, UserContent | AssistantContent) and content.content
+    ]
+
+
 def has_answered(chat_log: ChatLog) -> bool:
     """Return whether an assistant has said anything since the person last did."""
     return any(
@@ -153,6 +162,13 @@ class History:
             if held.content is content:
                 held.content = by
         self._aborted = [by if kept is content else kept for kept in self._aborted]
+
+    def content_of(self, item_id: str) -> Content | None:
+        """Return what an item stands for in the chat log."""
+        for held in self._synced:
+            if item_id in held.item_ids:
+                return held.content
+        return None
 
     def unmark_orphaned(self, item_ids: Iterable[str]) -> None:
         """Note that orphaned items stand for something in the chat log after all."""

@@ -9,6 +9,7 @@ from ..realtime import (
     G711_SAMPLE_RATE,
     SAMPLE_RATE,
     AudioFormat,
+    Delta,
     Listeners,
     Resampler,
     Response,
@@ -69,6 +70,26 @@ class Speech:
             decode(response.audio_format, response.audio) for response in self.responses
         ]
         return b"".join((*said, decode.flush()))
+
+    async def deltas(self) -> AsyncGenerator[tuple[Response, Delta | None]]:
+        """Yield what each response says as it comes, words included; None at its end.
+
+        Ends with the last response.
+        """
+        number = 0
+        while not (self.is_finished and number == len(self.responses)):
+            if number == len(self.responses):
+                await self._changes.wait()
+                continue
+            response, position = self.responses[number], 0
+            while position < len(response.deltas) or not response.is_done:
+                if position == len(response.deltas):
+                    await response.changed()
+                    continue
+                yield response, response.deltas[position]
+                position += 1
+            number += 1
+            yield response, None
 
     async def pieces(self) -> AsyncGenerator[tuple[str | None, bytes]]:
         """Yield (item id, PCM) as it comes; silence, of no item, fills the gaps.

@@ -3,10 +3,9 @@
 import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import replace
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final, Protocol
 
-from homeassistant.components.assist_pipeline import PipelineInput
 from homeassistant.components.conversation import (
     ChatLog,
     Content,
@@ -18,9 +17,8 @@ from homeassistant.exceptions import HomeAssistantError
 from ..assistant.assistant import Assistant
 from ..assistant.briefing import Briefing, PromptContext
 from ..assistant.conversation_session import ConversationSession
-from ..assistant.prompt import pipeline_llm_context
 from ..const import LOGGER
-from ..core_internals import chat_log_as_it_is, tries_local_intents
+from ..core_internals import chat_log_as_it_is
 from ..realtime import (
     CommandError,
     ConnectionLostError,
@@ -28,13 +26,44 @@ from ..realtime import (
     Response,
     ResponseActiveError,
 )
-from .listening import SpeechInput
 
 _SPOKEN: Final = {"output_modalities": ["audio"]}
 _TRANSCRIBE: Final = (
     "Write down exactly what the user says in the last message, in its language, "
     "and nothing else. Do not answer it."
 )
+
+
+class HeardSpeech(Protocol):
+    """What one person says, as far as it is known: an item, and its words."""
+
+    was_ended_by_hand: bool  # the service does not answer that by itself
+
+    @property
+    def item_id(self) -> str | None:
+        """The item that it has become."""
+
+    @property
+    def transcript(self) -> str | None:
+        """The words, once they are known."""
+
+    async def async_wait_for_transcript(
+        self, until: asyncio.Future[Any], seconds: float
+    ) -> None:
+        """Wait for the transcript, until something else happens, or for so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who speaks, and how: what is known before they have finished.
+
+    ``waits_for_words`` says whether Home Assistant itself may answer, once it knows the
+    words; ``detects_turns`` whether the service finds the end of what is said.
+    """
+
+    context: PromptContext
+    waits_for_words: bool
+    detects_turns: bool
 
 
 class SpokenTurn:
@@ -44,24 +73,30 @@ class SpokenTurn:
         self,
         assistant: Assistant,
         session: ConversationSession,
-        speech_input: SpeechInput,
-        pipeline_input: PipelineInput | None,
+        speech_input: HeardSpeech,
+        asker: Asker | None,
     ) -> None:
-        """Take an open session. ``pipeline_input`` tells who speaks, where that is known."""
+        """Take an open session. ``asker`` tells who speaks, where that is known."""
         self.session = session
         self.response: Response | None = None
         self._assistant = assistant
         self._input = speech_input
-        self._pipeline_input = pipeline_input
+        self._asker = asker
         self._prepared: Briefing | None = None
         self._prepared_for: PromptContext | None = None
         self._own_answer: asyncio.Future[Response] | None = None
         self._said: UserContent | None = None
 
+    def hear(self, speech_input: HeardSpeech) -> None:
+        """Take what is said, of which nothing was known when the session was prepared."""
+        self._input = speech_input
+
     # The answer's beginning
 
-    async def async_prepare(self, *, will_answer: bool) -> None:
-        """Have the session hear only what is said from now on.
+    async def async_prepare(
+        self, *, will_answer: bool, clears_audio: bool = True
+    ) -> None:
+        """Have the session hear only what is said from now on, if it ``clears_audio``.
 
         If it will answer, tell it what a chat log would, as far as that is known; and let
         the service answer by itself, where the answer is sure to be wanted. Raises
@@ -69,26 +104,24 @@ class SpokenTurn:
         """
         session = self.session
         briefing = await self._async_briefing() if will_answer else None
+        asker = self._asker
         answers_alone = (
             briefing is not None
-            and self._assistant.settings.detects_turns
-            and not self._waits_for_words
+            and asker is not None
+            and asker.detects_turns
+            and not asker.waits_for_words
         )
         await session.async_tell(
-            briefing, clears_audio=True, answers_alone=answers_alone
+            briefing, clears_audio=clears_audio, answers_alone=answers_alone
         )
         self._prepared = briefing
         self._own_answer = session.async_expect_answer() if answers_alone else None
 
     async def _async_briefing(self) -> Briefing | None:
         """Return what the agent would tell the model; None if that is not known or fails."""
-        if (pipeline_input := self._pipeline_input) is None:
+        if self._asker is None:
             return None
-        assistant = self._assistant
-        context = PromptContext(
-            pipeline_llm_context(pipeline_input, assistant.agent_id or ""),
-            pipeline_input.conversation_extra_system_prompt,
-        )
+        assistant, context = self._assistant, self._asker.context
         log = chat_log_as_it_is(assistant.hass, str(self.session.key))
         try:
             await assistant.async_provide_llm_data(
@@ -100,21 +133,13 @@ class SpokenTurn:
         self._prepared_for = context
         return Briefing.of_chat_log(log)
 
-    @property
-    def _waits_for_words(self) -> bool:
-        """Whether Home Assistant itself may answer, once it knows the words."""
-        return (
-            self._assistant.settings.transcription_deployment != ""
-            and self._pipeline_input is not None
-            and tries_local_intents(self._pipeline_input)
-        )
-
     async def async_begin(self) -> None:
         """Have the model answer before the turn is claimed, if the answer is sure to be wanted.
 
         What keeps the model from that shows again when the turn is claimed.
         """
-        if self._prepared is None or self._waits_for_words:
+        asker = self._asker
+        if self._prepared is None or asker is None or asker.waits_for_words:
             return
         try:
             self.response = await self._async_answer()

@@ -13,8 +13,9 @@ from homeassistant.helpers.event import async_track_state_change_event
 
 from ..assistant.assistant import Assistant
 from ..assistant.briefing import PromptContext
+from ..assistant.prompt import pipeline_llm_context
 from ..const import LOGGER
-from ..core_internals import SATELLITE_RESPONDING
+from ..core_internals import SATELLITE_RESPONDING, tries_local_intents
 from ..errors import AssistantError
 from ..realtime import (
     CommandTimeoutError,
@@ -27,7 +28,7 @@ from ..realtime import (
 from .listening import SpeechInput
 from .playback import Playback
 from .speech import Speech
-from .spoken_turn import SpokenTurn
+from .spoken_turn import Asker, SpokenTurn
 
 
 class TurnPhase(Enum):
@@ -80,6 +81,7 @@ class Turn:
         # Why nothing was heard, where the conversation entity is to tell that.
         self.failure: AssistantError | RealtimeError | None = None
         self.speech = Speech(assistant.timing.speech_gap)
+        self.telling = assistant.async_tell_turn(conversation_id)
         self.latency_ms: int | None = None
         self.unspoken_text = ""
         self.has_begun_to_speak = False
@@ -96,7 +98,7 @@ class Turn:
         self._cleanups: list[CALLBACK_TYPE] = [self._input.close]
 
     def advance(self, phase: TurnPhase) -> None:
-        """Go on to another phase. Only ``Turns`` calls this."""
+        """Go on to another phase. Only ``Turns`` calls this, and ``stop``."""
         if phase not in _NEXT[self.phase]:
             raise RuntimeError(
                 f"A turn that is {self.phase.value} is not {phase.value}"
@@ -141,9 +143,7 @@ class Turn:
             await self._previous.async_end()
         sessions = self._assistant.sessions
         session = await sessions.async_conversation(self.conversation_id)
-        self._spoken = SpokenTurn(
-            self._assistant, session, self._input, self._pipeline_input
-        )
+        self._spoken = SpokenTurn(self._assistant, session, self._input, self._asker())
         session.is_listening = True
         async with session.turn():
             try:
@@ -153,6 +153,21 @@ class Turn:
                 await self._spoken.async_prepare(will_answer=self.is_expected)
             self._input.listen_to(session.client)
         return session.client
+
+    def _asker(self) -> Asker | None:
+        """Return who speaks, where that is known."""
+        if (pipeline_input := self._pipeline_input) is None:
+            return None
+        assistant = self._assistant
+        writes_down = assistant.settings.transcription_deployment != ""
+        return Asker(
+            PromptContext(
+                pipeline_llm_context(pipeline_input, assistant.agent_id or ""),
+                pipeline_input.conversation_extra_system_prompt,
+            ),
+            waits_for_words=writes_down and tries_local_intents(pipeline_input),
+            detects_turns=assistant.settings.detects_turns,
+        )
 
     # The answer
 
@@ -234,6 +249,13 @@ class Turn:
                 self._assistant.hass, satellite_id, on_change
             )
         )
+
+    @callback
+    def stop(self) -> None:
+        """End the reply where it has been heard to."""
+        if self.phase in (TurnPhase.CLAIMED, TurnPhase.PLAYING):
+            self.advance(TurnPhase.ENDED)
+            self.interrupt()
 
     @callback
     def interrupt(self) -> None:

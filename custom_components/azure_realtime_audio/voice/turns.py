@@ -10,6 +10,7 @@ from ..assistant.assistant import Assistant
 from ..core_internals import agent_of_run, current_run, is_chat_kept
 from ..errors import AssistantError
 from ..realtime import RealtimeError
+from .claimed_turn import ClaimedTurn
 from .turn import Turn, TurnPhase
 
 
@@ -20,6 +21,7 @@ class Turns:
         """Begin with none."""
         self._assistant = assistant
         self._turns: dict[str, Turn] = {}
+        self._guests: dict[str, ClaimedTurn] = {}
 
     @callback
     def async_begin(
@@ -95,8 +97,27 @@ class Turns:
             self._discard(turn)
 
     @callback
-    def async_claim(self, chat_log: ChatLog) -> Turn | None:
+    def async_present(self, guest: ClaimedTurn) -> None:
+        """Let a turn that was heard elsewhere be claimed in the task that presents it."""
+        guest.run = current_run()
+        self._guests[guest.conversation_id] = guest
+
+    @callback
+    def async_withdraw(self, guest: ClaimedTurn) -> None:
+        """Take a turn back that no answer has claimed."""
+        if self._guests.get(guest.conversation_id) is guest:
+            del self._guests[guest.conversation_id]
+
+    @callback
+    def async_claim(self, chat_log: ChatLog) -> ClaimedTurn | None:
         """Return the turn that was spoken in this run, if there is one, to be answered."""
+        guest = self._guests.get(chat_log.conversation_id)
+        if guest is not None and guest.run is current_run():
+            del self._guests[chat_log.conversation_id]
+            if (last := self._turns.get(chat_log.conversation_id)) is not None:
+                last.correct(chat_log)
+                self.async_stop(last)
+            return guest
         turn = self._turns.get(chat_log.conversation_id)
         if turn is None:
             return None
@@ -120,9 +141,7 @@ class Turns:
     @callback
     def async_stop(self, turn: Turn) -> None:
         """End a reply where it has been heard to."""
-        if turn.phase in (TurnPhase.CLAIMED, TurnPhase.PLAYING):
-            turn.advance(TurnPhase.ENDED)
-            turn.interrupt()
+        turn.stop()
 
     @callback
     def async_session_ended(self, conversation_id: str) -> None:

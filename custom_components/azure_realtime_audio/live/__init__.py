@@ -1,0 +1,1 @@
+"""A continuous conversation in a browser: heard, answered and interrupted while it goes on."""

@@ -1,0 +1,690 @@
+"""One live session: a person at a browser, and an assistant that may be interrupted."""
+
+import asyncio
+from base64 import b64encode
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Final, Literal
+
+from homeassistant.components import conversation
+from homeassistant.components.conversation import ConversationInput
+from homeassistant.core import CALLBACK_TYPE, Context, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.event import async_track_time_interval
+from homeassistant.util.ulid import ulid_now
+
+from ..assistant.assistant import Assistant
+from ..assistant.briefing import PromptContext
+from ..assistant.conversation_session import ConversationSession
+from ..assistant.telling import TurnEvent
+from ..const import DOMAIN, LOGGER, TURN_DETECTION_SERVER_VAD
+from ..core_internals import chat_session_of
+from ..errors import async_sentence, translated, translated_error
+from ..realtime import (
+    CommandError,
+    ConnectionState,
+    RealtimeClient,
+    RealtimeError,
+    Response,
+)
+from ..voice.spoken_turn import Asker
+from ..voice.turns import Turns
+from ..voice.unknown_words import async_unknown_words
+from .card_playback import BrowserDoesNotReadError, CardPlayback, PlaybackState
+from .microphone import Microphone
+from .speech import LiveSpeech
+from .turn import LiveTurn
+
+type Tell = Callable[[Mapping[str, Any]], None]
+type EndReason = Literal["taken_over", "unloaded", "failed", "idle"]
+
+_TRANSCRIPTION = "conversation.item.input_audio_transcription"
+# How many utterances may be waiting for their transcript.
+_MAX_SPEECHES: Final = 8
+# What a browser may have asked for that is not done yet.
+_MAX_WAITING: Final = 32
+_DEFAULT_PADDING_MS = 300
+_DEFAULT_SILENCE_MS = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveRequest:
+    """What a browser wants: in which conversation, with whose rights, in which language.
+
+    Without ``hands_free`` the person says by hand when a turn begins and ends.
+    """
+
+    conversation_id: str
+    context: Context
+    language: str
+    hands_free: bool = True
+
+
+class TooMuchAtOnceError(Exception):
+    """The browser asks for more than can be done."""
+
+
+class LiveSession:
+    """Listens to a browser, and lets the assistant answer, until one of them leaves.
+
+    What the service and the browser tell is taken in at once; what follows from that is done
+    by one task, one thing after the other. ``tell`` hears the events for the browser.
+    """
+
+    def __init__(
+        self,
+        assistant: Assistant,
+        turns: Turns,
+        request: LiveRequest,
+        tell: Tell,
+        on_end: Callable[[LiveSession], None],
+    ) -> None:
+        """Begin; ``on_end`` is called once the session has ended."""
+        self.id = ulid_now()
+        self.conversation_id = request.conversation_id
+        self.user_id = request.context.user_id
+        self._assistant = assistant
+        self._hass = assistant.hass
+        self._turns = turns
+        self._request = request
+        self._tell = tell
+        self._on_end = on_end
+        self._is_hands_free = request.hands_free
+        self._microphone = Microphone(partial(self.fail, "live_too_slow"))
+        if request.hands_free:
+            self._microphone.open()
+        self._session: ConversationSession | None = None
+        self._inbox: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
+        self._turn: LiveTurn | None = None
+        self._next: LiveTurn | None = None
+        self._speech: LiveSpeech | None = None
+        self._speeches: deque[LiveSpeech] = deque(maxlen=_MAX_SPEECHES)
+        self._deciding = 0
+        self._is_capturing = False
+        self._is_opening = True
+        self._status = "thinking"
+        self._is_ending = self._is_ended = False
+        self._heard_at = self._hass.loop.time()
+        self._of_session: list[CALLBACK_TYPE] = []
+        self._cleanups: list[CALLBACK_TYPE] = [
+            assistant.turn_events.add(self._on_turn_event),
+            assistant.async_add_listener(self._on_assistant),
+            async_track_time_interval(
+                self._hass,
+                self._on_interval,
+                timedelta(seconds=assistant.timing.live_touch),
+            ),
+        ]
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._start(self._async_work(), "live session")
+        self._start(self._microphone.async_send(self._client), "live microphone")
+
+    def _start(
+        self, target: Coroutine[Any, Any, None], name: str
+    ) -> asyncio.Task[None]:
+        """Run something that ends with the session, at the latest."""
+        task = self._assistant.entry.async_create_background_task(
+            self._hass, target, name
+        )
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    # The browser
+
+    @callback
+    def hear(self, pcm: bytes) -> None:
+        """Take a frame of the microphone, 24 kHz PCM16 mono."""
+        self._microphone.put(pcm)
+
+    @callback
+    def report_playback(
+        self, item_id: str, played_ms: int, state: PlaybackState
+    ) -> None:
+        """Take in how much of an item has left the speaker."""
+        if (turn := self._turn) is not None:
+            turn.playback.report(item_id, played_ms, state)
+            self._update_status()
+
+    @callback
+    def set_turn(self, *, begins: bool) -> None:
+        """Begin or end a turn by hand. Raises TooMuchAtOnceError."""
+        if self._is_hands_free or begins is self._is_capturing:
+            return
+        self._is_capturing = begins
+        if begins:
+            self._microphone.drop()
+            self._microphone.open(held=True)
+            self._do(self._async_capture)
+        else:
+            self._microphone.close()
+            self._do(self._async_commit)
+        self._update_status()
+
+    @callback
+    def set_hands_free(self, *, is_on: bool) -> None:
+        """Let the service find the end of a turn, or the person. Raises TooMuchAtOnceError."""
+        if is_on is self._is_hands_free:
+            return
+        self._is_hands_free = is_on
+        self._is_capturing = False
+        if is_on:
+            self._microphone.open()
+        else:
+            self._microphone.close()
+        self._do(self._async_change_detection)
+
+    @callback
+    def say(self, text: str) -> None:
+        """Say something in writing, which ends a reply. Raises TooMuchAtOnceError."""
+        self._do(partial(self._async_typed, text))
+
+    @callback
+    def interrupt(self) -> None:
+        """End the reply; nothing is asked. Raises TooMuchAtOnceError."""
+        self._do(self._async_interrupt)
+
+    # The work
+
+    def _do(self, work: Callable[[], Awaitable[None]]) -> None:
+        if self._inbox.qsize() >= _MAX_WAITING:
+            raise TooMuchAtOnceError
+        self._heard_at = self._hass.loop.time()
+        self._inbox.put_nowait(work)
+
+    async def _async_work(self) -> None:
+        """Do what is to be done, one thing after the other."""
+        self._inbox.put_nowait(self._async_prepare)
+        while True:
+            work = await self._inbox.get()
+            try:
+                await work()
+            except RealtimeError as err:
+                await self._async_tell_error(translated_error(err))
+            except HomeAssistantError as err:
+                await self._async_tell_error(err)
+            self._is_opening = False
+            self._update_status()
+
+    async def _async_tell_error(self, error: HomeAssistantError) -> None:
+        LOGGER.debug("A live session of %s: %s", self._assistant.name, error)
+        self._tell(
+            {
+                "type": "error",
+                "message": await async_sentence(
+                    self._hass, self._request.language, error
+                ),
+                "translation_key": error.translation_key,
+                "translation_placeholders": error.translation_placeholders or {},
+                "can_retry": True,
+            }
+        )
+
+    # The session with the service
+
+    def _client(self) -> RealtimeClient | None:
+        return self._session.client if self._session else None
+
+    async def _async_session(self) -> ConversationSession:
+        """Return the conversation's session, open. Raises RealtimeError, HomeAssistantError."""
+        sessions = self._assistant.sessions
+        session = sessions.get(self.conversation_id)
+        if (
+            session is not None
+            and session is self._session
+            and session.client.state is ConnectionState.OPEN
+        ):
+            return session
+        with chat_session_of(self._hass, self.conversation_id, self._request.context):
+            session = await sessions.async_conversation(self.conversation_id)
+        if session is not self._session:
+            self._leave_session()
+            self._session = session
+            session.is_listening = True
+            self._follow(session.client)
+        detection = self._turn_detection if self._is_hands_free else None
+        if session.turn_detection != detection:
+            await session.async_detect_turns(detection)
+        if not self._is_capturing:
+            self._microphone.release()
+        return session
+
+    @property
+    def _turn_detection(self) -> dict[str, Any]:
+        """How the service finds the end of a turn, also for an assistant whose turns end by hand."""
+        return self._assistant.settings.turn_detection_config() or {
+            "type": TURN_DETECTION_SERVER_VAD,
+            "create_response": False,
+            "interrupt_response": False,
+        }
+
+    def _padding_ms(self) -> int | None:
+        """Return how much silence turn detection leaves around what is said; None if unknown."""
+        detection = self._turn_detection
+        if detection["type"] != TURN_DETECTION_SERVER_VAD:
+            return None
+        padding: int = detection.get("prefix_padding_ms", _DEFAULT_PADDING_MS)
+        silence: int = detection.get("silence_duration_ms", _DEFAULT_SILENCE_MS)
+        return padding + silence
+
+    def _follow(self, client: RealtimeClient) -> None:
+        self._of_session = [
+            client.on(event, listener)
+            for event, listener in (
+                ("input_audio_buffer.speech_started", self._on_speech_started),
+                ("input_audio_buffer.speech_stopped", self._on_speech_stopped),
+                ("input_audio_buffer.committed", self._on_committed),
+                (f"{_TRANSCRIPTION}.delta", self._on_words),
+                (f"{_TRANSCRIPTION}.completed", self._on_transcribed),
+                (f"{_TRANSCRIPTION}.failed", self._on_transcribed),
+                ("connection_changed", self._on_connection_changed),
+            )
+        ]
+
+    def _leave_session(self) -> None:
+        for unsubscribe in self._of_session:
+            unsubscribe()
+        self._of_session = []
+        if (session := self._session) is not None:
+            session.is_listening = False
+            session.async_touch()
+        self._session = None
+        self._next = None
+
+    async def _async_prepare(self) -> None:
+        """Let the model know all that it needs before somebody speaks."""
+        session = await self._async_session()
+        if self._turn is not None or self._next is not None or self._is_hearing:
+            return
+        turn = self._new_turn(session, LiveSpeech())
+        async with session.turn():
+            await turn.async_prepare()
+        self._next = turn
+
+    def _new_turn(
+        self, session: ConversationSession | None, speech: LiveSpeech | None
+    ) -> LiveTurn:
+        request = self._request
+        asked = ConversationInput(
+            text="",
+            context=request.context,
+            conversation_id=self.conversation_id,
+            device_id=None,
+            satellite_id=None,
+            language=request.language,
+            agent_id=self._assistant.agent_id or "",
+        )
+        asker = Asker(
+            PromptContext(asked.as_llm_context(DOMAIN), None),
+            waits_for_words=False,
+            detects_turns=self._is_hands_free,
+        )
+        return LiveTurn(self._assistant, self.conversation_id, asker, session, speech)
+
+    async def _async_change_detection(self) -> None:
+        self._next = None
+        session = await self._async_session()
+        detection = self._turn_detection if self._is_hands_free else None
+        if session.turn_detection != detection:
+            await session.async_detect_turns(detection)
+        await self._async_prepare()
+
+    # What the service tells
+
+    @property
+    def _is_hearing(self) -> bool:
+        return self._speech is not None or self._is_capturing
+
+    @callback
+    def _on_speech_started(self, event: Mapping[str, Any]) -> None:
+        if not self._is_hands_free:
+            return
+        self._heard_at = self._hass.loop.time()
+        speech = self._speech or LiveSpeech()
+        speech.padding_ms = self._padding_ms()
+        speech.start(event["item_id"], event.get("audio_start_ms"))
+        self._speech = speech
+        self._tell({"type": "speech_started", "item_id": event["item_id"]})
+        self._update_status()
+
+    @callback
+    def _on_speech_stopped(self, event: Mapping[str, Any]) -> None:
+        if self._speech is not None:
+            self._speech.stop(event.get("audio_end_ms"))
+            self._tell({"type": "speech_stopped", "item_id": event["item_id"]})
+
+    @callback
+    def _on_committed(self, event: Mapping[str, Any]) -> None:
+        speech, self._speech = self._speech, None
+        if speech is None:
+            speech = LiveSpeech(was_ended_by_hand=not self._is_hands_free)
+        speech.commit(event["item_id"])
+        self._speeches.append(speech)
+        self._deciding += 1
+        self._inbox.put_nowait(partial(self._async_heard, speech))
+        self._update_status()
+
+    def _speech_of(self, event: Mapping[str, Any]) -> LiveSpeech | None:
+        for speech in self._speeches:
+            if speech.item_id == event.get("item_id"):
+                return speech
+        return None
+
+    @callback
+    def _on_words(self, event: Mapping[str, Any]) -> None:
+        if speech := self._speech_of(event):
+            speech.add_words(event.get("delta") or "")
+
+    @callback
+    def _on_transcribed(self, event: Mapping[str, Any]) -> None:
+        if speech := self._speech_of(event):
+            speech.transcribe(event.get("transcript"))
+
+    @callback
+    def _on_connection_changed(self, event: Mapping[str, Any]) -> None:
+        if event["state"] is not ConnectionState.OPEN:
+            self._speech = None  # the client says it again, to the next session
+        self._update_status()
+
+    @callback
+    def _on_assistant(self) -> None:
+        """Try again when the service can be reached again."""
+        is_away = self._client() is None or self._status == "away"
+        if is_away and self._assistant.available and self._inbox.empty():
+            self._inbox.put_nowait(self._async_prepare)
+
+    # Turns
+
+    async def _async_heard(self, speech: LiveSpeech) -> None:
+        """Answer what was said; unless it was no word, while the assistant spoke."""
+        try:
+            if self._turn is not None and speech.has_started:
+                if await self._async_is_false(speech):
+                    await self._async_forget(speech)
+                    return
+            await self._async_interrupt()
+        finally:
+            self._deciding -= 1
+        session = await self._async_session()
+        turn, self._next = self._next, None
+        if turn is None:
+            turn = self._new_turn(session, speech)
+        else:
+            turn.hear(speech)
+        self._begin(turn)
+
+    async def _async_is_false(self, speech: LiveSpeech) -> bool:
+        """Return whether what interrupts a reply was no word."""
+        session = self._session
+        if session is not None and session.transcribes:
+            await speech.async_transcribed(self._assistant.timing.live_words)
+            if speech.is_transcribed:
+                return speech.transcript is None
+        return speech.is_short
+
+    async def _async_forget(self, speech: LiveSpeech) -> None:
+        """Take back what was no word; the reply goes on."""
+        self._tell({"type": "false_interruption", "item_id": speech.item_id})
+        session = self._session
+        if session is None or speech.item_id is None:
+            return
+        try:
+            await session.client.delete_item(speech.item_id)
+        except RealtimeError:
+            session.history.mark_orphaned([speech.item_id])
+
+    async def _async_interrupt(self) -> None:
+        """End the reply where it has been heard to, if there is one."""
+        turn, self._turn = self._turn, None
+        if turn is None:
+            return
+        session = self._session
+        cut = await turn.async_interrupt(session, self._assistant.timing.live_pause)
+        self._tell(
+            {
+                "type": "interrupted",
+                "item_id": cut.item_id,
+                "audio_end_ms": cut.audio_end_ms,
+                "text": cut.text,
+            }
+        )
+        self._end_turn(turn, session)
+
+    async def _async_typed(self, text: str) -> None:
+        await self._async_interrupt()
+        self._next = None
+        turn = self._new_turn(None, None)
+        self._begin(turn, text)
+
+    async def _async_capture(self) -> None:
+        """Begin a turn by hand: forget what was heard before."""
+        await self._async_interrupt()
+        session = await self._async_session()
+        await session.client.clear_audio_buffer()
+        self._microphone.release()
+
+    async def _async_commit(self) -> None:
+        """End a turn by hand; ``_on_committed`` goes on, unless there was nothing."""
+        session = await self._async_session()
+        self._microphone.release()
+        await self._microphone.async_drained()
+        with suppress(CommandError):  # too short to be anything
+            await session.client.commit_audio()
+
+    @callback
+    def _begin(self, turn: LiveTurn, text: str | None = None) -> None:
+        self._turn = turn
+        turn.begin()
+        turn.task = self._start(self._async_answer(turn, text), "live answer")
+        self._update_status()
+
+    async def _async_answer(self, turn: LiveTurn, text: str | None) -> None:
+        """Let the conversation entity answer, and send the sound of the answer."""
+        playing = self._start(self._async_play(turn), "live playback")
+        try:
+            await self._async_converse(turn, text)
+        except HomeAssistantError as err:
+            turn.telling.failed(str(err), err.translation_key)
+        finally:
+            turn.speech.finish()
+            if turn.is_stopped:
+                playing.cancel()
+        await asyncio.wait((playing,))
+        if not turn.is_stopped:
+            self._inbox.put_nowait(partial(self._async_over, turn))
+
+    async def _async_converse(self, turn: LiveTurn, text: str | None) -> None:
+        request, assistant = self._request, self._assistant
+        if text is None:
+            text = await turn.async_words(assistant.timing.transcript)
+            self._answer_no_more(turn)
+        else:
+            turn.telling.user_text(turn.telling.turn_id, text)
+        if text is None:
+            text = await async_unknown_words(self._hass, request.language)
+            if self._session is None or not self._session.transcribes:
+                turn.telling.user_text(turn.item_id, text)
+        self._turns.async_present(turn)
+        try:
+            await conversation.async_converse(
+                self._hass,
+                text,
+                self.conversation_id,
+                request.context,
+                request.language,
+                assistant.agent_id,
+            )
+        finally:
+            self._turns.async_withdraw(turn)
+
+    def _answer_no_more(self, turn: LiveTurn) -> None:
+        """Let the service not answer by itself while the turn goes on."""
+        if turn.is_prepared and self._is_hands_free:
+            self._assistant.async_create_task(
+                self._async_answer_no_more(), "let the service wait"
+            )
+
+    async def _async_answer_no_more(self) -> None:
+        if (session := self._session) is not None:
+            with suppress(RealtimeError):  # what the service begins is taken back
+                await session.async_tell(None, answers_alone=False)
+
+    async def _async_over(self, turn: LiveTurn) -> None:
+        """Make ready for the next turn: the reply has been heard to its end."""
+        if self._turn is not turn:
+            return
+        self._turn = None
+        self._end_turn(turn, self._session)
+        await self._async_prepare()
+
+    def _end_turn(self, turn: LiveTurn, session: ConversationSession | None) -> None:
+        turn.over()
+        if session is not None:
+            session.client.set_model_speak_done()
+        self._heard_at = self._hass.loop.time()
+        self._update_status()
+
+    # The sound of a reply
+
+    async def _async_play(self, turn: LiveTurn) -> None:
+        """Send the sound of a reply, no faster than the browser takes it, and wait for its end."""
+        try:
+            await self._async_send_sound(turn)
+            await turn.playback.async_played()
+        except BrowserDoesNotReadError:
+            self.fail("live_not_read")
+
+    async def _async_send_sound(self, turn: LiveTurn) -> None:
+        item_id: str | None = None
+        async for response, delta in turn.speech.deltas():
+            if item_id is not None and (delta is None or delta.item_id != item_id):
+                if delta is None or delta.kind == "audio":
+                    self._tell_audio_done(turn.playback, item_id)
+                    item_id = None
+            if delta is None or delta.kind != "audio":
+                continue
+            await turn.playback.async_room()
+            if turn.is_stopped:
+                return
+            item_id = delta.item_id
+            self._send(turn.playback, response, item_id, delta.audio)
+
+    def _send(
+        self, playback: CardPlayback, response: Response, item_id: str, pcm: bytes
+    ) -> None:
+        playback.note_sent(item_id, len(pcm))
+        self._tell(
+            {
+                "type": "audio",
+                "item_id": item_id,
+                "response_id": response.id,
+                "audio": b64encode(pcm).decode(),
+            }
+        )
+        self._update_status()
+
+    def _tell_audio_done(self, playback: CardPlayback, item_id: str) -> None:
+        duration_ms = playback.sent_ms(item_id)
+        self._tell(
+            {"type": "audio_done", "item_id": item_id, "duration_ms": duration_ms}
+        )
+
+    @callback
+    def _on_turn_event(self, told: TurnEvent) -> None:
+        """Pass on what becomes of a turn of this conversation, whoever has begun it."""
+        if told.conversation_id == self.conversation_id:
+            self._tell({**told.event, "turn_id": told.turn_id})
+
+    # Status
+
+    @property
+    def status(self) -> str:
+        """What the assistant does here: idle, listening, thinking, speaking, or away."""
+        return self._status
+
+    @callback
+    def _update_status(self) -> None:
+        status = self._status_now()
+        if status != self._status and not self._is_ended:
+            self._status = status
+            self._tell({"type": "status", "status": status})
+
+    def _status_now(self) -> str:
+        client = self._client()
+        is_open = client is not None and client.state is ConnectionState.OPEN
+        if not is_open and not self._is_opening:
+            return "away"
+        if self._is_hearing:
+            return "listening"
+        if self._turn is not None:
+            playback = self._turn.playback
+            if not playback.is_over:
+                return "speaking"
+            return "idle" if self._turn.speech.is_finished else "thinking"
+        return "thinking" if self._deciding or not is_open else "idle"
+
+    # The end
+
+    @callback
+    def _on_interval(self, _: datetime) -> None:
+        """Keep the chat alive while somebody is there; end a session that nobody uses."""
+        with chat_session_of(self._hass, self.conversation_id, self._request.context):
+            pass
+        idle = self._hass.loop.time() - self._heard_at
+        if self._turn is None and idle > self._assistant.timing.live_idle:
+            self.end("idle")
+
+    @callback
+    def fail(self, key: str) -> None:
+        """End the session because it cannot go on; the browser is told why in a sentence."""
+        self._assistant.async_create_task(self._async_fail(key), "end a live session")
+
+    async def _async_fail(self, key: str) -> None:
+        error = translated(key)
+        sentence = await async_sentence(self._hass, self._request.language, error)
+        LOGGER.warning("A live session of %s: %s", self._assistant.name, sentence)
+        self.end("failed", sentence)
+
+    @callback
+    def end(self, reason: EndReason | None, message: str | None = None) -> None:
+        """End the session, once; without a reason the browser has left."""
+        if self._is_ending:
+            return
+        self._is_ending = True
+        if reason is not None:
+            told = {"type": "ended", "reason": reason}
+            self._tell(told if message is None else {**told, "message": message})
+        self._assistant.async_create_task(self.async_close(), "close a live session")
+
+    async def async_close(self) -> None:
+        """Stop everything; the conversation stays, as far as it was heard."""
+        if self._is_ended:
+            return
+        self._is_ended = self._is_ending = True
+        self._on_end(self)
+        for cleanup in self._cleanups:
+            cleanup()
+        self._microphone.close()
+        turn, self._turn = self._turn, None
+        session = self._session
+        current = asyncio.current_task()
+        answering = turn.task if turn else None
+        for task in self._tasks:
+            if task not in (current, answering):
+                task.cancel()
+        if turn is not None:
+            await turn.async_interrupt(session, 0)
+            turn.over()
+        detection = self._assistant.settings.turn_detection_config()
+        if (
+            session is not None
+            and session.client.state is ConnectionState.OPEN
+            and session.turn_detection != detection
+        ):
+            with suppress(RealtimeError):
+                await session.async_detect_turns(detection)
+        self._leave_session()

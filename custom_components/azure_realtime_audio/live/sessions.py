@@ -1,0 +1,48 @@
+"""The live sessions of one assistant."""
+
+import asyncio
+
+from homeassistant.core import callback
+
+from ..assistant.assistant import Assistant
+from ..errors import TooManySessionsError
+from ..voice.turns import Turns
+from .session import LiveRequest, LiveSession, Tell
+
+
+class LiveSessions:
+    """Begins live sessions, a few at a time, and one in a conversation."""
+
+    def __init__(self, assistant: Assistant, turns: Turns) -> None:
+        """Begin with none."""
+        self._assistant = assistant
+        self._turns = turns
+        self._sessions: dict[str, LiveSession] = {}
+
+    def __len__(self) -> int:
+        """Return how many go on."""
+        return len(self._sessions)
+
+    @callback
+    def async_begin(self, request: LiveRequest, tell: Tell) -> LiveSession:
+        """Begin a session; one of the same conversation ends. Raises TooManySessionsError."""
+        for session in [*self._sessions.values()]:
+            if session.conversation_id == request.conversation_id:
+                self._sessions.pop(session.id, None)
+                session.end("taken_over")
+        if len(self._sessions) >= self._assistant.timing.max_live:
+            raise TooManySessionsError
+        session = LiveSession(self._assistant, self._turns, request, tell, self._forget)
+        self._sessions[session.id] = session
+        return session
+
+    async def async_close(self) -> None:
+        """End every session: the assistant is about to go."""
+        sessions = [*self._sessions.values()]
+        for session in sessions:
+            session.end("unloaded")
+        await asyncio.gather(*(session.async_close() for session in sessions))
+
+    @callback
+    def _forget(self, session: LiveSession) -> None:
+        self._sessions.pop(session.id, None)

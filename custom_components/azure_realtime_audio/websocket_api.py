@@ -1,0 +1,248 @@
+"""The websocket commands of the card: live conversations, and what goes on in others."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from homeassistant.auth.permissions.const import POLICY_CONTROL
+from homeassistant.components import websocket_api
+from homeassistant.components.conversation import DOMAIN as CONVERSATION_DOMAIN
+from homeassistant.components.websocket_api import ActiveConnection
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError, Unauthorized
+from homeassistant.helpers import config_validation as cv, entity_registry as er
+from homeassistant.util.hass_dict import HassKey
+import voluptuous as vol
+
+from .chat.history import spoken_history
+from .const import DOMAIN
+from .core_internals import chat_log_as_it_is, chat_session_of
+from .data import AssistantRuntime
+from .errors import TooManySessionsError, async_sentence, translated
+from .live.session import LiveRequest, LiveSession, TooMuchAtOnceError
+from .realtime import SAMPLE_RATE, Dialect
+
+# Live sessions of one browser window. One is what a card needs.
+_MAX_OF_CONNECTION: Final = 2
+_MAX_TEXT: Final = 10_000
+
+type Command = dict[str, Any]
+
+DATA_LIVE: HassKey[dict[str, tuple[ActiveConnection, LiveSession]]] = HassKey(
+    f"{DOMAIN}_live"
+)
+
+
+class CommandRefusedError(Exception):
+    """A command that cannot be done: a code for the card, and a sentence for a person."""
+
+    def __init__(self, code: str, error: HomeAssistantError) -> None:
+        """Take both."""
+        super().__init__(code)
+        self.code = code
+        self.error = error
+
+
+@callback
+def async_setup_websocket_api(hass: HomeAssistant) -> None:
+    """Register the commands; once, whether or not an entry is loaded."""
+    hass.data[DATA_LIVE] = {}
+    for command in (websocket_live_start, websocket_live_send):
+        websocket_api.async_register_command(hass, command)
+
+
+def _runtime(
+    hass: HomeAssistant, connection: ActiveConnection, entity_id: str, policy: str
+) -> AssistantRuntime:
+    """Return the assistant of a conversation entity.
+
+    Raises Unauthorized, and CommandRefusedError if there is none or it is not loaded.
+    """
+    if not connection.user.permissions.check_entity(entity_id, policy):
+        raise Unauthorized(entity_id=entity_id, permission=policy)
+    entity = er.async_get(hass).async_get(entity_id)
+    if entity is None or (entity.domain, entity.platform) != (
+        CONVERSATION_DOMAIN,
+        DOMAIN,
+    ):
+        raise CommandRefusedError("not_found", translated("one_assistant"))
+    entry = hass.config_entries.async_get_entry(entity.config_entry_id or "")
+    if entry is None or entry.state is not ConfigEntryState.LOADED:
+        error = translated("assistant_unavailable", name=entity_id)
+        raise CommandRefusedError("unavailable", error)
+    runtime: AssistantRuntime = entry.runtime_data[entity.config_subentry_id]
+    return runtime
+
+
+async def _async_refuse(
+    hass: HomeAssistant,
+    connection: ActiveConnection,
+    msg: Command,
+    refused: CommandRefusedError,
+) -> None:
+    """Answer a command with why it cannot be done."""
+    error = refused.error
+    language = msg.get("language") or hass.config.language
+    connection.send_error(
+        msg["id"],
+        refused.code,
+        await async_sentence(hass, language, error),
+        translation_key=error.translation_key,
+        translation_domain=error.translation_domain,
+        translation_placeholders=error.translation_placeholders or {},
+    )
+
+
+@websocket_api.websocket_command(
+    {
+        vol.Required("type"): f"{DOMAIN}/live/start",
+        vol.Required("entity_id"): cv.entity_id,
+        vol.Optional("conversation_id"): vol.All(str, vol.Length(min=1, max=255)),
+        vol.Optional("language"): vol.All(str, vol.Length(max=64)),
+        vol.Optional("hands_free", default=True): bool,
+        vol.Optional("screen"): vol.All(str, vol.Length(max=255)),
+    }
+)
+@websocket_api.async_response
+async def websocket_live_start(
+    hass: HomeAssistant, connection: ActiveConnection, msg: Command
+) -> None:
+    """Begin a live session, which ends with its subscription."""
+    try:
+        _start(hass, connection, msg)
+    except CommandRefusedError as refused:
+        await _async_refuse(hass, connection, msg, refused)
+
+
+def _start(hass: HomeAssistant, connection: ActiveConnection, msg: Command) -> None:
+    runtime = _runtime(hass, connection, msg["entity_id"], POLICY_CONTROL)
+    live = hass.data[DATA_LIVE]
+    if sum(each is connection for each, _ in live.values()) >= _MAX_OF_CONNECTION:
+        raise _too_many()
+    context = connection.context(msg)
+    with chat_session_of(hass, msg.get("conversation_id"), context) as chat:
+        conversation_id = chat.conversation_id
+    request = LiveRequest(
+        conversation_id=conversation_id,
+        context=context,
+        language=msg.get("language") or hass.config.language,
+        hands_free=msg["hands_free"],
+    )
+
+    @callback
+    def tell(event: Mapping[str, Any]) -> None:
+        if msg["id"] in connection.subscriptions:
+            connection.send_event(msg["id"], event)
+
+    try:
+        session = runtime.live.async_begin(request, tell)
+    except TooManySessionsError:
+        raise _too_many() from None
+
+    @callback
+    def hear(_: HomeAssistant, __: ActiveConnection, pcm: bytes) -> None:
+        session.hear(pcm)
+
+    handler_id, unregister = connection.async_register_binary_handler(hear)
+
+    @callback
+    def stop() -> None:
+        unregister()
+        live.pop(session.id, None)
+        session.end(None)
+
+    connection.subscriptions[msg["id"]] = stop
+    live[session.id] = (connection, session)
+    connection.send_result(msg["id"])
+    assistant = runtime.assistant
+    tell(
+        {
+            "type": "started",
+            "session": session.id,
+            "binary_handler_id": handler_id,
+            "conversation_id": conversation_id,
+            "sample_rate": SAMPLE_RATE,
+            "name": assistant.name,
+            "status": session.status,
+            "takes_images": assistant.dialect is Dialect.GA,
+            "history": spoken_history(chat_log_as_it_is(hass, conversation_id)),
+        }
+    )
+
+
+def _too_many() -> CommandRefusedError:
+    return CommandRefusedError(
+        "too_many_sessions", translated(TooManySessionsError.key)
+    )
+
+
+_MESSAGES: Final[Mapping[str, vol.Schema]] = {
+    "playback": vol.Schema(
+        {
+            vol.Required("item_id"): str,
+            vol.Required("played_ms"): vol.All(vol.Coerce(int), vol.Range(min=0)),
+            vol.Required("state"): vol.In(("playing", "paused", "ended")),
+        }
+    ),
+    "turn": vol.Schema({vol.Required("action"): vol.In(("begin", "end"))}),
+    "hands_free": vol.Schema({vol.Required("on"): bool}),
+    "text": vol.Schema(
+        {vol.Required("text"): vol.All(str, vol.Length(min=1, max=_MAX_TEXT))}
+    ),
+    "interrupt": vol.Schema({}),
+}
+
+
+@websocket_api.websocket_command(
+    {
+        vol.Required("type"): f"{DOMAIN}/live/send",
+        vol.Required("session"): str,
+        vol.Required("message"): vol.Schema(
+            {vol.Required("type"): vol.In(_MESSAGES)}, extra=vol.ALLOW_EXTRA
+        ),
+    }
+)
+@websocket_api.async_response
+async def websocket_live_send(
+    hass: HomeAssistant, connection: ActiveConnection, msg: Command
+) -> None:
+    """Tell a live session of this connection something."""
+    try:
+        session = _own_session(hass, connection, msg["session"])
+        kind, fields = _checked(msg["message"])
+        try:
+            _SEND[kind](session, fields)
+        except TooMuchAtOnceError:
+            raise _too_many() from None
+    except CommandRefusedError as refused:
+        await _async_refuse(hass, connection, msg, refused)
+    else:
+        connection.send_result(msg["id"])
+
+
+def _own_session(
+    hass: HomeAssistant, connection: ActiveConnection, session_id: str
+) -> LiveSession:
+    """Return a live session of this connection. Raises CommandRefusedError."""
+    owner, session = hass.data[DATA_LIVE].get(session_id, (None, None))
+    if session is None or owner is not connection:
+        raise CommandRefusedError("not_found", translated("live_not_found"))
+    return session
+
+
+def _checked(message: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the kind of a message, and its fields. Raises vol.Invalid."""
+    fields = dict(message)
+    kind: str = fields.pop("type")
+    return kind, _MESSAGES[kind](fields)
+
+
+_SEND: Final[Mapping[str, Callable[[LiveSession, dict[str, Any]], None]]] = {
+    "playback": lambda session, fields: session.report_playback(**fields),
+    "turn": lambda session, fields: session.set_turn(
+        begins=fields["action"] == "begin"
+    ),
+    "hands_free": lambda session, fields: session.set_hands_free(is_on=fields["on"]),
+    "text": lambda session, fields: session.say(fields["text"]),
+    "interrupt": lambda session, _: session.interrupt(),
+}

@@ -1,0 +1,1 @@
+"""Live conversations in a browser."""

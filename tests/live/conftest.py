@@ -1,0 +1,23 @@
+"""Fixtures for tests of live conversations."""
+
+from collections.abc import AsyncIterator
+
+from homeassistant.core import HomeAssistant
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import WebSocketGenerator
+
+from .card import LiveCard
+
+
+@pytest.fixture
+async def card(
+    hass: HomeAssistant,
+    init_integration: MockConfigEntry,
+    hass_ws_client: WebSocketGenerator,
+) -> AsyncIterator[LiveCard]:
+    """Have a card in a browser, which has not begun to listen."""
+    card = LiveCard(await hass_ws_client(hass))
+    yield card
+    await card.leave()
+    await hass.async_block_till_done()
