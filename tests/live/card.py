@@ -5,9 +5,12 @@ from base64 import b64decode
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from homeassistant.components.conversation.chat_log import DATA_CHAT_LOGS
+from homeassistant.core import HomeAssistant
 from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket
 
 from custom_components.azure_realtime_audio.const import DOMAIN
+from emulator import Session
 
 from ..satellite import tone
 from ..talk import AGENT
@@ -17,6 +20,9 @@ COUGH = tone(0.2, 220, 24_000)
 PAUSE = bytes(48_000)  # a second: enough to end a turn
 _FRAME = 4800  # 100 ms
 BYTES_PER_MS = 48
+
+STORY = "Once upon a time there was a lamp that nobody had ever switched off."
+STORY_SECONDS = 6.0
 
 
 class LiveCard:
@@ -89,8 +95,10 @@ class LiveCard:
 
     async def leave(self) -> None:
         """Close the socket."""
-        self._reader.cancel()
-        await asyncio.wait((self._reader,))
+        tasks = [self._reader, *self._playing]
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
         await self._socket.close()
 
     # What has come
@@ -155,3 +163,34 @@ class LiveCard:
         elif event["type"] == "audio_done" and self.plays:
             self._playing.append(asyncio.create_task(self.play(event["item_id"])))
         self._changed.set()
+
+
+async def begin_reply(card: LiveCard, count: int = 1) -> str:
+    """Say something, and play the beginning of the reply to that; return its item."""
+    card.plays = False
+    await card.start()
+    await card.until_event("status", status="idle")
+    await card.speak()
+    item_id: str = (await card.until_event("audio", count))["item_id"]
+    await card.until(lambda: len(card.played[item_id]) >= 800 * 48)
+    await card.play(item_id, 700)
+    return item_id
+
+
+def logged(hass: HomeAssistant, card: LiveCard) -> list[tuple[str, Any]]:
+    """Return the chat log of the card's conversation, less the system prompt."""
+    log = hass.data[DATA_CHAT_LOGS][card.conversation_id]
+    return [
+        (content.role, getattr(content, "content", None)) for content in log.content[1:]
+    ]
+
+
+def service_item(session: Session, item_id: str) -> int | None:
+    """Return how many ms the service has of an item; None if it has none such."""
+    item = session.conversation.find(item_id)
+    return None if item is None else len(item.audio) // 48
+
+
+def asked(session: Session) -> int:
+    """Return how often the client has asked for a response."""
+    return sum(event["type"] == "response.create" for event in session.received)

@@ -7,7 +7,10 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
-from .card import LiveCard
+from emulator import Emulator, Reply
+
+from ..satellite import said_at
+from .card import STORY, STORY_SECONDS, LiveCard, begin_reply
 
 
 @pytest.fixture
@@ -21,3 +24,10 @@ async def card(
     yield card
     await card.leave()
     await hass.async_block_till_done()
+
+
+@pytest.fixture
+async def story(emulator: Emulator, card: LiveCard) -> str:
+    """Have a long reply begun, of which the card has played 700 ms; its item."""
+    emulator.replies.append(Reply(text=STORY, pcm=said_at(500, STORY_SECONDS)))
+    return await begin_reply(card)

@@ -1,9 +1,6 @@
 """A live conversation: heard, answered, written down."""
 
-from typing import Any
-
 from homeassistant.components.conversation import trace
-from homeassistant.components.conversation.chat_log import DATA_CHAT_LOGS
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers import llm
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
@@ -12,7 +9,7 @@ from emulator import Emulator, Reply
 
 from ..satellite import said_at
 from ..talk import STATUS, becomes, give_tool, said
-from .card import LiveCard
+from .card import LiveCard, logged
 
 
 class Bell(llm.Tool):
@@ -35,14 +32,6 @@ class Bell(llm.Tool):
         """Do it."""
         self.contexts.append(llm_context.context)
         return llm.ToolResult(data={"rang": "sun.sun"})
-
-
-def logged(hass: HomeAssistant, card: LiveCard) -> list[tuple[str, Any]]:
-    """Return the chat log of the card's conversation, less the system prompt."""
-    log = hass.data[DATA_CHAT_LOGS][card.conversation_id]
-    return [
-        (content.role, getattr(content, "content", None)) for content in log.content[1:]
-    ]
 
 
 async def test_spoken(hass: HomeAssistant, emulator: Emulator, card: LiveCard) -> None:

@@ -439,11 +439,11 @@ class LiveSession:
 
     async def _async_interrupt(self) -> None:
         """End the reply where it has been heard to, if there is one."""
-        turn, self._turn = self._turn, None
-        if turn is None:
+        if (turn := self._turn) is None:
             return
         session = self._session
         cut = await turn.async_interrupt(session, self._assistant.timing.live_pause)
+        self._turn = None
         self._tell(
             {
                 "type": "interrupted",

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from homeassistant.components.conversation import AssistantContent, ChatLog
+from homeassistant.components.conversation import AssistantContent, ChatLog, UserContent
 from homeassistant.core import CALLBACK_TYPE, callback
 
 from ..assistant.assistant import Assistant
@@ -174,6 +174,10 @@ class LiveTurn:
         self._log = chat_log
         self.speech.finish()
         self.correct()
+        session = self._assistant.sessions.get(self.conversation_id)
+        if session is not None and isinstance(chat_log.content[-1], UserContent):
+            # Core 2026.10 drops a turn in which nothing was said to the person.
+            session.history.remember_aborted(chat_log.content)
 
     @callback
     def over(self) -> None:
