@@ -27,8 +27,8 @@ from .entity import AssistantEntity
 from .errors import AssistantError, NothingHeardError
 from .realtime import RealtimeError
 from .voice.languages import SUPPORTED_LANGUAGES
+from .voice.stand_in import async_stand_in
 from .voice.turn import Turn
-from .voice.unknown_words import async_unknown_words
 
 PARALLEL_UPDATES = 0
 
@@ -152,5 +152,5 @@ class AssistantSttEntity(AssistantEntity, SpeechToTextEntity):
         """Return what stands for a turn that the agent of the run may claim."""
         if not is_offered:
             return SpeechResult(None, SpeechResultState.ERROR)
-        words = words or await async_unknown_words(self.hass, language)
+        words = words or await async_stand_in(self.hass, language)
         return SpeechResult(words, SpeechResultState.SUCCESS)

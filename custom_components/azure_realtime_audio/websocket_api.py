@@ -3,24 +3,28 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from homeassistant.auth.permissions.const import POLICY_CONTROL
+from homeassistant.auth.permissions.const import POLICY_CONTROL, POLICY_READ
 from homeassistant.components import websocket_api
 from homeassistant.components.conversation import DOMAIN as CONVERSATION_DOMAIN
 from homeassistant.components.websocket_api import ActiveConnection
 from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import __version__ as HOME_ASSISTANT_VERSION
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, Unauthorized
 from homeassistant.helpers import config_validation as cv, entity_registry as er
+from homeassistant.loader import async_get_integration
 from homeassistant.util.hass_dict import HassKey
 import voluptuous as vol
 
+from .assistant.connection_test import async_measure_connection
 from .chat.history import spoken_history
 from .const import DOMAIN
 from .core_internals import chat_log_as_it_is, chat_session_of
 from .data import AssistantRuntime
-from .errors import TooManySessionsError, async_sentence, translated
+from .errors import TooManySessionsError, async_sentence, translated, translated_error
+from .live.image import NotAnImageError
 from .live.session import LiveRequest, LiveSession, TooMuchAtOnceError
-from .realtime import SAMPLE_RATE, Dialect
+from .realtime import SAMPLE_RATE, Dialect, RealtimeError
 
 # Live sessions of one browser window. One is what a card needs.
 _MAX_OF_CONNECTION: Final = 2
@@ -47,7 +51,7 @@ class CommandRefusedError(Exception):
 def async_setup_websocket_api(hass: HomeAssistant) -> None:
     """Register the commands; once, whether or not an entry is loaded."""
     hass.data[DATA_LIVE] = {}
-    for command in (websocket_live_start, websocket_live_send):
+    for command in (websocket_live_start, websocket_live_send, websocket_check):
         websocket_api.async_register_command(hass, command)
 
 
@@ -176,6 +180,48 @@ def _too_many() -> CommandRefusedError:
     )
 
 
+@websocket_api.websocket_command(
+    {
+        vol.Required("type"): f"{DOMAIN}/check",
+        vol.Required("entity_id"): cv.entity_id,
+        vol.Optional("language"): vol.All(str, vol.Length(max=64)),
+    }
+)
+@websocket_api.async_response
+async def websocket_check(
+    hass: HomeAssistant, connection: ActiveConnection, msg: Command
+) -> None:
+    """Try the service once, and tell how it went: no key and no host name."""
+    try:
+        runtime = _runtime(hass, connection, msg["entity_id"], POLICY_READ)
+    except CommandRefusedError as refused:
+        await _async_refuse(hass, connection, msg, refused)
+        return
+    integration = await async_get_integration(hass, DOMAIN)
+    client = runtime.assistant.client()
+    told: dict[str, Any] = {
+        "reachable": False,
+        "dialect": client.dialect,
+        "model": runtime.assistant.model,
+        "round_trip_ms": None,
+        "version": str(integration.version),
+        "home_assistant": HOME_ASSISTANT_VERSION,
+    }
+    try:
+        figures = await async_measure_connection(client)
+    except RealtimeError as err:
+        language = msg.get("language") or hass.config.language
+        told["error"] = await async_sentence(hass, language, translated_error(err))
+    else:
+        told |= {
+            "reachable": True,
+            "dialect": figures.dialect,
+            "model": figures.model or runtime.assistant.model,
+            "round_trip_ms": figures.round_trip_ms,
+        }
+    connection.send_result(msg["id"], told)
+
+
 _MESSAGES: Final[Mapping[str, vol.Schema]] = {
     "playback": vol.Schema(
         {
@@ -188,6 +234,12 @@ _MESSAGES: Final[Mapping[str, vol.Schema]] = {
     "hands_free": vol.Schema({vol.Required("on"): bool}),
     "text": vol.Schema(
         {vol.Required("text"): vol.All(str, vol.Length(min=1, max=_MAX_TEXT))}
+    ),
+    "image": vol.Schema(
+        {
+            vol.Required("data_url"): str,
+            vol.Optional("text", default=""): vol.All(str, vol.Length(max=_MAX_TEXT)),
+        }
     ),
     "interrupt": vol.Schema({}),
 }
@@ -214,6 +266,8 @@ async def websocket_live_send(
             _SEND[kind](session, fields)
         except TooMuchAtOnceError:
             raise _too_many() from None
+        except NotAnImageError as err:
+            raise CommandRefusedError("invalid_format", err) from None
     except CommandRefusedError as refused:
         await _async_refuse(hass, connection, msg, refused)
     else:
@@ -244,5 +298,6 @@ _SEND: Final[Mapping[str, Callable[[LiveSession, dict[str, Any]], None]]] = {
     ),
     "hands_free": lambda session, fields: session.set_hands_free(is_on=fields["on"]),
     "text": lambda session, fields: session.say(fields["text"]),
+    "image": lambda session, fields: session.show(**fields),
     "interrupt": lambda session, _: session.interrupt(),
 }

@@ -1,12 +1,14 @@
 """A session that is opened to see whether it can be."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+import time
 from typing import Any
 
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
-from ..realtime import RealtimeClient
+from ..realtime import Dialect, RealtimeClient
 from .settings import build_options
 
 
@@ -21,6 +23,29 @@ async def async_test_connection(
     session = async_get_clientsession(hass)
     async with RealtimeClient(build_options(entry_data), session=session) as client:
         return model_name(client.current_session)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionFigures:
+    """What a session was like: ``round_trip_ms`` is the time of one command in it."""
+
+    dialect: Dialect
+    model: str | None
+    round_trip_ms: int
+
+
+async def async_measure_connection(client: RealtimeClient) -> ConnectionFigures:
+    """Open a session, time a command that changes nothing, and close the session again.
+
+    Raises RealtimeError.
+    """
+    async with client:
+        began = time.monotonic()
+        await client.clear_audio_buffer()
+        milliseconds = (time.monotonic() - began) * 1000
+        return ConnectionFigures(
+            client.dialect, model_name(client.current_session), round(milliseconds)
+        )
 
 
 def model_name(session: Mapping[str, Any]) -> str | None:

@@ -27,14 +27,16 @@ from ..errors import async_sentence, translated, translated_error
 from ..realtime import (
     CommandError,
     ConnectionState,
+    Dialect,
     RealtimeClient,
     RealtimeError,
     Response,
 )
 from ..voice.spoken_turn import Asker
+from ..voice.stand_in import async_stand_in
 from ..voice.turns import Turns
-from ..voice.unknown_words import async_unknown_words
 from .card_playback import BrowserDoesNotReadError, CardPlayback, PlaybackState
+from .image import ImageNotTakenError, checked_image
 from .microphone import Microphone
 from .speech import LiveSpeech
 from .turn import LiveTurn
@@ -182,6 +184,16 @@ class LiveSession:
     def say(self, text: str) -> None:
         """Say something in writing, which ends a reply. Raises TooMuchAtOnceError."""
         self._do(partial(self._async_typed, text))
+
+    @callback
+    def show(self, data_url: str, text: str) -> None:
+        """Show the model a picture, with a question or without.
+
+        Raises NotAnImageError and TooMuchAtOnceError.
+        """
+        if self._assistant.dialect is not Dialect.GA:
+            raise ImageNotTakenError
+        self._do(partial(self._async_shown, checked_image(data_url), text.strip()))
 
     @callback
     def interrupt(self) -> None:
@@ -460,6 +472,21 @@ class LiveSession:
         turn = self._new_turn(None, None)
         self._begin(turn, text)
 
+    async def _async_shown(self, data_url: str, text: str) -> None:
+        await self._async_interrupt()
+        session = await self._async_session()
+        content = [{"type": "input_image", "image_url": data_url}]
+        if text:
+            content.append({"type": "input_text", "text": text})
+        item = {"type": "message", "role": "user", "content": content}
+        speech = LiveSpeech(was_ended_by_hand=True)
+        speech.commit(await session.client.create_conversation_item(item))
+        speech.transcribe(
+            text or await async_stand_in(self._hass, self._request.language, "picture")
+        )
+        self._next = None
+        self._begin(self._new_turn(session, speech))
+
     async def _async_capture(self) -> None:
         """Begin a turn by hand: forget what was heard before."""
         await self._async_interrupt()
@@ -505,7 +532,7 @@ class LiveSession:
         else:
             turn.telling.user_text(turn.telling.turn_id, text)
         if text is None:
-            text = await async_unknown_words(self._hass, request.language)
+            text = await async_stand_in(self._hass, request.language)
             if self._session is None or not self._session.transcribes:
                 turn.telling.user_text(turn.item_id, text)
         self._turns.async_present(turn)
