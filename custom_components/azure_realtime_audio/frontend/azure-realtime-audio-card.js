@@ -1,0 +1,993 @@
+var ai=Object.defineProperty;var li=Object.getOwnPropertyDescriptor;var g=(i,e,t,s)=>{for(var n=s>1?void 0:s?li(e,t):e,r=i.length-1,o;r>=0;r--)(o=i[r])&&(n=(s?o(e,t,n):o(n))||n);return s&&n&&ai(e,t,n),n};var ne=globalThis,re=ne.ShadowRoot&&(ne.ShadyCSS===void 0||ne.ShadyCSS.nativeShadow)&&"adoptedStyleSheets"in Document.prototype&&"replace"in CSSStyleSheet.prototype,Ie=Symbol(),rt=new WeakMap,j=class{constructor(e,t,s){if(this._$cssResult$=!0,s!==Ie)throw Error("CSSResult is not constructable. Use `unsafeCSS` or `css` instead.");this.cssText=e,this.t=t}get styleSheet(){let e=this.o,t=this.t;if(re&&e===void 0){let s=t!==void 0&&t.length===1;s&&(e=rt.get(t)),e===void 0&&((this.o=e=new CSSStyleSheet).replaceSync(this.cssText),s&&rt.set(t,e))}return e}toString(){return this.cssText}},ot=i=>new j(typeof i=="string"?i:i+"",void 0,Ie),T=(i,...e)=>{let t=i.length===1?i[0]:e.reduce((s,n,r)=>s+(o=>{if(o._$cssResult$===!0)return o.cssText;if(typeof o=="number")return o;throw Error("Value passed to 'css' function must be a 'css' function result: "+o+". Use 'unsafeCSS' to pass non-literal values, but take care to ensure page security.")})(n)+i[r+1],i[0]);return new j(t,i,Ie)},at=(i,e)=>{if(re)i.adoptedStyleSheets=e.map(t=>t instanceof CSSStyleSheet?t:t.styleSheet);else for(let t of e){let s=document.createElement("style"),n=ne.litNonce;n!==void 0&&s.setAttribute("nonce",n),s.textContent=t.cssText,i.appendChild(s)}},Ue=re?i=>i:i=>i instanceof CSSStyleSheet?(e=>{let t="";for(let s of e.cssRules)t+=s.cssText;return ot(t)})(i):i;var{is:ci,defineProperty:di,getOwnPropertyDescriptor:hi,getOwnPropertyNames:pi,getOwnPropertySymbols:ui,getPrototypeOf:mi}=Object,oe=globalThis,lt=oe.trustedTypes,fi=lt?lt.emptyScript:"",gi=oe.reactiveElementPolyfillSupport,K=(i,e)=>i,G={toAttribute(i,e){switch(e){case Boolean:i=i?fi:null;break;case Object:case Array:i=i==null?i:JSON.stringify(i)}return i},fromAttribute(i,e){let t=i;switch(e){case Boolean:t=i!==null;break;case Number:t=i===null?null:Number(i);break;case Object:case Array:try{t=JSON.parse(i)}catch{t=null}}return t}},ae=(i,e)=>!ci(i,e),ct={attribute:!0,type:String,converter:G,reflect:!1,useDefault:!1,hasChanged:ae};Symbol.metadata??=Symbol("metadata"),oe.litPropertyMetadata??=new WeakMap;var k=class extends HTMLElement{static addInitializer(e){this._$Ei(),(this.l??=[]).push(e)}static get observedAttributes(){return this.finalize(),this._$Eh&&[...this._$Eh.keys()]}static createProperty(e,t=ct){if(t.state&&(t.attribute=!1),this._$Ei(),this.prototype.hasOwnProperty(e)&&((t=Object.create(t)).wrapped=!0),this.elementProperties.set(e,t),!t.noAccessor){let s=Symbol(),n=this.getPropertyDescriptor(e,s,t);n!==void 0&&di(this.prototype,e,n)}}static getPropertyDescriptor(e,t,s){let{get:n,set:r}=hi(this.prototype,e)??{get(){return this[t]},set(o){this[t]=o}};return{get:n,set(o){let l=n?.call(this);r?.call(this,o),this.requestUpdate(e,l,s)},configurable:!0,enumerable:!0}}static getPropertyOptions(e){return this.elementProperties.get(e)??ct}static _$Ei(){if(this.hasOwnProperty(K("elementProperties")))return;let e=mi(this);e.finalize(),e.l!==void 0&&(this.l=[...e.l]),this.elementProperties=new Map(e.elementProperties)}static finalize(){if(this.hasOwnProperty(K("finalized")))return;if(this.finalized=!0,this._$Ei(),this.hasOwnProperty(K("properties"))){let t=this.properties,s=[...pi(t),...ui(t)];for(let n of s)this.createProperty(n,t[n])}let e=this[Symbol.metadata];if(e!==null){let t=litPropertyMetadata.get(e);if(t!==void 0)for(let[s,n]of t)this.elementProperties.set(s,n)}this._$Eh=new Map;for(let[t,s]of this.elementProperties){let n=this._$Eu(t,s);n!==void 0&&this._$Eh.set(n,t)}this.elementStyles=this.finalizeStyles(this.styles)}static finalizeStyles(e){let t=[];if(Array.isArray(e)){let s=new Set(e.flat(1/0).reverse());for(let n of s)t.unshift(Ue(n))}else e!==void 0&&t.push(Ue(e));return t}static _$Eu(e,t){let s=t.attribute;return s===!1?void 0:typeof s=="string"?s:typeof e=="string"?e.toLowerCase():void 0}constructor(){super(),this._$Ep=void 0,this.isUpdatePending=!1,this.hasUpdated=!1,this._$Em=null,this._$Ev()}_$Ev(){this._$ES=new Promise(e=>this.enableUpdating=e),this._$AL=new Map,this._$E_(),this.requestUpdate(),this.constructor.l?.forEach(e=>e(this))}addController(e){(this._$EO??=new Set).add(e),this.renderRoot!==void 0&&this.isConnected&&e.hostConnected?.()}removeController(e){this._$EO?.delete(e)}_$E_(){let e=new Map,t=this.constructor.elementProperties;for(let s of t.keys())this.hasOwnProperty(s)&&(e.set(s,this[s]),delete this[s]);e.size>0&&(this._$Ep=e)}createRenderRoot(){let e=this.shadowRoot??this.attachShadow(this.constructor.shadowRootOptions);return at(e,this.constructor.elementStyles),e}connectedCallback(){this.renderRoot??=this.createRenderRoot(),this.enableUpdating(!0),this._$EO?.forEach(e=>e.hostConnected?.())}enableUpdating(e){}disconnectedCallback(){this._$EO?.forEach(e=>e.hostDisconnected?.())}attributeChangedCallback(e,t,s){this._$AK(e,s)}_$ET(e,t){let s=this.constructor.elementProperties.get(e),n=this.constructor._$Eu(e,s);if(n!==void 0&&s.reflect===!0){let r=(s.converter?.toAttribute!==void 0?s.converter:G).toAttribute(t,s.type);this._$Em=e,r==null?this.removeAttribute(n):this.setAttribute(n,r),this._$Em=null}}_$AK(e,t){let s=this.constructor,n=s._$Eh.get(e);if(n!==void 0&&this._$Em!==n){let r=s.getPropertyOptions(n),o=typeof r.converter=="function"?{fromAttribute:r.converter}:r.converter?.fromAttribute!==void 0?r.converter:G;this._$Em=n;let l=o.fromAttribute(t,r.type);this[n]=l??this._$Ej?.get(n)??l,this._$Em=null}}requestUpdate(e,t,s,n=!1,r){if(e!==void 0){let o=this.constructor;if(n===!1&&(r=this[e]),s??=o.getPropertyOptions(e),!((s.hasChanged??ae)(r,t)||s.useDefault&&s.reflect&&r===this._$Ej?.get(e)&&!this.hasAttribute(o._$Eu(e,s))))return;this.C(e,t,s)}this.isUpdatePending===!1&&(this._$ES=this._$EP())}C(e,t,{useDefault:s,reflect:n,wrapped:r},o){s&&!(this._$Ej??=new Map).has(e)&&(this._$Ej.set(e,o??t??this[e]),r!==!0||o!==void 0)||(this._$AL.has(e)||(this.hasUpdated||s||(t=void 0),this._$AL.set(e,t)),n===!0&&this._$Em!==e&&(this._$Eq??=new Set).add(e))}async _$EP(){this.isUpdatePending=!0;try{await this._$ES}catch(t){Promise.reject(t)}let e=this.scheduleUpdate();return e!=null&&await e,!this.isUpdatePending}scheduleUpdate(){return this.performUpdate()}performUpdate(){if(!this.isUpdatePending)return;if(!this.hasUpdated){if(this.renderRoot??=this.createRenderRoot(),this._$Ep){for(let[n,r]of this._$Ep)this[n]=r;this._$Ep=void 0}let s=this.constructor.elementProperties;if(s.size>0)for(let[n,r]of s){let{wrapped:o}=r,l=this[n];o!==!0||this._$AL.has(n)||l===void 0||this.C(n,void 0,r,l)}}let e=!1,t=this._$AL;try{e=this.shouldUpdate(t),e?(this.willUpdate(t),this._$EO?.forEach(s=>s.hostUpdate?.()),this.update(t)):this._$EM()}catch(s){throw e=!1,this._$EM(),s}e&&this._$AE(t)}willUpdate(e){}_$AE(e){this._$EO?.forEach(t=>t.hostUpdated?.()),this.hasUpdated||(this.hasUpdated=!0,this.firstUpdated(e)),this.updated(e)}_$EM(){this._$AL=new Map,this.isUpdatePending=!1}get updateComplete(){return this.getUpdateComplete()}getUpdateComplete(){return this._$ES}shouldUpdate(e){return!0}update(e){this._$Eq&&=this._$Eq.forEach(t=>this._$ET(t,this[t])),this._$EM()}updated(e){}firstUpdated(e){}};k.elementStyles=[],k.shadowRootOptions={mode:"open"},k[K("elementProperties")]=new Map,k[K("finalized")]=new Map,gi?.({ReactiveElement:k}),(oe.reactiveElementVersions??=[]).push("2.1.2");var ze=globalThis,dt=i=>i,le=ze.trustedTypes,ht=le?le.createPolicy("lit-html",{createHTML:i=>i}):void 0,De="$lit$",$=`lit$${Math.random().toFixed(9).slice(2)}$`,Be="?"+$,yi=`<${Be}>`,H=document,J=()=>H.createComment(""),Q=i=>i===null||typeof i!="object"&&typeof i!="function",qe=Array.isArray,yt=i=>qe(i)||typeof i?.[Symbol.iterator]=="function",Ne=`[ 	
+\f\r]`,Y=/<(?:(!--|\/[^a-zA-Z])|(\/?[a-zA-Z][^>\s]*)|(\/?$))/g,pt=/-->/g,ut=/>/g,P=RegExp(`>|${Ne}(?:([^\\s"'>=/]+)(${Ne}*=${Ne}*(?:[^ 	
+\f\r"'\`<>=]|("|')|))|$)`,"g"),mt=/'/g,ft=/"/g,vt=/^(?:script|style|textarea|title)$/i,Ve=i=>(e,...t)=>({_$litType$:i,strings:e,values:t}),c=Ve(1),bt=Ve(2),vs=Ve(3),A=Symbol.for("lit-noChange"),d=Symbol.for("lit-nothing"),gt=new WeakMap,R=H.createTreeWalker(H,129);function xt(i,e){if(!qe(i)||!i.hasOwnProperty("raw"))throw Error("invalid template strings array");return ht!==void 0?ht.createHTML(e):e}var _t=(i,e)=>{let t=i.length-1,s=[],n,r=e===2?"<svg>":e===3?"<math>":"",o=Y;for(let l=0;l<t;l++){let a=i[l],p,f,h=-1,m=0;for(;m<a.length&&(o.lastIndex=m,f=o.exec(a),f!==null);)m=o.lastIndex,o===Y?f[1]==="!--"?o=pt:f[1]!==void 0?o=ut:f[2]!==void 0?(vt.test(f[2])&&(n=RegExp("</"+f[2],"g")),o=P):f[3]!==void 0&&(o=P):o===P?f[0]===">"?(o=n??Y,h=-1):f[1]===void 0?h=-2:(h=o.lastIndex-f[2].length,p=f[1],o=f[3]===void 0?P:f[3]==='"'?ft:mt):o===ft||o===mt?o=P:o===pt||o===ut?o=Y:(o=P,n=void 0);let u=o===P&&i[l+1].startsWith("/>")?" ":"";r+=o===Y?a+yi:h>=0?(s.push(p),a.slice(0,h)+De+a.slice(h)+$+u):a+$+(h===-2?l:u)}return[xt(i,r+(i[t]||"<?>")+(e===2?"</svg>":e===3?"</math>":"")),s]},Z=class i{constructor({strings:e,_$litType$:t},s){let n;this.parts=[];let r=0,o=0,l=e.length-1,a=this.parts,[p,f]=_t(e,t);if(this.el=i.createElement(p,s),R.currentNode=this.el.content,t===2||t===3){let h=this.el.content.firstChild;h.replaceWith(...h.childNodes)}for(;(n=R.nextNode())!==null&&a.length<l;){if(n.nodeType===1){if(n.hasAttributes())for(let h of n.getAttributeNames())if(h.endsWith(De)){let m=f[o++],u=n.getAttribute(h).split($),y=/([.?@])?(.*)/.exec(m);a.push({type:1,index:r,name:y[2],strings:u,ctor:y[1]==="."?de:y[1]==="?"?he:y[1]==="@"?pe:O}),n.removeAttribute(h)}else h.startsWith($)&&(a.push({type:6,index:r}),n.removeAttribute(h));if(vt.test(n.tagName)){let h=n.textContent.split($),m=h.length-1;if(m>0){n.textContent=le?le.emptyScript:"";for(let u=0;u<m;u++)n.append(h[u],J()),R.nextNode(),a.push({type:2,index:++r});n.append(h[m],J())}}}else if(n.nodeType===8)if(n.data===Be)a.push({type:2,index:r});else{let h=-1;for(;(h=n.data.indexOf($,h+1))!==-1;)a.push({type:7,index:r}),h+=$.length-1}r++}}static createElement(e,t){let s=H.createElement("template");return s.innerHTML=e,s}};function L(i,e,t=i,s){if(e===A)return e;let n=s!==void 0?t._$Co?.[s]:t._$Cl,r=Q(e)?void 0:e._$litDirective$;return n?.constructor!==r&&(n?._$AO?.(!1),r===void 0?n=void 0:(n=new r(i),n._$AT(i,t,s)),s!==void 0?(t._$Co??=[])[s]=n:t._$Cl=n),n!==void 0&&(e=L(i,n._$AS(i,e.values),n,s)),e}var ce=class{constructor(e,t){this._$AV=[],this._$AN=void 0,this._$AD=e,this._$AM=t}get parentNode(){return this._$AM.parentNode}get _$AU(){return this._$AM._$AU}u(e){let{el:{content:t},parts:s}=this._$AD,n=(e?.creationScope??H).importNode(t,!0);R.currentNode=n;let r=R.nextNode(),o=0,l=0,a=s[0];for(;a!==void 0;){if(o===a.index){let p;a.type===2?p=new N(r,r.nextSibling,this,e):a.type===1?p=new a.ctor(r,a.name,a.strings,this,e):a.type===6&&(p=new ue(r,this,e)),this._$AV.push(p),a=s[++l]}o!==a?.index&&(r=R.nextNode(),o++)}return R.currentNode=H,n}p(e){let t=0;for(let s of this._$AV)s!==void 0&&(s.strings!==void 0?(s._$AI(e,s,t),t+=s.strings.length-2):s._$AI(e[t])),t++}},N=class i{get _$AU(){return this._$AM?._$AU??this._$Cv}constructor(e,t,s,n){this.type=2,this._$AH=d,this._$AN=void 0,this._$AA=e,this._$AB=t,this._$AM=s,this.options=n,this._$Cv=n?.isConnected??!0}get parentNode(){let e=this._$AA.parentNode,t=this._$AM;return t!==void 0&&e?.nodeType===11&&(e=t.parentNode),e}get startNode(){return this._$AA}get endNode(){return this._$AB}_$AI(e,t=this){e=L(this,e,t),Q(e)?e===d||e==null||e===""?(this._$AH!==d&&this._$AR(),this._$AH=d):e!==this._$AH&&e!==A&&this._(e):e._$litType$!==void 0?this.$(e):e.nodeType!==void 0?this.T(e):yt(e)?this.k(e):this._(e)}O(e){return this._$AA.parentNode.insertBefore(e,this._$AB)}T(e){this._$AH!==e&&(this._$AR(),this._$AH=this.O(e))}_(e){this._$AH!==d&&Q(this._$AH)?this._$AA.nextSibling.data=e:this.T(H.createTextNode(e)),this._$AH=e}$(e){let{values:t,_$litType$:s}=e,n=typeof s=="number"?this._$AC(e):(s.el===void 0&&(s.el=Z.createElement(xt(s.h,s.h[0]),this.options)),s);if(this._$AH?._$AD===n)this._$AH.p(t);else{let r=new ce(n,this),o=r.u(this.options);r.p(t),this.T(o),this._$AH=r}}_$AC(e){let t=gt.get(e.strings);return t===void 0&&gt.set(e.strings,t=new Z(e)),t}k(e){qe(this._$AH)||(this._$AH=[],this._$AR());let t=this._$AH,s,n=0;for(let r of e)n===t.length?t.push(s=new i(this.O(J()),this.O(J()),this,this.options)):s=t[n],s._$AI(r),n++;n<t.length&&(this._$AR(s&&s._$AB.nextSibling,n),t.length=n)}_$AR(e=this._$AA.nextSibling,t){for(this._$AP?.(!1,!0,t);e!==this._$AB;){let s=dt(e).nextSibling;dt(e).remove(),e=s}}setConnected(e){this._$AM===void 0&&(this._$Cv=e,this._$AP?.(e))}},O=class{get tagName(){return this.element.tagName}get _$AU(){return this._$AM._$AU}constructor(e,t,s,n,r){this.type=1,this._$AH=d,this._$AN=void 0,this.element=e,this.name=t,this._$AM=n,this.options=r,s.length>2||s[0]!==""||s[1]!==""?(this._$AH=Array(s.length-1).fill(new String),this.strings=s):this._$AH=d}_$AI(e,t=this,s,n){let r=this.strings,o=!1;if(r===void 0)e=L(this,e,t,0),o=!Q(e)||e!==this._$AH&&e!==A,o&&(this._$AH=e);else{let l=e,a,p;for(e=r[0],a=0;a<r.length-1;a++)p=L(this,l[s+a],t,a),p===A&&(p=this._$AH[a]),o||=!Q(p)||p!==this._$AH[a],p===d?e=d:e!==d&&(e+=(p??"")+r[a+1]),this._$AH[a]=p}o&&!n&&this.j(e)}j(e){e===d?this.element.removeAttribute(this.name):this.element.setAttribute(this.name,e??"")}},de=class extends O{constructor(){super(...arguments),this.type=3}j(e){this.element[this.name]=e===d?void 0:e}},he=class extends O{constructor(){super(...arguments),this.type=4}j(e){this.element.toggleAttribute(this.name,!!e&&e!==d)}},pe=class extends O{constructor(e,t,s,n,r){super(e,t,s,n,r),this.type=5}_$AI(e,t=this){if((e=L(this,e,t,0)??d)===A)return;let s=this._$AH,n=e===d&&s!==d||e.capture!==s.capture||e.once!==s.once||e.passive!==s.passive,r=e!==d&&(s===d||n);n&&this.element.removeEventListener(this.name,this,s),r&&this.element.addEventListener(this.name,this,e),this._$AH=e}handleEvent(e){typeof this._$AH=="function"?this._$AH.call(this.options?.host??this.element,e):this._$AH.handleEvent(e)}},ue=class{constructor(e,t,s){this.element=e,this.type=6,this._$AN=void 0,this._$AM=t,this.options=s}get _$AU(){return this._$AM._$AU}_$AI(e){L(this,e)}},wt={M:De,P:$,A:Be,C:1,L:_t,R:ce,D:yt,V:L,I:N,H:O,N:he,U:pe,B:de,F:ue},vi=ze.litHtmlPolyfillSupport;vi?.(Z,N),(ze.litHtmlVersions??=[]).push("3.3.3");var kt=(i,e,t)=>{let s=t?.renderBefore??e,n=s._$litPart$;if(n===void 0){let r=t?.renderBefore??null;s._$litPart$=n=new N(e.insertBefore(J(),r),r,void 0,t??{})}return n._$AI(i),n};var We=globalThis,b=class extends k{constructor(){super(...arguments),this.renderOptions={host:this},this._$Do=void 0}createRenderRoot(){let e=super.createRenderRoot();return this.renderOptions.renderBefore??=e.firstChild,e}update(e){let t=this.render();this.hasUpdated||(this.renderOptions.isConnected=this.isConnected),super.update(e),this._$Do=kt(t,this.renderRoot,this.renderOptions)}connectedCallback(){super.connectedCallback(),this._$Do?.setConnected(!0)}disconnectedCallback(){super.disconnectedCallback(),this._$Do?.setConnected(!1)}render(){return A}};b._$litElement$=!0,b.finalized=!0,We.litElementHydrateSupport?.({LitElement:b});var bi=We.litElementPolyfillSupport;bi?.({LitElement:b});(We.litElementVersions??=[]).push("4.2.2");var xi={attribute:!0,type:String,converter:G,reflect:!1,hasChanged:ae},_i=(i=xi,e,t)=>{let{kind:s,metadata:n}=t,r=globalThis.litPropertyMetadata.get(n);if(r===void 0&&globalThis.litPropertyMetadata.set(n,r=new Map),s==="setter"&&((i=Object.create(i)).wrapped=!0),r.set(t.name,i),s==="accessor"){let{name:o}=t;return{set(l){let a=e.get.call(this);e.set.call(this,l),this.requestUpdate(o,a,i,!0,l)},init(l){return l!==void 0&&this.C(o,void 0,i,l),l}}}if(s==="setter"){let{name:o}=t;return function(l){let a=this[o];e.call(this,l),this.requestUpdate(o,a,i,!0,l)}}throw Error("Unsupported decorator location: "+s)};function x(i){return(e,t)=>typeof t=="object"?_i(i,e,t):((s,n,r)=>{let o=n.hasOwnProperty(r);return n.constructor.createProperty(r,s),o?Object.getOwnPropertyDescriptor(n,r):void 0})(i,e,t)}function _(i){return x({...i,state:!0,attribute:!1})}var F=(i,e,t)=>(t.configurable=!0,t.enumerable=!0,Reflect.decorate&&typeof e!="object"&&Object.defineProperty(i,e,t),t);function I(i,e){return(t,s,n)=>{let r=o=>o.renderRoot?.querySelector(i)??null;if(e){let{get:o,set:l}=typeof s=="object"?t:n??(()=>{let a=Symbol();return{get(){return this[a]},set(p){this[a]=p}}})();return F(t,s,{get(){let a=o.call(this);return a===void 0&&(a=r(this),(a!==null||this.hasUpdated)&&l.call(this,a)),a}})}return F(t,s,{get(){return r(this)}})}}var S="azure_realtime_audio";function je(i,e){i.dispatchEvent(new CustomEvent("hass-more-info",{bubbles:!0,composed:!0,detail:{entityId:e}}))}function me(i,e){return e.startsWith("conversation.")&&i.entities[e]?.platform===S}var fe={card_name:"Azure Realtime Audio: live card",card_description:"Talk with an assistant of Azure Realtime Audio, and interrupt it.",badge_name:"Azure Realtime Audio: talk",badge_description:"Shows what an assistant is doing. A tap lets you talk with it.",status_off:"Ready",status_starting:"Connecting",status_reconnecting:"Connection lost",status_idle:"Ready",status_listening:"Listening",status_thinking:"Thinking",status_speaking:"Speaking",status_away:"Away",status_interrupted:"You interrupted",status_muted:"Muted",status_paused:"Paused",status_hold:"Hold to talk",hint_tap:"Tap the microphone, or hold space.",hint_hold:"Hold the microphone, or hold space.",hint_talking:"Say something.",hint_watch:"The next turn of this assistant appears here.",talk:"Talk",start:"Start talking",end:"End the talk",stop:"Stop the answer",hold:"Hold to talk",mute:"Mute the microphone",unmute:"Unmute the microphone",type:"Type instead",send:"Send",picture:"Send a picture",menu:"Menu",conversation:"Conversation",you:"You",assistant:"Assistant",picture_of_yours:"The picture you sent",expand:"Show the conversation",close:"Close",retry:"Try again",dismiss:"Dismiss",here:"Talk here",wake:"Tap to hear",menu_new:"New conversation",menu_check:"Check microphone and connection",menu_settings:"Show the assistant",tool_running:"running",tool_failed:"failed",tool_done:"done",timer_left:"{time} left",timer_over:"over",first_sound:"first sound",tokens:"tokens",cost:"cost",cut_at:"cut at",what_you_heard:"what you heard",waterfall:"Where the time went",step_speech:"speech",step_end_of_turn:"end of turn",step_model:"model",step_tool:"tool",step_voice:"voice",watching:"Watching",watching_from:"from {name}",source_satellite:"a satellite",source_dialog:"the Assist dialog",source_action:"an action",source_live:"a live card",source_unknown:"elsewhere",problem_insecure:"Browsers let only secure pages hear a microphone: open Home Assistant by https. You can type meanwhile.",problem_not_allowed:"This page may not use the microphone: allow it in the browser's or the app's settings.",problem_no_device:"No microphone was found.",problem_in_use:"The microphone cannot be opened; another program may be using it.",problem_unsupported:"This browser cannot be talked to: its audio is too old.",problem_unplugged:"The microphone was unplugged.",problem_taken:"You are talking in another card or tab.",problem_silenced:"The browser keeps the sound back until you tap.",problem_hidden:"The microphone was closed while this page was hidden.",problem_unavailable:"The assistant is not available.",problem_missing:"This card has no assistant: choose one in its settings.",problem_unauthorized:"You may not talk with this assistant.",problem_not_found:"This assistant does not exist, or Home Assistant has an older version of the integration.",problem_too_many_sessions:"Too many people are talking with this assistant.",problem_failed:"The talk has ended: {reason}",problem_service_away:"The service cannot be reached. The conversation is kept.",problem_picture_type:"Only JPEG and PNG pictures can be sent.",problem_picture:"This picture cannot be read.",check_title:"Check",check_secure:"Secure page",check_permission:"Microphone permission",check_microphones:"Microphones",check_worklet:"Audio worklet at 24 kHz",check_latency:"Way to the speaker",check_socket:"Home Assistant",check_service:"Service",check_round_trip:"Round trip",check_dialect:"Dialect",check_model:"Model",check_version:"Versions",check_again:"Check again",check_copy:"Copy report",check_copied:"Copied",yes:"yes",no:"no",granted:"granted",denied:"denied",prompt:"not asked yet",reachable:"reachable",unreachable:"not reachable",form_entity:"Assistant",form_name:"Name",form_size:"Size",form_size_full:"Full card",form_size_compact:"Row",form_size_button:"Button",form_watch:"Only watch: show the turns that others have with the assistant",form_hands_free:"Hands-free: the assistant notices when you speak",form_language:"Language",form_microphone:"Microphone",form_echo_cancellation:"Remove the echo of the reply",form_noise_suppression:"Remove noise",form_auto_gain_control:"Adjust the volume",form_device_id:"Microphone's device id (empty: the browser's own)"},$t={en:fe};function z(i){let e=$t[i]??$t[i.split("-")[0]]??fe;return(t,s={})=>(e[t]??fe[t]).replace(/\{(\w+)\}/g,(n,r)=>s[r]??n)}function ge(i){let e=`problem_${i}`;return e in fe?e:void 0}function ye(i){let e=z(i);return{schema:[{name:"entity",required:!0,selector:{entity:{filter:{domain:"conversation",integration:"azure_realtime_audio"}}}},{name:"",type:"grid",schema:[{name:"name",selector:{text:{}}},{name:"size",selector:{select:{mode:"dropdown",options:["full","compact","button"].map(t=>({value:t,label:e(`form_size_${t}`)}))}}}]},{name:"hands_free",default:!0,selector:{boolean:{}}},{name:"watch",selector:{boolean:{}}},{name:"microphone",type:"expandable",flatten:!0,title:e("form_microphone"),schema:[{name:"echo_cancellation",default:!0,selector:{boolean:{}}},{name:"noise_suppression",default:!0,selector:{boolean:{}}},{name:"auto_gain_control",default:!0,selector:{boolean:{}}},{name:"device_id",selector:{text:{}}},{name:"language",selector:{language:{}}}]}],computeLabel:({name:t})=>t?e(`form_${t}`):""}}function ve(i){let e=Object.keys(i.states).find(t=>me(i,t));return e?{entity:e}:{}}function be(i){if(i.entity&&!i.entity.startsWith("conversation."))throw new Error("entity: choose the conversation entity of an assistant");if(i.size&&!["full","compact","button"].includes(i.size))throw new Error("size: full, compact or button")}var U="azure-realtime-audio-card",Ke="azure-realtime-audio-badge",At="azure-realtime-audio-orb";var D=class extends b{static{this.styles=T`
+    :host {
+      display: block;
+      --ha-card-box-shadow: none;
+    }
+  `}static getConfigForm(){return ye(document.documentElement.lang||"en")}static getStubConfig(e){return ve(e)}setConfig(e){be(e),this.config=e,this.card?.setConfig(this.cardConfig)}get cardConfig(){return{...this.config,type:`custom:${U}`,size:"button"}}render(){return!this.hass||!this.config?d:(this.card||(this.card=document.createElement(U),this.card.setAttribute("small",""),this.card.setConfig(this.cardConfig)),this.card.hass=this.hass,c`${this.card}`)}};g([x({attribute:!1})],D.prototype,"hass",2),g([_()],D.prototype,"config",2);async function B(i,e){if(!i.audioWorklet)throw new Error("This browser has no audio worklets");let t=URL.createObjectURL(new Blob([e],{type:"text/javascript"}));try{await i.audioWorklet.addModule(t)}finally{URL.revokeObjectURL(t)}}function Ct(i){let e=atob(i),t=new Int16Array(e.length>>1);for(let s=0;s<t.length;s++)t[s]=e.charCodeAt(2*s)|e.charCodeAt(2*s+1)<<8;return t}var xe=`"use strict";(()=>{function m(a){let e=new Float32Array(a.length);for(let t=0;t<a.length;t++)e[t]=a[t]/32768;return e}function g(a){if(!a.length)return 0;let e=0;for(let t of a)e+=t*t;return Math.sqrt(e/a.length)}var d="azure-realtime-audio-playback";var p=class{constructor(e){this.rate=e;this.items=[];this.waiting=0;this.paused=!1;this.filling=!0;this.gain=0;this.progress=[];this.fill=.06*e}get isPlaying(){return this.items.length>0&&!this.filling}push(e,t){if(!t.length)return;let s=this.find(e);s.pieces.push(t),s.waiting+=t.length,this.waiting+=t.length}complete(e){let t=this.items.find(s=>s.id===e);t&&(t.complete=!0,this.endPlayedItems())}pause(){this.items.length&&(this.paused=!0,this.gain===0&&this.report("paused"))}resume(){this.paused=!1}drop(){this.items=[],this.waiting=0,this.paused=!1,this.filling=!0,this.gain=0}read(e){if(e.fill(0),this.filling&&(this.filling=!this.isFull()),this.filling||this.paused&&this.gain===0)return;let t=this.waiting<=e.length&&!this.items.at(-1).complete;this.copy(e),this.fade(e,this.paused||t?0:1),this.paused&&this.report("paused"),this.endPlayedItems(),t&&(this.filling=!0,this.fill=Math.min(this.fill*2,.4*this.rate))}get position(){let e=this.items[0];return e&&{item:e.id,samples:e.played,state:this.paused?"paused":"playing"}}takeProgress(){let e=this.progress;return e.length&&(this.progress=[]),e}find(e){let t=this.items.find(s=>s.id===e);if(!t){for(let s of this.items)s.complete=!0;t={id:e,pieces:[],offset:0,waiting:0,played:0,complete:!1},this.items.push(t)}return t}isFull(){let e=this.items[0];return e!==void 0&&this.waiting>0&&(e.complete||this.waiting>=this.fill)}copy(e){let t=0;for(let s of this.items){for(;t<e.length&&s.waiting;){let i=s.pieces[0],r=i.subarray(s.offset,s.offset+e.length-t);e.set(r,t),t+=r.length,s.offset+=r.length,s.played+=r.length,s.waiting-=r.length,this.waiting-=r.length,s.offset===i.length&&(s.pieces.shift(),s.offset=0)}if(t===e.length||!s.complete)break}}fade(e,t){if(this.gain===1&&t===1)return;let s=(t-this.gain)/e.length;for(let i=0;i<e.length;i++)e[i]*=this.gain+s*(i+1);this.gain=t}endPlayedItems(){let e=this.items[0];for(;e?.complete&&e.waiting===0;)this.items.shift(),this.progress.push({item:e.id,samples:e.played,state:"ended"}),e=this.items[0];e||this.restart()}restart(){this.filling=!0,this.gain=0,this.paused=!1}report(e){let t=this.items[0];t&&this.progress.push({item:t.id,samples:t.played,state:e})}};var c=(()=>{let a=new Float32Array(3074);for(let e=0;e<a.length;e++){let t=e/256;if(t>=12)break;let s=.5+.5*Math.cos(Math.PI*t/12);a[e]=(t===0?1:Math.sin(Math.PI*t)/(Math.PI*t))*s}return a})(),l=class{constructor(e,t){this.from=e;this.to=t;this.step=e/t,this.cutoff=Math.min(1,t/e)*.94,this.reach=Math.ceil(12/this.cutoff),this.kept=new Float32Array(this.reach),this.position=this.reach}process(e){if(this.from===this.to)return e;let t=new Float32Array(this.kept.length+e.length);t.set(this.kept),t.set(e,this.kept.length);let s=t.length-this.reach,i=Math.max(0,Math.ceil((s-this.position)/this.step)),r=new Float32Array(i);for(let n=0;n<i;n++)r[n]=this.interpolate(t,this.position+n*this.step);this.position+=i*this.step;let o=Math.max(0,Math.floor(this.position)-this.reach);return this.kept=t.slice(o),this.position-=o,r}interpolate(e,t){let s=Math.max(0,Math.ceil(t-this.reach)),i=Math.min(e.length-1,Math.floor(t+this.reach)),r=0;for(let o=s;o<=i;o++){let n=Math.abs(t-o)*this.cutoff*256,h=Math.floor(n);if(h>c.length-2)continue;let u=c[h];r+=e[o]*(u+(c[h+1]-u)*(n-h))}return r*this.cutoff}};var v=.04,f=class extends AudioWorkletProcessor{constructor(){super();this.queue=new p(sampleRate);this.resampler=new l(24e3,sampleRate);this.sinceReport=0;this.level=0;this.port.onmessage=({data:t})=>this.follow(t)}process(t,s){let[i,...r]=s[0];if(!i)return!0;this.queue.read(i);for(let o of r)o.set(i);return this.level=Math.max(this.level,g(i)),this.sinceReport+=i.length,this.tell(),!0}follow(t){switch(t.type){case"push":this.queue.push(t.item,this.resampler.process(m(t.samples)));break;case"complete":this.queue.complete(t.item);break;case"drop":this.resampler=new l(24e3,sampleRate),this.queue.drop();break;default:this.queue[t.type]()}}tell(){for(let s of this.queue.takeProgress())this.post(s);if(this.sinceReport<v*sampleRate)return;let t=this.queue.position;t?.state==="playing"&&this.queue.isPlaying&&this.post(t),this.sinceReport=0,this.level=0}post({item:t,samples:s,state:i}){let r={item:t,seconds:s/sampleRate,state:i,level:this.level};this.port.postMessage(r)}};registerProcessor(d,f);})();
+`;async function St(i,e,t){let[s,n,r,o]=await Promise.all([ki(t),$i(),Ai(t),Ci(i,e,t)]);return[{key:"check_secure",value:t(isSecureContext?"yes":"no"),isGood:isSecureContext},s,n,...r,...o]}function Et(i,e){return[...i.map(({key:s,value:n,isGood:r})=>`${r===!1?"✗":"·"} ${e(s)}: ${n}`),navigator.userAgent].join(`
+`)}async function ki(i){let e="check_permission";try{let{state:t}=await navigator.permissions.query({name:"microphone"});return{key:e,value:i(t),isGood:t!=="denied"}}catch{return{key:e,value:"?"}}}async function $i(){let e=(await navigator.mediaDevices?.enumerateDevices().catch(()=>[])??[]).filter(t=>t.kind==="audioinput").length;return{key:"check_microphones",value:String(e),isGood:e>0}}async function Ai(i){let e;try{e=new AudioContext({sampleRate:24e3}),await B(e,xe);let t=(e.outputLatency||0)+e.baseLatency;return[{key:"check_worklet",value:i("yes"),isGood:!0},{key:"check_latency",value:`${Math.round(t*1e3)} ms`}]}catch{return[{key:"check_worklet",value:i("no"),isGood:!1}]}finally{e?.close()}}async function Ci(i,e,t){let s=performance.now();try{let n=await i.connection.sendMessagePromise({type:`${S}/check`,entity_id:e}),r=Math.round(performance.now()-s),o=[{key:"check_socket",value:`${Math.max(0,r-(n.round_trip_ms??0))} ms`,isGood:!0},{key:"check_service",value:n.error??t(n.reachable?"reachable":"unreachable"),isGood:n.reachable},{key:"check_dialect",value:n.dialect},{key:"check_version",value:`${n.version}, Home Assistant ${n.home_assistant}`}];return n.model&&o.push({key:"check_model",value:n.model}),n.round_trip_ms!==null&&o.push({key:"check_round_trip",value:`${n.round_trip_ms} ms`}),o}catch(n){let{message:r}=n??{};return[{key:"check_service",value:r||t("unreachable"),isGood:!1}]}}async function Mt(i){let e=await createImageBitmap(i),t=Math.min(1,1280/Math.max(e.width,e.height)),s=document.createElement("canvas");s.width=Math.round(e.width*t),s.height=Math.round(e.height*t);let n=s.getContext("2d");return n.fillStyle="white",n.fillRect(0,0,s.width,s.height),n.drawImage(e,0,0,s.width,s.height),e.close(),s.toDataURL("image/jpeg",.82)}var Tt=T`
+  :host {
+    display: block;
+    height: 100%;
+    --hear: var(--primary-color, #03a9f4);
+    --voice: var(--azure-realtime-audio-voice-color, #7c5cff);
+    --text: var(--primary-text-color, #141414);
+    --quiet: color-mix(in srgb, var(--text) 66%, transparent);
+    --soft: color-mix(in srgb, var(--text) 6%, transparent);
+    --line: var(--divider-color, rgba(0, 0, 0, 0.12));
+    --error: var(--error-color, #db4437);
+    --tone: var(--hear);
+    color: var(--text);
+    font-size: 14px;
+    line-height: 1.45;
+  }
+  ha-card {
+    display: flex;
+    flex-direction: column;
+    height: 100%;
+    box-sizing: border-box;
+    overflow: hidden;
+    position: relative;
+    outline: none;
+  }
+  :host(:not([layout])) .full {
+    min-height: 460px;
+    max-height: 680px;
+  }
+  .thinking,
+  .speaking {
+    --tone: var(--voice);
+  }
+  button,
+  input {
+    font: inherit;
+    color: inherit;
+    border: 0;
+    margin: 0;
+    background: none;
+  }
+  button {
+    cursor: pointer;
+    padding: 0;
+    -webkit-tap-highlight-color: transparent;
+  }
+  button:disabled {
+    cursor: default;
+    opacity: 0.5;
+  }
+  :is(button, input, [tabindex]):focus-visible,
+  ha-card:focus-visible::after {
+    outline: 2px solid var(--hear);
+    outline-offset: 2px;
+  }
+  ha-card:focus-visible::after {
+    content: "";
+    position: absolute;
+    inset: 3px;
+    border-radius: inherit;
+    pointer-events: none;
+  }
+  .sr {
+    position: absolute;
+    width: 1px;
+    height: 1px;
+    overflow: hidden;
+    clip-path: inset(50%);
+    white-space: nowrap;
+  }
+
+  .head {
+    display: flex;
+    align-items: center;
+    gap: 8px;
+    padding: 10px 6px 0 16px;
+    min-height: 40px;
+    position: relative;
+    z-index: 1;
+  }
+  .name {
+    margin: 0;
+    font-weight: 500;
+    font-size: 16px;
+    overflow: hidden;
+    text-overflow: ellipsis;
+    white-space: nowrap;
+  }
+  .state {
+    margin-inline-start: auto;
+    color: var(--quiet);
+    font-size: 13px;
+    display: flex;
+    gap: 7px;
+    align-items: center;
+    white-space: nowrap;
+  }
+  .dot {
+    flex: none;
+    width: 8px;
+    height: 8px;
+    border-radius: 50%;
+    background: var(--quiet);
+    transition: background 0.4s;
+  }
+  .listening .dot,
+  .thinking .dot,
+  .speaking .dot {
+    background: var(--tone);
+    box-shadow: 0 0 0 3px color-mix(in srgb, var(--tone) 22%, transparent);
+  }
+  .away .dot {
+    background: var(--error);
+  }
+
+  .stage {
+    flex: none;
+    display: grid;
+    place-items: center;
+    position: relative;
+    --orb: 172px;
+    height: calc(var(--orb) + 20px);
+    transition: height 0.5s cubic-bezier(0.3, 0, 0.1, 1);
+  }
+  .stage::before {
+    content: "";
+    position: absolute;
+    inset: -60px -20px -70px;
+    background: radial-gradient(50% 50% at 50% 50%, color-mix(in srgb, var(--tone) 16%, transparent), transparent);
+    opacity: 0;
+    transition: opacity 0.8s;
+    pointer-events: none;
+  }
+  :is(.listening, .thinking, .speaking) .stage::before {
+    opacity: 1;
+  }
+  .stage azure-realtime-audio-orb {
+    width: var(--orb);
+    transition: width 0.5s cubic-bezier(0.3, 0, 0.1, 1);
+  }
+  .talking .stage {
+    --orb: 128px;
+  }
+  .watching.talking .stage {
+    --orb: 92px;
+  }
+
+  .talk {
+    flex: 1 1 auto;
+    min-height: 0;
+    position: relative;
+    overflow-y: auto;
+    overscroll-behavior: contain;
+    scrollbar-width: thin;
+    display: flex;
+    flex-direction: column;
+    gap: 8px;
+    padding: 4px 16px 12px;
+    outline-offset: -2px !important;
+  }
+  .talk::before {
+    content: "";
+    margin-top: auto;
+  }
+  .talking .talk {
+    mask-image: linear-gradient(transparent, black 14px);
+  }
+  .hint {
+    margin: 0 0 4px;
+    text-align: center;
+    color: var(--quiet);
+  }
+  .bubble {
+    max-width: 84%;
+    box-sizing: border-box;
+    padding: 8px 13px;
+    border-radius: 18px;
+    overflow-wrap: anywhere;
+    flex: none;
+    position: relative;
+    animation: arrive 0.28s ease-out;
+  }
+  @keyframes arrive {
+    from {
+      opacity: 0;
+      transform: translateY(6px);
+    }
+  }
+  .person {
+    align-self: flex-end;
+    background: color-mix(in srgb, var(--hear) 20%, var(--card-background-color, white));
+    border-end-end-radius: 5px;
+  }
+  .reply {
+    align-self: flex-start;
+    background: var(--soft);
+    border-end-start-radius: 5px;
+  }
+  .words {
+    white-space: pre-line;
+  }
+  .bubble img {
+    display: block;
+    max-width: 100%;
+    max-height: 160px;
+    border-radius: 10px;
+    margin: 0 0 4px;
+  }
+  .unheard {
+    color: color-mix(in srgb, var(--text) 62%, transparent);
+  }
+  .cut {
+    display: inline-block;
+    width: 2px;
+    height: 1.05em;
+    margin-inline-start: 3px;
+    vertical-align: -0.16em;
+    border-radius: 1px;
+    background: var(--voice);
+  }
+  .dots {
+    display: inline-block;
+    width: 7px;
+    height: 7px;
+    border-radius: 50%;
+    background: currentColor;
+    opacity: 0.5;
+    margin-inline-start: 6px;
+    animation: pulse 1.1s ease-in-out infinite;
+  }
+  @keyframes pulse {
+    50% {
+      opacity: 0.15;
+    }
+  }
+
+  .did {
+    align-self: flex-start;
+    max-width: 100%;
+    box-sizing: border-box;
+    display: flex;
+    gap: 9px;
+    align-items: center;
+    text-align: start;
+    font-size: 13px;
+    padding: 2px 10px 2px 3px;
+    border-radius: 16px;
+    color: var(--quiet);
+    flex: none;
+    animation: arrive 0.28s ease-out;
+  }
+  button.did:hover {
+    background: var(--soft);
+  }
+  .did b {
+    color: var(--text);
+    font-weight: 500;
+  }
+  .did .icon {
+    flex: none;
+    width: 26px;
+    height: 26px;
+    border-radius: 50%;
+    display: grid;
+    place-items: center;
+    background: var(--soft);
+    color: var(--quiet);
+    --mdc-icon-size: 16px;
+  }
+  .did .icon.active {
+    background: color-mix(in srgb, var(--hear) 22%, transparent);
+    color: color-mix(in srgb, var(--hear) 70%, var(--text));
+  }
+  .did .icon.active.light {
+    background: color-mix(in srgb, var(--state-light-on-color, #ffc107) 38%, transparent);
+    color: color-mix(in srgb, var(--state-light-on-color, #ffc107) 45%, var(--text));
+  }
+  .did.running .icon {
+    animation: pulse 1.2s ease-in-out infinite;
+  }
+  .did.failed .icon {
+    background: color-mix(in srgb, var(--error) 16%, transparent);
+    color: var(--error);
+  }
+  .time {
+    color: var(--quiet);
+    font-variant-numeric: tabular-nums;
+    white-space: nowrap;
+  }
+
+  .problem {
+    flex: none;
+    margin: 0 12px 12px;
+    padding: 10px 6px 10px 14px;
+    border-radius: 12px;
+    background: color-mix(in srgb, var(--error) 11%, transparent);
+    display: flex;
+    gap: 4px;
+    align-items: center;
+    animation: arrive 0.28s ease-out;
+  }
+  .problem span {
+    flex: 1;
+  }
+  .text {
+    flex: none;
+    min-height: 36px;
+    padding: 4px 10px;
+    border-radius: 18px;
+    font-weight: 500;
+    color: color-mix(in srgb, var(--hear) 55%, var(--text));
+  }
+  .text:hover {
+    background: var(--soft);
+  }
+
+  .foot {
+    flex: none;
+    display: flex;
+    flex-wrap: wrap;
+    align-items: center;
+    gap: 2px 14px;
+    padding: 6px 16px;
+    width: 100%;
+    box-sizing: border-box;
+    text-align: start;
+    font-size: 12px;
+    color: var(--quiet);
+    outline-offset: -2px !important;
+  }
+  .foot b {
+    font-weight: 500;
+    color: var(--text);
+    font-variant-numeric: tabular-nums;
+  }
+  .unfold {
+    margin-inline-start: auto;
+    --mdc-icon-size: 16px;
+  }
+  .fall {
+    flex: none;
+    padding: 2px 16px 10px;
+    display: flex;
+    flex-direction: column;
+    gap: 4px;
+    font-size: 12px;
+    color: var(--quiet);
+  }
+  .fall > div {
+    display: grid;
+    grid-template-columns: 78px 1fr 46px;
+    align-items: center;
+    gap: 8px;
+  }
+  .fall .time {
+    text-align: end;
+  }
+  .track {
+    position: relative;
+    height: 12px;
+    border-radius: 4px;
+    background: var(--soft);
+  }
+  .step {
+    position: absolute;
+    height: 100%;
+    min-width: 2px;
+    border-radius: 4px;
+    background: var(--quiet);
+  }
+  .step.speech {
+    background: var(--hear);
+  }
+  .step.model {
+    background: var(--voice);
+  }
+  .step.tool {
+    background: #ff8a65;
+  }
+  .step.voice {
+    background: color-mix(in srgb, var(--voice) 65%, white);
+  }
+
+  .bar {
+    flex: none;
+    display: flex;
+    align-items: center;
+    gap: 6px;
+    border-top: 1px solid var(--line);
+    padding: 9px 12px;
+  }
+  .field {
+    flex: 1;
+    min-width: 0;
+    display: flex;
+    align-items: center;
+    height: 42px;
+    border-radius: 21px;
+    background: var(--soft);
+    padding-inline-start: 2px;
+  }
+  .field input[type="text"] {
+    flex: 1;
+    min-width: 0;
+    height: 100%;
+    padding: 0 14px;
+    border-radius: 21px;
+    font-size: 14px;
+    outline-offset: -2px;
+    text-overflow: ellipsis;
+  }
+  .field input::placeholder {
+    color: var(--quiet);
+    opacity: 1;
+  }
+  .ib {
+    flex: none;
+    width: 42px;
+    height: 42px;
+    border-radius: 50%;
+    display: grid;
+    place-items: center;
+    color: var(--quiet);
+    --mdc-icon-size: 22px;
+    transition:
+      background 0.25s,
+      color 0.25s;
+  }
+  .ib:hover {
+    background: var(--soft);
+  }
+  .ib.on {
+    background: color-mix(in srgb, var(--error) 16%, transparent);
+    color: var(--error);
+  }
+  .mic {
+    width: 50px;
+    height: 50px;
+    --mdc-icon-size: 25px;
+    color: color-mix(in srgb, var(--hear) 60%, var(--text));
+    background: color-mix(in srgb, var(--hear) 16%, transparent);
+    touch-action: none;
+    user-select: none;
+    -webkit-user-select: none;
+    -webkit-touch-callout: none;
+  }
+  .mic:hover {
+    background: color-mix(in srgb, var(--hear) 26%, transparent);
+  }
+  .mic.live {
+    background: color-mix(in srgb, var(--tone) 86%, black);
+    color: white;
+    box-shadow: 0 2px 10px color-mix(in srgb, var(--tone) 45%, transparent);
+  }
+  .mic.held {
+    transform: scale(1.1);
+  }
+
+  .menu {
+    position: absolute;
+    z-index: 3;
+    inset-block-start: 48px;
+    inset-inline-end: 8px;
+    display: flex;
+    flex-direction: column;
+    min-width: 200px;
+    padding: 6px 0;
+    border-radius: 12px;
+    background: var(--card-background-color, white);
+    border: 1px solid var(--line);
+    box-shadow: 0 6px 24px rgba(0, 0, 0, 0.25);
+    animation: arrive 0.15s ease-out;
+  }
+  .menu button {
+    display: flex;
+    align-items: center;
+    gap: 12px;
+    padding: 10px 16px;
+    text-align: start;
+    outline-offset: -2px !important;
+    --mdc-icon-size: 20px;
+  }
+  .menu button:hover {
+    background: var(--soft);
+  }
+  .menu ha-icon {
+    color: var(--quiet);
+  }
+
+  .check {
+    flex: 1;
+    min-height: 0;
+    display: flex;
+    flex-direction: column;
+    border-top: 1px solid var(--line);
+  }
+  .check-list {
+    flex: 1;
+    overflow-y: auto;
+    padding: 8px 16px;
+    outline-offset: -2px !important;
+  }
+  .check-list > div {
+    display: flex;
+    gap: 8px;
+    padding: 5px 0;
+    align-items: start;
+    --mdc-icon-size: 18px;
+    color: var(--quiet);
+  }
+  .check-list ha-icon {
+    flex: none;
+    color: var(--success-color, #2f9e5b);
+  }
+  .check-list .bad ha-icon {
+    color: var(--error);
+  }
+  .check-list b {
+    margin-inline-start: auto;
+    font-weight: 500;
+    color: var(--text);
+    text-align: end;
+    overflow-wrap: anywhere;
+  }
+  .actions {
+    display: flex;
+    flex-wrap: wrap;
+    gap: 4px;
+    padding: 6px 8px;
+    border-top: 1px solid var(--line);
+  }
+
+  .row {
+    flex-direction: row;
+    align-items: center;
+    gap: 12px;
+    padding: 6px 12px 6px 10px;
+    min-height: 68px;
+  }
+  .row azure-realtime-audio-orb {
+    flex: none;
+    width: 52px;
+  }
+  .summary {
+    flex: 1;
+    min-width: 0;
+    text-align: start;
+    border-radius: 8px;
+  }
+  .summary :is(.name, .last) {
+    display: block;
+    overflow: hidden;
+    text-overflow: ellipsis;
+    white-space: nowrap;
+  }
+  .summary .name {
+    font-size: 14px;
+  }
+  .last {
+    color: var(--quiet);
+    font-size: 13px;
+  }
+  .last.bad {
+    color: color-mix(in srgb, var(--error) 75%, var(--text));
+  }
+  .pill {
+    display: inline-flex;
+    flex-direction: row;
+    align-items: center;
+    width: auto;
+    height: auto;
+    max-width: 100%;
+    border-radius: 30px;
+  }
+  .pill button {
+    display: flex;
+    align-items: center;
+    gap: 10px;
+    padding: 5px 20px 5px 8px;
+    border-radius: inherit;
+    min-width: 0;
+    font-weight: 500;
+  }
+  .pill azure-realtime-audio-orb {
+    width: 46px;
+    flex: none;
+  }
+  .pill span {
+    overflow: hidden;
+    text-overflow: ellipsis;
+    white-space: nowrap;
+  }
+
+  dialog {
+    border: 0;
+    padding: 0;
+    width: min(440px, 100vw);
+    height: min(680px, 100dvh);
+    max-width: none;
+    max-height: none;
+    background: none;
+    color: inherit;
+    overflow: visible;
+  }
+  dialog::backdrop {
+    background: rgba(0, 0, 0, 0.45);
+  }
+  dialog .full {
+    max-height: none !important;
+  }
+
+  @media (prefers-reduced-motion: reduce) {
+    *,
+    *::before {
+      animation: none !important;
+      transition: none !important;
+    }
+  }
+`;var Pt="azure-realtime-audio-playback",Rt="azure-realtime-audio-capture";var Ht=`"use strict";(()=>{function m(r){let e=new Int16Array(r.length);for(let t=0;t<r.length;t++)e[t]=Math.round(Math.max(-1,Math.min(1,r[t]))*32767);return e}function y(r){if(!r.length)return 0;let e=0;for(let t of r)e+=t*t;return Math.sqrt(e/r.length)}var d="azure-realtime-audio-capture";var c=(()=>{let r=new Float32Array(3074);for(let e=0;e<r.length;e++){let t=e/256;if(t>=12)break;let a=.5+.5*Math.cos(Math.PI*t/12);r[e]=(t===0?1:Math.sin(Math.PI*t)/(Math.PI*t))*a}return r})(),h=class{constructor(e,t){this.from=e;this.to=t;this.step=e/t,this.cutoff=Math.min(1,t/e)*.94,this.reach=Math.ceil(12/this.cutoff),this.kept=new Float32Array(this.reach),this.position=this.reach}process(e){if(this.from===this.to)return e;let t=new Float32Array(this.kept.length+e.length);t.set(this.kept),t.set(e,this.kept.length);let a=t.length-this.reach,o=Math.max(0,Math.ceil((a-this.position)/this.step)),i=new Float32Array(o);for(let n=0;n<o;n++)i[n]=this.interpolate(t,this.position+n*this.step);this.position+=o*this.step;let s=Math.max(0,Math.floor(this.position)-this.reach);return this.kept=t.slice(s),this.position-=s,i}interpolate(e,t){let a=Math.max(0,Math.ceil(t-this.reach)),o=Math.min(e.length-1,Math.floor(t+this.reach)),i=0;for(let s=a;s<=o;s++){let n=Math.abs(t-s)*this.cutoff*256,l=Math.floor(n);if(l>c.length-2)continue;let f=c[l];i+=e[s]*(f+(c[l+1]-f)*(n-l))}return i*this.cutoff}};var p=.04*24e3,u=class extends AudioWorkletProcessor{constructor(){super(...arguments);this.resampler=new h(sampleRate,24e3);this.frame=new Float32Array(p);this.filled=0}process(t){let a=t[0]?.[0];return a&&this.collect(this.resampler.process(a)),!0}collect(t){let a=0;for(;a<t.length;){let o=t.subarray(a,a+p-this.filled);this.frame.set(o,this.filled),this.filled+=o.length,a+=o.length,this.filled===p&&this.post()}}post(){let t={samples:m(this.frame),level:y(this.frame)};this.port.postMessage(t,[t.samples.buffer]),this.filled=0}};registerProcessor(d,u);})();
+`;var E=class extends Error{constructor(t,s){super(t,{cause:s});this.failure=t}},Ei={NotAllowedError:"not_allowed",SecurityError:"not_allowed",NotFoundError:"no_device",OverconstrainedError:"no_device",NotReadableError:"in_use",AbortError:"in_use"},_e=class i{constructor(e,t,s,n,r,o){this.stream=e;this.track=t;this.node=s;this.ownContext=n;this.onFrame=r;this.onLost=o;this.level=0;this.isMuted=!1;this.lost=()=>this.onLost();s.port.onmessage=({data:l})=>this.hear(l),t.addEventListener("ended",this.lost)}static async open(e,t,s,n){let r=await Mi(t),o=r.getAudioTracks()[0],l;try{let a;try{a=e.createMediaStreamSource(r)}catch{l=new AudioContext({latencyHint:"interactive"}),a=l.createMediaStreamSource(r)}await B(l??e,Ht);let p=new AudioWorkletNode(l??e,Rt,{numberOfOutputs:0,channelCount:1});return a.connect(p),new i(r,o,p,l,s,n)}catch(a){throw o.stop(),l?.close(),a instanceof E?a:new E("unsupported",a)}}get muted(){return this.isMuted}set muted(e){this.isMuted=e,this.track.enabled=!e,e&&(this.level=0)}close(){this.track.removeEventListener("ended",this.lost),this.node.port.onmessage=null,this.node.disconnect();for(let e of this.stream.getTracks())e.stop();this.ownContext?.close()}hear({samples:e,level:t}){this.level=this.isMuted?0:t,this.onFrame(e)}};async function Mi({deviceId:i,...e}){if(!window.isSecureContext||!navigator.mediaDevices)throw new E("insecure");let t={...e,channelCount:1};try{if(!i)return await navigator.mediaDevices.getUserMedia({audio:t});try{return await navigator.mediaDevices.getUserMedia({audio:{...t,deviceId:{exact:i}}})}catch(s){if(!(s instanceof DOMException)||!["OverconstrainedError","NotFoundError"].includes(s.name))throw s;return await navigator.mediaDevices.getUserMedia({audio:t})}}catch(s){let n=s instanceof DOMException?s.name:"";throw new E(Ei[n]??"unsupported",s)}}var Ti=96e3,Pi=200,we=class{constructor(e,t,s){this.connection=e;this.request=t;this.listener=s;this.early=[];this.closed=!1;this.isBehind=!1;this.attempt=0;this.socketLost=()=>{this.attempt++,this.started=void 0,this.unsubscribe=void 0,this.early=[],this.listener.onLost()};this.socketReady=()=>{this.closed||this.subscribe()};e.addEventListener("ready",this.socketReady),e.addEventListener("disconnected",this.socketLost),this.subscribe()}get conversationId(){return this.request.conversation_id}sendAudio(e){let t=this.connection.socket;if(!this.started||!t){this.early.push(e),this.early.length>Pi&&this.early.shift();return}if(t.readyState!==WebSocket.OPEN||t.bufferedAmount>Ti)return;let s=new Uint8Array(1+e.byteLength);s[0]=this.started.binary_handler_id,s.set(new Uint8Array(e.buffer,e.byteOffset,e.byteLength),1),t.send(s)}async send(e){let t=this.started?.session;if(t)try{await this.connection.sendMessagePromise({type:`${S}/live/send`,session:t,message:e})}catch(s){this.started?.session===t&&e.type!=="playback"&&this.refused(s)}}get isHandsFree(){return this.request.hands_free}setHandsFree(e){this.request={...this.request,hands_free:e},this.isBehind=!this.started,this.send({type:"hands_free",on:e})}close(){this.closed=!0,this.attempt++,this.started=void 0,this.early=[],this.connection.removeEventListener("ready",this.socketReady),this.connection.removeEventListener("disconnected",this.socketLost),this.unsubscribe?.().catch(()=>{})}async subscribe(){let e=++this.attempt;this.isBehind=!1;try{let t=await this.connection.subscribeMessage(s=>e===this.attempt&&this.receive(s),{type:`${S}/live/start`,...this.request},{resubscribe:!1});e===this.attempt?this.unsubscribe=t:t().catch(()=>{})}catch(t){e===this.attempt&&typeof t!="number"&&this.refused(t)}}receive(e){if(e.type==="started"){this.started=e,this.request={...this.request,conversation_id:e.conversation_id},this.isBehind&&this.setHandsFree(this.request.hands_free);let t=this.early;this.early=[];for(let s of t)this.sendAudio(s)}this.listener.onEvent(e)}refused(e){let{code:t,message:s}=e??{};this.listener.onRefused({code:t??"unknown",message:s??""})}};var Ri="azure-realtime-audio-microphone",ke=class{constructor(e){this.onTaken=e}get isHeld(){return this.channel!==void 0}take(){typeof BroadcastChannel>"u"||(this.release(),this.channel=new BroadcastChannel(Ri),this.channel.onmessage=()=>{this.release(),this.onTaken()},this.channel.postMessage("taken"))}release(){this.channel?.close(),this.channel=void 0}};var Ge="azure-realtime-audio-conversation-";function Ye(i,e){e&&Je(()=>localStorage.setItem(Ge+i,JSON.stringify({id:e,at:Date.now()})))}function Lt(i){Je(()=>localStorage.removeItem(Ge+i))}function Ot(i){return Je(()=>{let e=JSON.parse(localStorage.getItem(Ge+i)??"null");return typeof e!="object"||e===null||!("id"in e)||!("at"in e)?void 0:typeof e.at=="number"&&Date.now()-e.at<3e5&&typeof e.id=="string"?e.id:void 0})}function Je(i){try{return i()}catch{return}}var $e=class i{constructor(e,t,s){this.context=e;this.node=t;this.onPlayed=s;this.level=0;t.port.onmessage=({data:n})=>this.report(n),t.connect(e.destination)}static async open(e){let t=Hi();try{t.resume(),await B(t,xe);let s=new AudioWorkletNode(t,Pt,{numberOfInputs:0,outputChannelCount:[1]});return new i(t,s,e)}catch(s){throw t.close(),s}}get isSilenced(){return this.context.state!=="running"}async wake(){this.isSilenced&&await this.context.resume()}push(e,t){this.tell({type:"push",item:e,samples:t},[t.buffer])}complete(e){this.tell({type:"complete",item:e})}pause(){this.tell({type:"pause"})}resume(){this.tell({type:"resume"})}drop(){this.level=0,this.tell({type:"drop"})}close(){this.node.disconnect(),this.context.close()}tell(e,t=[]){this.node.port.postMessage(e,t)}report({item:e,seconds:t,state:s,level:n}){this.level=s==="playing"?n:0;let r=s==="playing"?(this.context.outputLatency||0)+this.context.baseLatency:0;this.onPlayed({item:e,ms:Math.max(0,(t-r)*1e3),state:s})}};function Hi(){try{return new AudioContext({sampleRate:24e3,latencyHint:"interactive"})}catch{return new AudioContext({latencyHint:"interactive"})}}var Li=250,Oi=300,Ae=class i{constructor(e,t){this.player=e;this.onHeard=t;this.lastReport=0;this.last={item:"",ms:0,state:"ended"};this.response="";this.paused=!1;this.playing=!1;this.warmUpEnd=0}static async open(e){let t=new i(await $e.open(s=>t.report(s)),e);return t}get isWarmingUp(){return performance.now()<this.warmUpEnd}get level(){return this.player.level}push(e,t,s,n){this.paused&&t!==this.response&&this.drop(),this.response=t;let r=Ct(s),o=r.length/24e3*1e3;return!this.playing&&!n&&this.warmUpEnd!==1/0&&(this.warmUpEnd=1/0),this.player.push(e,r),o}complete(e){this.player.complete(e)}pause(){this.paused=!0,this.player.pause()}resume(){this.paused=!1,this.player.resume()}drop(){this.paused=!1,this.playing=!1,this.warmUpEnd=0,this.player.drop()}close(){this.player.close()}report(e){let t=performance.now();!this.playing&&e.state==="playing"&&(this.warmUpEnd=Math.min(this.warmUpEnd,t+Oi)),this.playing=e.state!=="ended";let s=e.item===this.last.item,n=s?Math.max(e.ms,this.last.ms):e.ms,r=e.state!=="playing"||!s||t-this.lastReport>=Li;r&&(this.lastReport=t),this.last={...e,ms:n},this.onHeard(this.last,r)}};function te(i){return{name:"",status:"idle",interrupted:!1,voiced:i,lines:[],numbers:{},steps:[]}}function Ee(i,e,t=0){switch(e.type){case"started":return Fi(i,e);case"status":return{...i,status:e.status,interrupted:i.interrupted&&e.status==="listening"};case"turn_started":return{...i,source:e.source,numbers:{},steps:[]};case"speech_started":return Ii(i,e.item_id);case"speech_stopped":return i;case"false_interruption":return Se(i,s=>s.id===e.item_id);case"user_text":return Ui(i,e);case"said":return zi(i,e);case"text":case"text_done":return Di(i,e);case"sound":return Ce(i,e.item_id,s=>({soundMs:s.soundMs+e.ms}));case"audio_done":return Ce(i,e.item_id,()=>({soundMs:e.duration_ms,soundComplete:!0}));case"played":return Ce(i,e.item_id,()=>({playedMs:e.ms}));case"interrupted":return Bi(i,e);case"tool_call":return q(i,{kind:"tool",id:e.call_id,name:e.name,...e.title&&{title:e.title},arguments:e.arguments,error:!1,entities:[],calledAt:t});case"tool_result":return ee(i,e.call_id,s=>s.kind==="tool"?{...s,result:e.result,error:e.error,entities:e.entities,ms:e.ms}:s);case"response_done":return{...i,numbers:Vi(i.numbers,e)};case"turn_done":return Se({...i,steps:e.steps},s=>s.kind==="person"&&!s.text&&!s.picture);case"error":return{...i,problem:{message:e.message,canRetry:e.can_retry}};case"problem":return{...i,problem:{message:e.message,canRetry:e.canRetry}};case"problem_solved":return Xe(i);case"ended":return{...i,status:e.reason==="failed"?"away":"idle"};case"cleared":return{...te(i.voiced),name:i.name};default:return i}}function Me(i){return!i.voiced||i.cutMs!==void 0?[i.text,""]:[i.text.slice(0,i.heard),i.text.slice(i.heard)]}function Fi(i,e){let t={...Xe(i),name:e.name,status:e.status};if(!("history"in e)||i.lines.length)return t;let s=e.history.map(({role:n,text:r},o)=>n==="user"?{kind:"person",id:`history-${o}`,text:r,final:!0}:{...Ze(`history-${o}`,!1),text:r,textComplete:!0});return{...t,lines:s}}function Ii(i,e){return i.lines.some(t=>t.id===e)?i:q(Qe(i),{kind:"person",id:e,text:"",final:!1})}function Qe(i){return{...Xe(i),numbers:{},steps:[]}}function Ui(i,e){let{item_id:t,text:s,final:n}=e,r=i.lines.find(l=>l.id===t);if(r)return n&&!s?Se(i,l=>l===r):ee(i,t,l=>l.kind==="person"?{...l,text:s,final:n}:l);let o=i.lines.find(l=>l.kind==="person"&&l.pending&&[s,""].includes(l.text));return o?ee(i,o.id,l=>Ni(l,t,s,n)):s?q(Qe(i),{kind:"person",id:t,text:s,final:n}):i}function Ni({pending:i,...e},t,s,n){return{...e,id:t,text:s,final:n}}function zi(i,{text:e,picture:t}){let n={kind:"person",id:`said-${i.lines.length}-${e.length}`,text:e,final:!0,pending:!0};return q(Qe(i),t?{...n,picture:t}:n)}function Di(i,e){let s=i.lines.some(n=>n.id===e.item_id)?i:q(i,Ze(e.item_id,i.voiced));return Ce(s,e.item_id,n=>e.type==="text"?{text:n.text+e.delta}:{text:e.text,textComplete:!0})}function Ze(i,e){return{kind:"reply",id:i,text:"",textComplete:!1,voiced:e,soundMs:0,soundComplete:!1,playedMs:0,heard:0}}function Bi(i,e){let t={...i,interrupted:!0};return e.text?ee(t,e.item_id,s=>s.kind==="reply"?{...s,text:e.text,textComplete:!0,cutMs:e.audio_end_ms}:s):Se(t,s=>s.id===e.item_id)}function Ce(i,e,t){let n=i.lines.some(r=>r.id===e)?i:q(i,Ze(e,i.voiced));return ee(n,e,r=>{if(r.kind!=="reply"||r.cutMs!==void 0)return r;let o={...r,...t(r)};return{...o,heard:Math.max(r.heard,qi(o))}})}function qi(i){let{text:e,playedMs:t,soundMs:s}=i;if(!t||!s)return 0;let n=i.soundComplete&&i.textComplete;if(n&&t>=s-40)return e.length;let r=n?e.length/s:Math.min(e.length/s,.019),o=e.indexOf(" ",Math.floor(t*r));return o<0?e.length:o}function Vi(i,e){let t={...i};return t.firstSoundMs===void 0&&e.latency_ms!==null&&(t.firstSoundMs=e.latency_ms),e.usage&&(t.tokens=(t.tokens??0)+e.usage.total_tokens,t.cachedTokens=(t.cachedTokens??0)+(e.usage.cached_tokens??0)),e.cost&&(t.cost={...e.cost,amount:(t.cost?.amount??0)+e.cost.amount}),t}function Xe({problem:i,...e}){return e}function q(i,e){return{...i,lines:[...i.lines,e].slice(-80)}}function Se(i,e){return{...i,lines:i.lines.filter(t=>!e(t))}}function ee(i,e,t){return{...i,lines:i.lines.map(s=>s.id===e?t(s):s)}}var Ft=6e4,ie=class{constructor(e){this.host=e;this.conversation=te(!0);this.phase="off";this.takesImages=!1;this.isHolding=!1;this.handsFree=!0;this.lease=new ke(()=>this.leaseTaken());this.someoneSpeaks=!1;this.life=0;this.ready=Promise.resolve();this.isReady=()=>{};this.visibilityChanged=()=>{if(window.clearTimeout(this.hiddenTimer),!document.hidden){this.wake();return}let e=()=>{if(!this.microphone)return;if(this.someoneSpeaks||this.conversation.status==="speaking"||this.conversation.status==="thinking"){this.hiddenTimer=window.setTimeout(e,Ft);return}let t=this.handsFree;this.stop(),this.problem(this.host.say("problem_hidden"),()=>{this.start(t)})};this.hiddenTimer=window.setTimeout(e,Ft)}}get hasMicrophone(){return this.microphone!==void 0}get isMuted(){return this.microphone?.muted??!1}get isSilenced(){return this.phase==="on"&&(this.sound?.player.isSilenced??!1)}get levels(){return{person:this.handsFree||this.isHolding?this.microphone?.level??0:0,reply:this.sound?.level??0}}async start(e){this.solve(),this.handsFree=e,this.connect(e),await this.openAudio(!0)}stop(){this.life++,this.connection?.close(),this.connection=void 0,this.closeMicrophone(),this.sound?.close(),this.sound=void 0,this.opening=void 0,this.isHolding=this.someoneSpeaks=!1,this.phase="off",document.removeEventListener("visibilitychange",this.visibilityChanged),window.clearTimeout(this.hiddenTimer),this.apply({type:"status",status:"idle"})}async hold(){this.isHolding||(this.isHolding=!0,this.sound?.pause(),this.phase==="off"||!this.microphone?await this.start(!1):this.handsFree&&this.setHandsFree(!1),this.host.changed(),this.connection?.send({type:"turn",action:"begin"}))}release(){this.isHolding&&(this.isHolding=!1,this.host.changed(),this.connection?.send({type:"turn",action:"end"}))}setHandsFree(e){this.handsFree=e,this.connection?.setHandsFree(e)}setMuted(e){this.microphone&&(this.microphone.muted=e),this.host.changed()}interrupt(){this.sound?.pause(),this.connection?.send({type:"interrupt"})}async sendText(e){this.solve(),this.sound?.pause(),this.apply({type:"said",text:e}),await this.ensureSession(),await this.connection?.send({type:"text",text:e})}async sendPicture(e,t){this.solve(),this.sound?.pause(),this.apply({type:"said",text:t,picture:e}),await this.ensureSession(),await this.connection?.send({type:"image",data_url:e,...t&&{text:t}})}startAnew(){this.stop(),Lt(this.entity),this.apply({type:"cleared"})}retry(){let e=this.onRetry;this.solve(),e?.()}solve(){this.onRetry=void 0,this.apply({type:"problem_solved"})}problem(e,t){this.onRetry=t,this.apply({type:"problem",message:e,canRetry:t!==void 0})}async wake(){await this.sound?.player.wake(),this.host.changed()}get entity(){return this.host.config.entity??""}async ensureSession(){this.connect(!1),await this.openAudio(!1),await this.ready}connect(e){if(this.connection)return;this.phase="starting",this.ready=new Promise(n=>this.isReady=n),document.addEventListener("visibilitychange",this.visibilityChanged);let t=Ot(this.entity),s=this.host.config.language;this.connection=new we(this.host.hass.connection,{entity_id:this.entity,hands_free:e,...t&&{conversation_id:t},...s&&{language:s}},{onEvent:n=>this.receive(n),onLost:()=>this.lost(),onRefused:n=>this.refused(n)}),this.host.changed()}async openAudio(e){let t=this.life;try{this.opening??=this.openSound(),await this.opening,t===this.life&&e&&!this.microphone&&await this.openMicrophone(t)}catch(s){if(t!==this.life)return;let n=s instanceof E?s.failure:"unsupported",r=this.handsFree;this.stop(),this.problem(this.host.say(`problem_${n}`),()=>{this.start(r)})}}async openSound(){let e=this.life,t=await Ae.open((s,n)=>this.heard(s,n));if(e!==this.life)return t.close();this.sound=t,t.player.context.addEventListener("statechange",()=>this.host.changed())}async openMicrophone(e){this.lease.take();let{config:t}=this.host,s=await _e.open(this.sound.player.context,{echoCancellation:t.echo_cancellation??!0,noiseSuppression:t.noise_suppression??!0,autoGainControl:t.auto_gain_control??!0,...t.device_id&&{deviceId:t.device_id}},n=>this.sendAudio(n),()=>this.unplugged());if(e!==this.life||!this.lease.isHeld)return s.close();this.microphone=s,this.handsFree&&!this.connection?.isHandsFree&&this.setHandsFree(!0),this.host.changed()}closeMicrophone(){this.microphone?.close(),this.microphone=void 0,this.lease.release()}sendAudio(e){!this.handsFree&&!this.isHolding||(this.sound?.isWarmingUp&&!this.isHolding&&e.fill(0),this.connection?.sendAudio(e))}heard(e,t){if(this.apply({type:"played",item_id:e.item,ms:e.ms}),!t)return;let s=Math.round(e.ms);this.connection?.send({type:"playback",item_id:e.item,played_ms:s,state:e.state})}receive(e){switch(e.type){case"started":this.phase="on",this.takesImages=e.takes_images,Ye(this.entity,e.conversation_id),this.isHolding&&this.connection?.send({type:"turn",action:"begin"}),this.isReady();break;case"speech_started":this.someoneSpeaks=!0,this.sound?.pause();break;case"speech_stopped":this.someoneSpeaks=!1;break;case"false_interruption":this.someoneSpeaks=!1,this.sound?.resume();break;case"interrupted":this.sound?.drop();break;case"audio":if(!this.sound)return;this.apply({type:"sound",item_id:e.item_id,ms:this.sound.push(e.item_id,e.response_id,e.audio,this.someoneSpeaks)});return;case"audio_done":this.sound?.complete(e.item_id);break;case"turn_done":Ye(this.entity,this.connection?.conversationId);break;case"error":this.problem(e.message,e.can_retry?()=>{this.start(this.handsFree)}:void 0);return;case"ended":this.ended(e);return}this.apply(e)}ended({reason:e,message:t}){let s=this.handsFree,n=()=>{this.start(s)};this.stop();let{say:r}=this.host;e==="taken_over"?this.problem(r("problem_taken"),n):e==="unloaded"?this.problem(r("problem_unavailable"),n):e==="failed"&&(this.apply({type:"status",status:"away"}),this.problem(t||r("problem_service_away"),n))}lost(){this.phase="reconnecting",this.someoneSpeaks=!1,this.sound?.drop(),this.host.changed()}refused({code:e,message:t}){let s=this.handsFree;this.phase!=="on"&&this.stop();let n=ge(e),{say:r}=this.host;this.problem(t||r(n??"problem_failed",{reason:e}),()=>{this.start(s)}),e==="unavailable"&&this.apply({type:"status",status:"away"})}unplugged(){this.closeMicrophone(),this.problem(this.host.say("problem_unplugged"),()=>{this.start(this.handsFree)})}leaseTaken(){let e=this.handsFree;this.stop(),this.problem(this.host.say("problem_taken"),()=>{this.start(e)})}apply(e){this.conversation=Ee(this.conversation,e,Date.now()),this.host.changed()}};function et(i){return i.sendText?c`<form class="bar" @submit=${e=>Wi(i,e)}>
+    <div class="field">
+      <input
+        type="text"
+        name="text"
+        autocomplete="off"
+        enterkeyhint="send"
+        placeholder=${i.say("type")}
+        aria-label=${i.say("type")}
+        ?disabled=${i.isDisabled}
+      />
+      ${i.talk.takesImages?ji(i):d}
+    </div>
+    ${It(i)}${Ut(i)}
+  </form>`:c`${It(i)}${Ut(i)}`}function Wi(i,e){e.preventDefault();let t=e.target,s=Nt(t);s&&i.sendText(s)}function Nt(i){let e=i.elements.namedItem("text"),t=e.value.trim();return e.value="",t}function ji(i){let e=s=>{s.currentTarget.parentElement.querySelector("[type=file]").click()},t=s=>{let n=s.target,r=n.files?.[0];n.value="",r&&i.sendPicture(r,Nt(n.form))};return c`<button type="button" class="ib" aria-label=${i.say("picture")} title=${i.say("picture")} @click=${e}>
+      <ha-icon icon="mdi:camera-outline"></ha-icon></button
+    ><input type="file" accept="image/*" hidden aria-hidden="true" tabindex="-1" @change=${t} />`}function It({talk:i,say:e}){if(i.phase!=="on"||!i.hasMicrophone)return d;let t=e(i.isMuted?"unmute":"mute");return c`<button
+    type="button"
+    class="ib ${i.isMuted?"on":""}"
+    aria-label=${t}
+    title=${t}
+    aria-pressed=${i.isMuted}
+    @click=${()=>i.setMuted(!i.isMuted)}
+  >
+    <ha-icon icon="mdi:microphone-off"></ha-icon>
+  </button>`}function Ut(i){let{talk:e,say:t}=i;if(!i.isHandsFree)return Ki(i);let s=e.phase!=="off"&&e.hasMicrophone,n=s&&i.isSpeaking,r=t(n?"stop":s?"end":"start");return c`<button
+    type="button"
+    class="ib mic ${s?"live":""}"
+    aria-label=${r}
+    title=${r}
+    ?disabled=${i.isDisabled}
+    @click=${i.tap}
+  >
+    <ha-icon icon=${n?"mdi:stop":"mdi:microphone"}></ha-icon>
+  </button>`}function Ki({talk:i,say:e,isDisabled:t}){let s=r=>{r.currentTarget.setPointerCapture(r.pointerId),i.hold()},n=({key:r})=>r===" "||r==="Enter";return c`<button
+    type="button"
+    class="ib mic ${i.isHolding?"live held":""}"
+    aria-label=${e("hold")}
+    title=${e("hold")}
+    aria-pressed=${i.isHolding}
+    ?disabled=${t}
+    @pointerdown=${s}
+    @pointerup=${()=>i.release()}
+    @pointercancel=${()=>i.release()}
+    @contextmenu=${r=>r.preventDefault()}
+    @keydown=${r=>{n(r)&&!r.repeat&&i.hold()}}
+    @keyup=${r=>{n(r)&&i.release()}}
+  >
+    <ha-icon icon="mdi:microphone"></ha-icon>
+  </button>`}function zt({say:i,findings:e,isCopied:t,close:s,again:n,copy:r}){return c`<section class="check" aria-label=${i("check_title")}>
+    <div class="check-list" role="list" tabindex="0" aria-busy=${!e}>
+      ${(e??[]).map(({key:o,value:l,isGood:a})=>c`<div role="listitem" class=${a===!1?"bad":""}>
+          <ha-icon
+            icon=${a===void 0?"mdi:circle-small":a?"mdi:check-circle-outline":"mdi:alert-circle-outline"}
+          ></ha-icon>
+          <span>${i(o)}</span><b>${l}</b>
+        </div>`)}
+    </div>
+    <div class="actions">
+      <button class="text" ?disabled=${!e} @click=${r}>${i(t?"check_copied":"check_copy")}</button>
+      <button class="text" ?disabled=${!e} @click=${n}>${i("check_again")}</button>
+      <button class="text" @click=${s}>${i("close")}</button>
+    </div>
+  </section>`}var Dt={ATTRIBUTE:1,CHILD:2,PROPERTY:3,BOOLEAN_ATTRIBUTE:4,EVENT:5,ELEMENT:6},Bt=i=>(...e)=>({_$litDirective$:i,values:e}),Te=class{constructor(e){}get _$AU(){return this._$AM._$AU}_$AT(e,t,s){this._$Ct=e,this._$AM=t,this._$Ci=s}_$AS(e,t){return this.update(e,t)}update(e,t){return this.render(...t)}};var{I:Gi}=wt,qt=i=>i;var Vt=()=>document.createComment(""),V=(i,e,t)=>{let s=i._$AA.parentNode,n=e===void 0?i._$AB:e._$AA;if(t===void 0){let r=s.insertBefore(Vt(),n),o=s.insertBefore(Vt(),n);t=new Gi(r,o,i,i.options)}else{let r=t._$AB.nextSibling,o=t._$AM,l=o!==i;if(l){let a;t._$AQ?.(i),t._$AM=i,t._$AP!==void 0&&(a=i._$AU)!==o._$AU&&t._$AP(a)}if(r!==n||l){let a=t._$AA;for(;a!==r;){let p=qt(a).nextSibling;qt(s).insertBefore(a,n),a=p}}}return t},M=(i,e,t=i)=>(i._$AI(e,t),i),Yi={},Wt=(i,e=Yi)=>i._$AH=e,jt=i=>i._$AH,Pe=i=>{i._$AR(),i._$AA.remove()};var Kt=(i,e,t)=>{let s=new Map;for(let n=e;n<=t;n++)s.set(i[n],n);return s},Gt=Bt(class extends Te{constructor(i){if(super(i),i.type!==Dt.CHILD)throw Error("repeat() can only be used in text expressions")}dt(i,e,t){let s;t===void 0?t=e:e!==void 0&&(s=e);let n=[],r=[],o=0;for(let l of i)n[o]=s?s(l,o):o,r[o]=t(l,o),o++;return{values:r,keys:n}}render(i,e,t){return this.dt(i,e,t).values}update(i,[e,t,s]){let n=jt(i),{values:r,keys:o}=this.dt(e,t,s);if(!Array.isArray(n))return this.ut=o,r;let l=this.ut??=[],a=[],p,f,h=0,m=n.length-1,u=0,y=r.length-1;for(;h<=m&&u<=y;)if(n[h]===null)h++;else if(n[m]===null)m--;else if(l[h]===o[u])a[u]=M(n[h],r[u]),h++,u++;else if(l[m]===o[y])a[y]=M(n[m],r[y]),m--,y--;else if(l[h]===o[y])a[y]=M(n[h],r[y]),V(i,a[y+1],n[h]),h++,y--;else if(l[m]===o[u])a[u]=M(n[m],r[u]),V(i,n[h],n[m]),m--,u++;else if(p===void 0&&(p=Kt(o,u,y),f=Kt(l,h,m)),p.has(l[h]))if(p.has(l[m])){let w=f.get(o[u]),Fe=w!==void 0?n[w]:null;if(Fe===null){let nt=V(i,n[h]);M(nt,r[u]),a[u]=nt}else a[u]=M(Fe,r[u]),V(i,n[h],Fe),n[w]=null;u++}else Pe(n[m]),m--;else Pe(n[h]),h++;for(;u<=y;){let w=V(i,a[y+1]);M(w,r[u]),a[u++]=w}for(;h<=m;){let w=n[h++];w!==null&&Pe(w)}return this.ut=o,Wt(i,a),A}});var Ji={alarm_control_panel:"mdi:shield",automation:"mdi:robot",binary_sensor:"mdi:radiobox-blank",button:"mdi:gesture-tap-button",calendar:"mdi:calendar",camera:"mdi:video",climate:"mdi:thermostat",cover:"mdi:window-shutter",fan:"mdi:fan",humidifier:"mdi:air-humidifier",input_boolean:"mdi:toggle-switch-variant",lawn_mower:"mdi:robot-mower",light:"mdi:lightbulb",lock:"mdi:lock",media_player:"mdi:cast",person:"mdi:account",scene:"mdi:palette",script:"mdi:script-text",sensor:"mdi:eye",switch:"mdi:toggle-switch-variant",timer:"mdi:timer-outline",todo:"mdi:clipboard-list",vacuum:"mdi:robot-vacuum",valve:"mdi:pipe-valve",water_heater:"mdi:thermometer",weather:"mdi:weather-partly-cloudy"},Qi={temperature:"mdi:thermometer",humidity:"mdi:water-percent",power:"mdi:flash",energy:"mdi:lightning-bolt",battery:"mdi:battery",motion:"mdi:motion-sensor",door:"mdi:door",window:"mdi:window-closed"},Zi=["on","open","opening","playing","unlocked","cleaning","heat","cool","home"];function Yt(i,e){let{icon:t,device_class:s}=i?.attributes??{};return t??Qi[s??""]??Ji[e.split(".")[0]]??"mdi:bookmark"}function Jt(i,e){return i?.attributes.friendly_name??e}function Qt(i,e){return e?i.formatEntityState?.(e)??e.state:""}function Zt(i){return i!==void 0&&Zi.includes(i.state)}function W(i){let e=i/1e3,t=e<1?2:e<10?1:0;return`${e.toFixed(t)} s`}function Xt(i,e){return new Intl.NumberFormat(e).format(i)}function ei({amount:i,currency:e},t){try{return new Intl.NumberFormat(t,{style:"currency",currency:e,maximumSignificantDigits:i<1?2:3}).format(i)}catch{return`${i.toPrecision(2)} ${e}`}}var Xi={hours:36e5,minutes:6e4,seconds:1e3};function se(i){if(!i.name.endsWith("HassStartTimer")||i.error||typeof i.arguments!="object"||i.arguments===null)return;let e=i.arguments,t=0;for(let[s,n]of Object.entries(Xi))t+=(Number(e[s])||0)*n;return t?i.calledAt+t:void 0}function Re(i,e){let t=Math.ceil((i-e)/1e3);if(t<=0)return"";let[s,n]=[Math.floor(t/3600),Math.floor(t/60)%60],r=o=>String(o).padStart(2,"0");return s?`${s}:${r(n)}:${r(t%60)}`:`${n}:${r(t%60)}`}var es=4;function ti(i){let{conversation:e,say:t,hint:s}=i;return c`<div
+    class="talk"
+    role="log"
+    aria-live=${e.voiced?"off":"polite"}
+    aria-label=${t("conversation")}
+    tabindex="0"
+  >
+    ${e.lines.length?Gt(e.lines,n=>n.id,n=>ts(i,n)):s&&c`<p class="hint">${s}</p>`}
+  </div>`}function ts(i,e){switch(e.kind){case"person":return is(i,e);case"reply":return e.text?ss(i,e):d;case"tool":return ns(i,e)}}function is({say:i},e){return c`<div class="bubble person ${e.final?"":"growing"}">
+    <span class="sr">${i("you")}: </span>
+    ${e.picture?c`<img src=${e.picture} alt=${i("picture_of_yours")} />`:d}
+    <span class="words" dir="auto">${e.text}</span>${e.final?d:c`<i class="dots" aria-hidden="true"></i>`}
+  </div>`}function ss({say:i},e){let[t,s]=Me(e),n=e.cutMs!==void 0;return c`<div class="bubble reply">
+    <span class="sr">${i("assistant")}: </span
+    ><span class="words" dir="auto">${t}<span class="unheard">${s}</span></span
+    >${n?c`<span class="cut" title="${i("cut_at")} ${W(e.cutMs)}"></span>`:d}
+  </div>`}function ns(i,e){let{say:t}=i,s=e.ms===void 0,n=e.entities.slice(0,es),r=e.entities.length-n.length,o=s?t("tool_running"):W(e.ms);return!n.length||e.error?c`<div class="did ${e.error?"failed":""} ${s?"running":""}">
+      <span class="icon"
+        ><ha-icon icon=${e.error?"mdi:alert-circle-outline":se(e)?"mdi:timer-outline":"mdi:auto-fix"}></ha-icon
+      ></span>
+      <span class="what"><b>${e.title??as(e.name)}</b> ${rs(i,e)}</span>
+      <span class="time">${o}</span>
+    </div>`:c`${n.map((l,a)=>{let p=a===n.length-1;return os(i,l,p?o:"",p&&r>0?`+${r}`:"")})}`}function rs({say:i},e){let t=se(e);if(t!==void 0){let s=Re(t,Date.now());return s?i("timer_left",{time:s}):i("timer_over")}return e.error?i("tool_failed"):e.ms===void 0?"":i("tool_done")}function os({hass:i,showEntity:e},t,s,n){let r=i.states[t];return c`<button class="did" @click=${()=>e(t)}>
+    <span class="icon ${Zt(r)?"active":""} ${t.split(".")[0]}"
+      ><ha-icon icon=${Yt(r,t)}></ha-icon
+    ></span>
+    <span class="what"><b>${Jt(r,t)}</b> ${Qt(i,r)}</span>
+    ${n?c`<span class="more">${n}</span>`:d}
+    <span class="time">${s}</span>
+  </button>`}function as(i){let e=i.replace(/^.*__/,"").replace(/^Hass/,"").replace(/([a-z])([A-Z])/g,"$1 $2").replaceAll("_"," ").toLowerCase().trim();return e?e[0].toUpperCase()+e.slice(1):i}function ii({numbers:i,steps:e,lines:t,interrupted:s},n,r,o){let l=s?t.findLast(f=>f.kind==="reply"):void 0,a=l?.kind==="reply"?l.cutMs:void 0,p=[a!==void 0?c`<span>${n("cut_at")} <b>${(a/1e3).toFixed(2)} s</b>, ${n("what_you_heard")}</span>`:d,i.firstSoundMs!==void 0?c`<span>${n("first_sound")} <b>${W(i.firstSoundMs)}</b></span>`:d,i.tokens!==void 0?c`<span><b>${Xt(i.tokens,r)}</b> ${n("tokens")}</span>`:d,i.cost?c`<span><b>${ei(i.cost,r)}</b></span>`:d].filter(f=>f!==d);return!p.length&&!e.length?d:e.length?c`<button class="foot" aria-expanded=${o.isOpen} @click=${o.toggle}>
+      ${p}
+      <ha-icon class="unfold" icon="mdi:chart-gantt" title=${n("waterfall")}></ha-icon>
+      <span class="sr">${n("waterfall")}</span>
+    </button>
+    ${o.isOpen?ls(e,n):d}`:c`<div class="foot">${p}</div>`}function ls(i,e){let t=Math.min(...i.map(n=>n.start_ms)),s=Math.max(1,Math.max(...i.map(n=>n.end_ms))-t);return c`<div class="fall" role="list" aria-label=${e("waterfall")}>
+    ${i.map(({name:n,start_ms:r,end_ms:o})=>{let l=(r-t)/s*100,a=(o-r)/s*100;return c`<div role="listitem">
+        <span>${e(`step_${n}`)}</span>
+        <span class="track"
+          ><span class="step ${n}" style="inset-inline-start:${l.toFixed(1)}%;width:${a.toFixed(1)}%"></span
+        ></span>
+        <span class="time">${W(o-r)}</span>
+      </div>`})}
+  </div>`}function si(i){let e=(t,s,n)=>c`<button
+      role="menuitem"
+      @click=${()=>{i.close(),n()}}
+    >
+      <ha-icon icon=${t}></ha-icon>${i.say(s)}
+    </button>`;return c`<div class="menu" role="menu" aria-label=${i.say("menu")}>
+    ${i.canStartAnew?e("mdi:chat-plus-outline","menu_new",i.startAnew):d}
+    ${e("mdi:stethoscope","menu_check",i.check)}
+    ${e("mdi:information-outline","menu_settings",i.showAssistant)}
+  </div>`}var He=class{constructor(e,t,s){this.host=e;this.entity=t;this.satellite=s;this.conversation=te(!1);this.isShown=!0}start(){this.unsubscribe||(this.unsubscribe=this.host.hass.connection.subscribeMessage(e=>this.receive(e),{type:`${S}/watch`,entity_id:this.entity}),this.unsubscribe.catch(e=>this.refused(e)))}stop(){this.unsubscribe?.then(e=>e()).catch(()=>{}),this.unsubscribe=void 0}retry(){this.stop(),this.apply({type:"problem_solved"}),this.start()}receive(e){e.type==="turn_started"&&this.satellite&&(this.isShown=e.source.entity_id===this.satellite),e.type==="error"?this.apply({type:"problem",message:e.message,canRetry:!1}):e.type!=="audio"&&(this.isShown||e.type==="started")&&this.apply(e)}refused({code:e,message:t}){this.unsubscribe=void 0;let s=ge(e),{say:n}=this.host;this.apply({type:"problem",message:s?n(s):n("problem_failed",{reason:t||e}),canRetry:!0})}apply(e){this.conversation=Ee(this.conversation,e,Date.now()),this.host.changed()}};var v=class extends b{constructor(){super(...arguments);this.isMenuOpen=!1;this.isFallOpen=!1;this.isExpanded=!1;this.isChecking=!1;this.isCopied=!1;this.talk=new ie(this);this.isAtEnd=!0;this.keyDown=t=>{t.key==="Escape"&&(this.isMenuOpen=!1);let s=t.composedPath()[0];t.key!==" "||s instanceof HTMLInputElement||s instanceof HTMLButtonElement||(t.preventDefault(),!(t.repeat||this.watch||this.obstacle)&&this.talk.hold())};this.keyUp=t=>{t.key!==" "||!this.talk.isHolding||(this.talk.release(),this.isHandsFree&&this.talk.phase==="on"&&this.talk.setHandsFree(!0))}}static{this.styles=Tt}static getConfigForm(){return ye(document.documentElement.lang||"en")}static getStubConfig(t){return ve(t)}setConfig(t){be(t);let s=this.config&&(t.entity!==this.config.entity||t.watch!==this.config.watch);this.config=t,s&&(this.talk.stop(),this.talk=new ie(this),this.watch?.stop(),this.watch=void 0)}getCardSize(){return{full:9,compact:2,button:1}[this.size]}getGridOptions(){return this.size==="button"?{columns:3,rows:1,min_columns:2}:this.size==="compact"?{columns:12,rows:"auto",min_columns:6}:{columns:12,rows:8,min_columns:6,min_rows:5}}get say(){return z(this.config?.language||this.language)}changed(){this.requestUpdate()}connectedCallback(){super.connectedCallback(),this.hasUpdated&&this.watch?.start(),window.addEventListener("keyup",this.keyUp)}disconnectedCallback(){super.disconnectedCallback(),window.removeEventListener("keyup",this.keyUp),window.clearInterval(this.clock),this.clock=void 0,this.watch?.stop(),this.talk.stop()}get size(){return this.config?.size??"full"}get language(){return this.hass?.locale?.language??this.hass?.language??"en"}get conversation(){return this.watch?.conversation??this.talk.conversation}get isHandsFree(){return this.config.hands_free??!0}get name(){let{entity:t,name:s,watch:n}=this.config,r=typeof n=="string"?n:t;return s||this.conversation.name||this.hass.states[r??""]?.attributes.friendly_name||this.say("talk")}get obstacle(){let{entity:t}=this.config;return t?this.hass.states[t]?.state==="unavailable"?this.say("problem_unavailable"):this.hass.states[t]?void 0:this.say("problem_not_found"):this.say("problem_missing")}get orbState(){let{status:t}=this.conversation;return this.obstacle&&this.talk.phase==="off"?"away":this.watch?t:this.talk.phase==="off"?t==="away"?"away":"idle":this.talk.phase!=="on"?"thinking":this.talk.isHolding||t==="idle"&&this.talk.hasMicrophone&&this.isHandsFree?"listening":t}get stateText(){let{status:t,interrupted:s}=this.conversation,{talk:n,say:r}=this;return this.watch?r(`status_${t}`):this.orbState==="away"?r("status_away"):n.phase!=="on"?r(`status_${n.phase}`):s?r("status_interrupted"):n.isMuted&&this.orbState==="listening"?r("status_muted"):r(`status_${this.orbState}`)}shouldUpdate(t){if(!this.hass||!this.config)return!1;let s=t.get("hass");return t.size!==1||!s||this.concerns(s)}concerns(t){let{hass:s,config:n,conversation:r}=this;if(t.language!==s.language||t.locale!==s.locale||t.themes!==s.themes)return!0;let o=[n.entity??""];for(let l of r.lines)l.kind==="tool"&&o.push(...l.entities);return o.some(l=>t.states[l]!==s.states[l])}willUpdate(){let{watch:t,entity:s}=this.config;t&&s&&!this.watch&&(this.watch=new He(this,s,typeof t=="string"?t:void 0),this.watch.start());let n=this.log;this.isAtEnd=!n||n.scrollHeight-n.scrollTop-n.clientHeight<48}updated(){this.log&&this.isAtEnd&&(this.log.scrollTop=this.log.scrollHeight),this.dialog&&!this.dialog.open&&this.dialog.showModal(),this.runClock()}runClock(){let t=Date.now(),s=this.conversation.lines.some(n=>{let r=n.kind==="tool"?se(n):void 0;return r!==void 0&&Re(r,t)!==""});s&&this.clock===void 0&&(this.clock=window.setInterval(()=>this.changed(),1e3)),!s&&this.clock!==void 0&&(window.clearInterval(this.clock),this.clock=void 0)}render(){switch(this.size){case"compact":return c`${this.renderRow()}${this.renderDialog()}`;case"button":return c`${this.renderPill()}${this.renderDialog()}`;default:return this.renderFull()}}renderFull(){let{conversation:t,say:s,hass:n}=this,r=["full",this.orbState,t.lines.length||this.isChecking?"talking":"",this.watch?"watching":""];return c`<ha-card class=${r.join(" ")} @keydown=${this.keyDown} tabindex="-1">
+      <div class="head">
+        <h2 class="name">${this.name}</h2>
+        <span class="state" role="status"><span class="dot"></span>${this.stateText}</span>
+        ${this.renderHeadButton()}
+      </div>
+      ${this.isMenuOpen?this.renderMenu():d}
+      <div class="stage">${this.renderOrb()}</div>
+      ${this.isChecking?this.renderCheck():c`
+            ${this.watch?.conversation.source?this.renderSource():d}
+            ${ti({hass:n,say:s,conversation:t,hint:this.hint,showEntity:o=>je(this,o)})}
+            ${this.renderProblem()}
+            ${ii(t,s,this.language,{isOpen:this.isFallOpen,toggle:()=>this.isFallOpen=!this.isFallOpen})}
+            ${this.watch?d:this.renderBar()}
+          `}
+    </ha-card>`}get hint(){return this.obstacle||this.conversation.problem?"":this.watch?this.say("hint_watch"):this.talk.phase==="on"&&this.talk.hasMicrophone&&this.isHandsFree?this.say("hint_talking"):this.say(this.isHandsFree?"hint_tap":"hint_hold")}renderOrb(){let t=this.talk;return c`<azure-realtime-audio-orb state=${this.orbState} .levels=${()=>t.levels}></azure-realtime-audio-orb>`}renderHeadButton(){let{say:t}=this,[s,n,r]=this.isExpanded?["mdi:close",t("close"),()=>this.collapse()]:["mdi:dots-vertical",t("menu"),()=>this.isMenuOpen=!this.isMenuOpen],o=!this.isExpanded;return c`<button
+      class="ib"
+      aria-label=${n}
+      aria-haspopup=${o?"menu":d}
+      aria-expanded=${o?this.isMenuOpen:d}
+      @click=${r}
+    >
+      <ha-icon icon=${s}></ha-icon>
+    </button>`}renderMenu(){return si({say:this.say,canStartAnew:!this.watch,startAnew:()=>this.talk.startAnew(),check:()=>{this.runCheck()},showAssistant:()=>je(this,this.config.entity??""),close:()=>this.isMenuOpen=!1})}renderSource(){let t=this.watch.conversation.source,s=this.hass.states[t.entity_id??""]?.attributes.friendly_name,n=t.name||s||this.say(`source_${t.kind}`);return c`<p class="hint">${this.say("watching")} · ${this.say("watching_from",{name:n})}</p>`}renderCheck(){return zt({say:this.say,findings:this.findings,isCopied:this.isCopied,close:()=>this.isChecking=!1,again:()=>{this.runCheck()},copy:()=>{this.copyReport()}})}renderProblem(){let{say:t,talk:s}=this;if(s.isSilenced&&!this.watch)return Le(t("problem_silenced"),t("wake"),()=>{s.wake()});let{problem:n}=this.conversation;if(n){let r=()=>(this.watch??s).retry();return n.canRetry?Le(n.message,t("retry"),r):Le(n.message,t("dismiss"),()=>s.solve())}return this.obstacle?Le(this.obstacle):d}renderBar(){let{say:t,talk:s}=this;return et({say:t,talk:s,isHandsFree:this.isHandsFree,isDisabled:this.obstacle!==void 0&&s.phase==="off",isSpeaking:this.conversation.status==="speaking",tap:()=>this.tap(),sendText:n=>{s.sendText(n)},sendPicture:(n,r)=>{this.sendPicture(n,r)}})}renderRow(){let{say:t,talk:s,conversation:n}=this,{problem:r}=n,o=this.obstacle??r?.message;return c`<ha-card class="row ${this.orbState}" @keydown=${this.keyDown} tabindex="-1">
+      ${this.renderOrb()}
+      <button class="summary" aria-label="${this.name}: ${t("expand")}" @click=${()=>this.isExpanded=!0}>
+        <span class="name">${this.name}</span>
+        <span class="last ${o?"bad":""}" role="status">${o??(cs(n)||this.stateText)}</span>
+      </button>
+      ${this.watch?d:et({say:t,talk:s,isHandsFree:this.isHandsFree,isDisabled:this.obstacle!==void 0&&s.phase==="off",isSpeaking:n.status==="speaking",tap:()=>this.tap()})}
+    </ha-card>`}renderPill(){let{say:t,talk:s}=this,n=s.phase==="off"?this.config.name||t("talk"):this.stateText;return c`<ha-card class="pill ${this.orbState}" @keydown=${this.keyDown}>
+      <button ?disabled=${this.obstacle!==void 0} title=${this.obstacle??d} @click=${()=>this.tap()}>
+        ${this.renderOrb()}<span role="status">${this.conversation.problem?.message??n}</span>
+      </button>
+    </ha-card>`}renderDialog(){return this.isExpanded?c`<dialog
+      aria-label=${this.name}
+      @close=${()=>this.isExpanded=!1}
+      @click=${t=>t.target===this.dialog&&this.collapse()}
+    >
+      ${this.renderFull()}
+    </dialog>`:d}collapse(){this.dialog?.close(),this.isExpanded=!1}tap(){let{talk:t}=this;t.phase==="off"||!t.hasMicrophone?t.start(!0):this.conversation.status==="speaking"?t.interrupt():t.stop()}async sendPicture(t,s){try{await this.talk.sendPicture(await Mt(t),s)}catch{this.talk.problem(this.say("problem_picture"))}}async runCheck(){this.isChecking=!0,this.isCopied=!1,this.findings=void 0,this.findings=await St(this.hass,this.config.entity??"",this.say)}async copyReport(){let t=Et(this.findings??[],this.say);await navigator.clipboard.writeText(t).then(()=>this.isCopied=!0,()=>window.prompt(this.say("check_copy"),t))}};g([x({attribute:!1})],v.prototype,"hass",2),g([x({reflect:!0})],v.prototype,"layout",2),g([_()],v.prototype,"config",2),g([_()],v.prototype,"isMenuOpen",2),g([_()],v.prototype,"isFallOpen",2),g([_()],v.prototype,"isExpanded",2),g([_()],v.prototype,"isChecking",2),g([_()],v.prototype,"findings",2),g([_()],v.prototype,"isCopied",2),g([I(".talk")],v.prototype,"log",2),g([I("dialog")],v.prototype,"dialog",2);function Le(i,e,t){return c`<div class="problem" role="alert">
+    <span>${i}</span>${e?c`<button class="text" @click=${t}>${e}</button>`:d}
+  </div>`}function cs({lines:i}){let e=i.findLast(t=>t.kind!=="tool"&&t.text);return!e||e.kind==="tool"?"":e.kind==="person"?e.text:Me(e)[0]||e.text}var ds=43,hs=59,tt=60,ps=30,C=class extends b{constructor(){super(...arguments);this.state="idle";this.levels=()=>({person:0,reply:0});this.frame=0;this.lastFrame=0;this.person=0;this.reply=0;this.isVisible=!0;this.calm=matchMedia("(prefers-reduced-motion: reduce)");this.drawFrame=t=>{if(this.frame=0,!this.isVisible)return;if(t-this.lastFrame>=ps){this.lastFrame=t;let{person:n,reply:r}=this.levels();this.person=ni(this.person,this.state==="listening"?.12+ri(n):0),this.reply=ni(this.reply,this.state==="speaking"?.25+ri(r):0),this.draw(t/1e3)}(this.person+this.reply>.005||this.state==="listening"||this.state==="speaking")&&this.wake()}}static{this.styles=T`
+    :host {
+      display: block;
+      aspect-ratio: 1;
+      --hear: var(--primary-color, #03a9f4);
+      --voice: var(--azure-realtime-audio-voice-color, #7c5cff);
+      --tone: var(--hear);
+    }
+    :host([state="thinking"]),
+    :host([state="speaking"]) {
+      --tone: var(--voice);
+    }
+    svg {
+      display: block;
+      width: 100%;
+      height: 100%;
+      overflow: visible;
+    }
+    svg * {
+      transition:
+        opacity 0.45s ease,
+        transform 0.45s ease,
+        fill 0.45s ease,
+        stroke 0.45s ease,
+        stop-color 0.45s ease;
+    }
+    .light {
+      stop-color: color-mix(in srgb, var(--tone) 10%, white);
+    }
+    .tone {
+      stop-color: color-mix(in srgb, var(--tone) 78%, white);
+    }
+    .deep {
+      stop-color: color-mix(in srgb, var(--tone) 82%, black);
+    }
+    .glow-in {
+      stop-color: var(--tone);
+      stop-opacity: 0.34;
+    }
+    .glow-out {
+      stop-color: var(--tone);
+      stop-opacity: 0;
+    }
+    .glow {
+      opacity: 0.55;
+    }
+    .aura {
+      fill: var(--tone);
+      opacity: 0.08;
+    }
+    .ring {
+      fill: none;
+      stroke: var(--hear);
+      stroke-width: 2.4;
+      stroke-linejoin: round;
+      opacity: 0;
+    }
+    .arcs,
+    .dashes {
+      fill: none;
+      stroke-width: 4;
+      stroke-linecap: round;
+      opacity: 0;
+    }
+    .track {
+      stroke: var(--voice);
+      stroke-opacity: 0.14;
+    }
+    .long {
+      stroke: var(--voice);
+    }
+    .short {
+      stroke: var(--hear);
+    }
+    .dashes {
+      stroke: var(--secondary-text-color, #727272);
+      stroke-width: 2.5;
+      stroke-dasharray: 4 7.3;
+    }
+    :host([state="idle"]) .whole {
+      animation: breathe 5.5s ease-in-out infinite;
+    }
+    :host([state="idle"]) .body {
+      opacity: 0.86;
+    }
+    :host([state="listening"]) .ring {
+      opacity: 0.9;
+    }
+    :host([state="listening"]) .aura {
+      opacity: 0.13;
+    }
+    :host([state="thinking"]) .arcs {
+      opacity: 1;
+    }
+    :host([state="thinking"]) .spin {
+      animation: travel 1.6s linear infinite;
+    }
+    :host([state="thinking"]) .body {
+      transform: scale(0.94);
+    }
+    :host([state="thinking"]) .aura {
+      opacity: 0;
+    }
+    :host([state="speaking"]) .aura {
+      opacity: 0.16;
+    }
+    :host([state="speaking"]) .glow {
+      opacity: 1;
+    }
+    :host([state="speaking"]) .body {
+      transform: scale(1.1);
+    }
+    :host([state="away"]) .dashes {
+      opacity: 0.85;
+    }
+    :host([state="away"]) :is(.body, .aura, .glow) {
+      opacity: 0;
+      transform: scale(0.8);
+    }
+    @keyframes breathe {
+      50% {
+        transform: scale(1.045);
+      }
+    }
+    @keyframes travel {
+      to {
+        transform: rotate(360deg);
+      }
+    }
+    @media (prefers-reduced-motion: reduce) {
+      svg * {
+        transition: none;
+        animation: none !important;
+      }
+    }
+  `}connectedCallback(){super.connectedCallback(),this.observer=new IntersectionObserver(([t])=>{this.isVisible=t?.isIntersecting??!0,this.wake()}),this.observer.observe(this)}disconnectedCallback(){super.disconnectedCallback(),this.observer?.disconnect(),cancelAnimationFrame(this.frame),this.frame=0}render(){return c`<svg viewBox="-80 -80 160 160" aria-hidden="true">
+      <defs>
+        ${bt`<radialGradient id="core" cx="36%" cy="28%" r="78%">
+          <stop class="light" offset="0"/><stop class="tone" offset=".38"/><stop class="deep" offset="1"/>
+        </radialGradient>
+        <radialGradient id="glow">
+          <stop class="glow-in" offset=".35"/><stop class="glow-out" offset="1"/>
+        </radialGradient>`}
+      </defs>
+      <g class="whole">
+        <circle class="glow" r="80" fill="url(#glow)"></circle>
+        <path class="aura"></path>
+        <path class="ring"></path>
+        <g class="arcs">
+          <circle class="track" r="60"></circle>
+          <g class="spin">
+            <path class="long" d="M0-60A60 60 0 0 1 57-19"></path>
+            <path class="short" d="M-49 35A60 60 0 0 1-59 10"></path>
+          </g>
+        </g>
+        <circle class="dashes" r="43"></circle>
+        <path class="body" fill="url(#core)"></path>
+      </g>
+    </svg>`}updated(t){t.has("state")&&(this.calm.matches?this.drawStill():this.wake())}wake(){this.frame||!this.isVisible||!this.isConnected||this.calm.matches||(this.frame=requestAnimationFrame(this.drawFrame))}drawStill(){this.person=this.state==="listening"?.5:0,this.reply=this.state==="speaking"?.6:0,this.draw(1)}draw(t){let{person:s,reply:n}=this,r=a=>ds+n*(4.2*Math.sin(2*a+1.3*t)+3.4*Math.sin(3*a-1.9*t+2)+1.6*Math.sin(5*a+2.7*t)+3),o=a=>hs+s*(5*Math.sin(6*a+1.7*t)*Math.sin(2*a-.6*t)+3.4*Math.sin(11*a-2.3*t)*Math.sin(3*a+.9*t)+2.5);this.body.setAttribute("d",it(r)),this.ring.setAttribute("d",it(o));let l=this.state==="speaking"||n>s?a=>r(a-.12)*1.16+5:o;this.aura.setAttribute("d",it(a=>l(a)+4))}};g([x({reflect:!0})],C.prototype,"state",2),g([x({attribute:!1})],C.prototype,"levels",2),g([I(".body")],C.prototype,"body",2),g([I(".ring")],C.prototype,"ring",2),g([I(".aura")],C.prototype,"aura",2);function ni(i,e){return i+(e-i)*(e>i?.45:.13)}function ri(i){return Math.min(1,Math.sqrt(i)*1.9)}function it(i){let e=[];for(let n=0;n<tt;n++){let r=n/tt*2*Math.PI,o=i(r);e.push([o*Math.cos(r),o*Math.sin(r)])}let t=([n,r],[o,l])=>`${((n+o)/2).toFixed(1)} ${((r+l)/2).toFixed(1)}`,s=`M${t(e.at(-1),e[0])}`;return e.forEach((n,r)=>{s+=`Q${n[0].toFixed(1)} ${n[1].toFixed(1)} ${t(n,e[(r+1)%tt])}`}),`${s}Z`}function st(i,e){customElements.get(i)||customElements.define(i,e)}function oi(i,e){return[...i.filter(({type:t})=>t!==e.type),e]}st(At,C);st(U,v);st(Ke,D);var Oe=z(document.documentElement.lang||navigator.language);window.customCards=oi(window.customCards??[],{type:U,name:Oe("card_name"),description:Oe("card_description"),preview:!0,getEntitySuggestion:(i,e)=>me(i,e)?{config:{type:`custom:${U}`,entity:e}}:null});window.customBadges=oi(window.customBadges??[],{type:Ke,name:Oe("badge_name"),description:Oe("badge_description"),preview:!0});
+/*! Bundled license information:
+
+@lit/reactive-element/css-tag.js:
+  (**
+   * @license
+   * Copyright 2019 Google LLC
+   * SPDX-License-Identifier: BSD-3-Clause
+   *)
+
+@lit/reactive-element/reactive-element.js:
+lit-html/lit-html.js:
+lit-element/lit-element.js:
+@lit/reactive-element/decorators/custom-element.js:
+@lit/reactive-element/decorators/property.js:
+@lit/reactive-element/decorators/state.js:
+@lit/reactive-element/decorators/event-options.js:
+@lit/reactive-element/decorators/base.js:
+@lit/reactive-element/decorators/query.js:
+@lit/reactive-element/decorators/query-all.js:
+@lit/reactive-element/decorators/query-async.js:
+@lit/reactive-element/decorators/query-assigned-nodes.js:
+lit-html/directive.js:
+lit-html/directives/repeat.js:
+  (**
+   * @license
+   * Copyright 2017 Google LLC
+   * SPDX-License-Identifier: BSD-3-Clause
+   *)
+
+lit-html/is-server.js:
+  (**
+   * @license
+   * Copyright 2022 Google LLC
+   * SPDX-License-Identifier: BSD-3-Clause
+   *)
+
+@lit/reactive-element/decorators/query-assigned-elements.js:
+  (**
+   * @license
+   * Copyright 2021 Google LLC
+   * SPDX-License-Identifier: BSD-3-Clause
+   *)
+
+lit-html/directive-helpers.js:
+  (**
+   * @license
+   * Copyright 2020 Google LLC
+   * SPDX-License-Identifier: BSD-3-Clause
+   *)
+*/
