@@ -74,7 +74,7 @@ BOOKS = {
     "server_label": "books",
     "server_url": "https://reader:door-key@books.example.com/mcp?token=library-card",
     "authorization": "Bearer secret-token",
-    "headers": {"X-Key": "secret-key"},
+    "headers": {"X-Key": "secret-key", "X-Pin": "7"},
 }
 SECRETS = ("secret-token", "secret-key", "door-key", "library-card")
 
@@ -176,7 +176,8 @@ async def test_secrets_of_tools(
     ]
     assert "session.updated" in str(told)
     assert "ended early" in str(shown)
-    for secret in SECRETS:
+    # A secret of one digit is known by the header's name only.
+    for secret in (*SECRETS, "X-Pin"):
         assert secret not in str(told)
         assert secret not in str(shown)
 
