@@ -13,7 +13,9 @@ from custom_components.azure_realtime_audio.assistant.assistant import Assistant
 from custom_components.azure_realtime_audio.const import CONF_INSTRUCTIONS
 from emulator import Emulator, Reply
 
+from ..actions.test_outage import clients
 from ..conftest import SUBENTRY_ID
+from ..realtime.test_odd_services import lose
 from ..talk import (
     STATUS,
     becomes,
@@ -254,4 +256,28 @@ async def test_cancelled_before_the_answer(
         "user: hello",
         "user: hello again",
         "assistant: Here I am.",
+    ]
+
+
+@pytest.mark.parametrize("fault", ["chosen_ids", "long_ids", "constant_event_ids"])
+async def test_loss_at_an_odd_gateway(
+    hass: HomeAssistant,
+    init_integration: MockConfigEntry,
+    emulator: Emulator,
+    fault: str,
+) -> None:
+    """Whatever a gateway calls items: after losses the model knows both sides, in order."""
+    emulator.faults.add(fault)
+    emulator.replies += [Reply(text=text) for text in ("Hello.", "Ada.", "Yes.")]
+    conversation_id = (await say(hass, "my name is Ada")).conversation_id
+    for words in ("what is my name", "really"):
+        await lose(emulator, *clients(hass))
+        await say(hass, words, conversation_id)
+    assert said(emulator.sessions[-1]) == [
+        "user: my name is Ada",
+        "assistant: Hello.",
+        "user: what is my name",
+        "assistant: Ada.",
+        "user: really",
+        "assistant: Yes.",
     ]

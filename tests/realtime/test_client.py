@@ -455,12 +455,14 @@ async def test_error_without_event_id_finds_its_command(
         await clear
 
 
+@pytest.mark.parametrize("chosen", [{}, {"id": None}, {"id": "item_ours"}])
 async def test_service_may_choose_the_ids(
-    emulator: Emulator, client: RealtimeClient
+    emulator: Emulator, client: RealtimeClient, chosen: dict[str, str | None]
 ) -> None:
-    """Some gateways do not keep the client's: the id they tell is the item's."""
+    """Some gateways do not keep the client's: theirs is the item's, unless the caller has one."""
     emulator.faults.add("no_ack:conversation.item.create")
-    create = asyncio.create_task(client.create_conversation_item(user_text("hello")))
+    item = {**user_text("hello"), **chosen}
+    create = asyncio.create_task(client.create_conversation_item(item))
     session = emulator.sessions[0]
     await session.wait_for("conversation.item.create")
     said = {
@@ -471,7 +473,9 @@ async def test_service_may_choose_the_ids(
     }
     for item in (said, {**user_text("hello"), "id": "item_theirs"}):
         await session.send({"type": "conversation.item.added", "item": item})
-    assert await create == "item_theirs"
+    item_id = chosen.get("id") or "item_theirs"
+    assert await create == item_id
+    assert client.item_ids == ["item_said", item_id]
 
 
 async def test_missing_acknowledgement_is_bounded(

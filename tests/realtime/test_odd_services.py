@@ -312,7 +312,8 @@ async def test_ids_of_the_services_choice(
     """A new session calls an item something else; those who know the item need not know that."""
     emulator.faults.add("chosen_ids")
     one = await client.create_conversation_item(user_text("one"))
-    two = await client.create_conversation_item(user_text("two"))
+    two = await client.create_conversation_item({**user_text("two"), "id": "item_2"})
+    assert two == "item_2"
     assert client.item_ids == [one, two]
     for _ in range(2):
         await lose(emulator, client)

@@ -276,10 +276,14 @@ class RealtimeClient:
         most: of longer ones, and of calls, the service and its events know a short form,
         which means the same wherever an id is asked for.
         """
-        item = {"id": new_item_id(), **validate_item(item)}
+        checked = validate_item(item)
+        is_named = checked.get("id") is not None
+        named = checked if is_named else {**checked, "id": new_item_id()}
         channel = await self._supervisor.channel()
         return await channel.send(
-            commands.create_item(channel.live, item, previous_item_id)
+            commands.create_item(
+                channel.live, named, previous_item_id, is_named=is_named
+            )
         )
 
     async def delete_item(self, item_id: str) -> None:

@@ -96,12 +96,17 @@ def truncate_item(
 
 
 def create_item(
-    live: LiveSession, item: Mapping[str, Any], previous_item_id: str | None = None
+    live: LiveSession,
+    item: Mapping[str, Any],
+    previous_item_id: str | None = None,
+    *,
+    is_named: bool = True,
 ) -> Command[str]:
     """Add an item, which has an id. The result is the id that callers know it by.
 
-    That is the item's own, unless the service has chosen another. On the wire the ids are
-    as short as the service takes them.
+    Unless the caller has chosen the id (``is_named``), that is what the service calls the
+    item: some gateways choose the ids themselves. On the wire the ids are as short as the
+    service takes them.
     """
     written = _on_the_wire(live, item)
     payload: dict[str, Any] = {"item": written}
@@ -115,13 +120,11 @@ def create_item(
         added_id = added.get("id")
         if added_id == written["id"]:
             return True
-        # Some gateways choose the ids themselves.
         return added_id not in live.sent_item_ids and _is_same_item(written, added)
 
     def result(event: Event) -> str:
         wire_id: str = (event.get("item") or {}).get("id") or written["id"]
-        is_known = wire_id == written["id"] or item["id"] in live.record.item_ids
-        item_id: str = item["id"] if is_known else wire_id
+        item_id: str = item["id"] if is_named else wire_id
         live.record.record_sent({**item, "id": item_id}, previous_item_id, wire_id)
         live.sent_item_ids.append(wire_id)
         return item_id
