@@ -83,9 +83,13 @@ class LiveSession:
         turns: Turns,
         request: LiveRequest,
         tell: Tell,
-        on_end: Callable[[LiveSession], None],
+        on_closed: Callable[[LiveSession], None],
+        previous: LiveSession | None = None,
     ) -> None:
-        """Begin; ``on_end`` is called once the session has ended."""
+        """Begin, once the ``previous`` session of the conversation has left nothing behind.
+
+        ``on_closed`` is called when this one has.
+        """
         self.id = ulid_now()
         self.conversation_id = request.conversation_id
         self.user_id = request.context.user_id
@@ -94,7 +98,8 @@ class LiveSession:
         self._turns = turns
         self._request = request
         self._tell = tell
-        self._on_end = on_end
+        self._on_closed = on_closed
+        self._previous = previous
         self._is_hands_free = request.hands_free
         self._microphone = Microphone(partial(self.fail, "live_too_slow"))
         if request.hands_free:
@@ -109,7 +114,8 @@ class LiveSession:
         self._is_capturing = False
         self._is_opening = True
         self._status = "thinking"
-        self._is_ending = self._is_ended = False
+        self.is_ended = False
+        self._closing: asyncio.Task[None] | None = None
         self._heard_at = self._hass.loop.time()
         self._of_session: list[CALLBACK_TYPE] = []
         self._cleanups: list[CALLBACK_TYPE] = [
@@ -210,6 +216,9 @@ class LiveSession:
 
     async def _async_work(self) -> None:
         """Do what is to be done, one thing after the other."""
+        if (previous := self._previous) is not None:
+            self._previous = None
+            await previous.async_closed()
         self._inbox.put_nowait(self._async_prepare)
         while True:
             work = await self._inbox.get()
@@ -636,7 +645,7 @@ class LiveSession:
     @callback
     def _update_status(self) -> None:
         status = self._status_now()
-        if status != self._status and not self._is_ended:
+        if status != self._status and not self.is_ended:
             self._status = status
             self._tell({"type": "status", "status": status})
 
@@ -679,20 +688,23 @@ class LiveSession:
     @callback
     def end(self, reason: EndReason | None, message: str | None = None) -> None:
         """End the session, once; without a reason the browser has left."""
-        if self._is_ending:
+        if self._closing is not None:
             return
-        self._is_ending = True
         if reason is not None:
             told = {"type": "ended", "reason": reason}
             self._tell(told if message is None else {**told, "message": message})
-        self._assistant.async_create_task(self.async_close(), "close a live session")
+        self.is_ended = True
+        self._closing = self._assistant.async_create_task(
+            self._async_close(), "close a live session"
+        )
 
-    async def async_close(self) -> None:
+    async def async_closed(self) -> None:
+        """Wait until a session that was ended has left nothing behind."""
+        if self._closing is not None:
+            await asyncio.wait((self._closing,))
+
+    async def _async_close(self) -> None:
         """Stop everything; the conversation stays, as far as it was heard."""
-        if self._is_ended:
-            return
-        self._is_ended = self._is_ending = True
-        self._on_end(self)
         for cleanup in self._cleanups:
             cleanup()
         self._microphone.close()
@@ -705,7 +717,7 @@ class LiveSession:
                 task.cancel()
         if turn is not None:
             await turn.async_interrupt(session, 0)
-            turn.over()
+            self._end_turn(turn, session)
         detection = self._assistant.settings.turn_detection_config()
         if (
             session is not None
@@ -715,3 +727,4 @@ class LiveSession:
             with suppress(RealtimeError):
                 await session.async_detect_turns(detection)
         self._leave_session()
+        self._on_closed(self)

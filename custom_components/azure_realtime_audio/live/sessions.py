@@ -21,18 +21,21 @@ class LiveSessions:
 
     def __len__(self) -> int:
         """Return how many go on."""
-        return len(self._sessions)
+        return sum(not session.is_ended for session in self._sessions.values())
 
     @callback
     def async_begin(self, request: LiveRequest, tell: Tell) -> LiveSession:
         """Begin a session; one of the same conversation ends. Raises TooManySessionsError."""
+        previous = None
         for session in [*self._sessions.values()]:
             if session.conversation_id == request.conversation_id:
-                self._sessions.pop(session.id, None)
                 session.end("taken_over")
-        if len(self._sessions) >= self._assistant.timing.max_live:
+                previous = session
+        if len(self) >= self._assistant.timing.max_live:
             raise TooManySessionsError
-        session = LiveSession(self._assistant, self._turns, request, tell, self._forget)
+        session = LiveSession(
+            self._assistant, self._turns, request, tell, self._forget, previous
+        )
         self._sessions[session.id] = session
         return session
 
@@ -41,7 +44,7 @@ class LiveSessions:
         sessions = [*self._sessions.values()]
         for session in sessions:
             session.end("unloaded")
-        await asyncio.gather(*(session.async_close() for session in sessions))
+        await asyncio.gather(*(session.async_closed() for session in sessions))
 
     @callback
     def _forget(self, session: LiveSession) -> None:
