@@ -16,6 +16,7 @@ REALTIME = f"{PACKAGE}.realtime"
 HOUSE_FLOORS = (
     (PACKAGE,),
     (
+        f"{PACKAGE}.card_resource",
         f"{PACKAGE}.config_flow",
         f"{PACKAGE}.conversation",
         f"{PACKAGE}.diagnostics",

@@ -21,6 +21,7 @@ from .assistant.issues import (
     async_delete_issues,
     async_setup_repairs,
 )
+from .card_resource import async_add_card, async_remove_card, async_setup_card
 from .const import DOMAIN
 from .data import AssistantRuntime, AzureRealtimeAudioConfigEntry
 from .errors import SetupFailure, presentation, set_up_error
@@ -44,6 +45,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     async_setup_websocket_api(hass)
     async_setup_repairs(hass)
     async_follow_entities(hass)
+    await async_setup_card(hass)
     await async_mend_orphans(hass)
     return True
 
@@ -52,6 +54,7 @@ async def async_setup_entry(
     hass: HomeAssistant, entry: AzureRealtimeAudioConfigEntry
 ) -> bool:
     """Connect once to see that the deployment answers, then make its assistants."""
+    await async_add_card(hass)
     await hass.async_add_import_executor_job(_import_slow_modules)
     try:
         model = await async_test_connection(hass, entry.data)
@@ -92,8 +95,9 @@ async def async_unload_entry(
 async def async_remove_entry(
     hass: HomeAssistant, entry: AzureRealtimeAudioConfigEntry
 ) -> None:
-    """Leave no pipeline behind that has nobody to answer."""
+    """Leave nothing behind that has nobody to answer: no pipeline, and no card."""
     await async_mend_pipelines_of(hass, entry)
+    await async_remove_card(hass, entry)
 
 
 async def _async_close(entry: AzureRealtimeAudioConfigEntry) -> None:
