@@ -2,6 +2,7 @@ import { html, LitElement, nothing, type PropertyValues, type TemplateResult } f
 import { property, query, state } from "lit/decorators.js";
 import { check, reportOf, type Finding } from "./check.ts";
 import { cardForm, checkConfig, stubConfig, type CardConfig } from "./config.ts";
+import { handOver, takeOver } from "./handover.ts";
 import { showEntity, type HomeAssistant } from "./home-assistant.ts";
 import type { OrbState } from "./orb.ts";
 import { shrinkPicture } from "./pictures.ts";
@@ -78,6 +79,7 @@ export class LiveCard extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
+    this.talk = takeOver(this.key, this) ?? this.talk;
     if (this.hasUpdated) this.watch?.start();
     window.addEventListener("keyup", this.keyUp);
   }
@@ -88,7 +90,13 @@ export class LiveCard extends LitElement {
     window.clearInterval(this.clock);
     this.clock = undefined;
     this.watch?.stop();
-    this.talk.stop();
+    handOver(this.key, this.talk);
+    this.talk = new Talk(this);
+  }
+
+  /** What tells one card of a page from another. */
+  private get key(): string {
+    return JSON.stringify(this.config);
   }
 
   private get size(): "full" | "compact" | "button" {

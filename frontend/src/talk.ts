@@ -41,7 +41,12 @@ export class Talk {
   private life = 0;
   private onRetry: (() => void) | undefined;
 
-  constructor(private readonly host: TalkHost) {}
+  constructor(private host: TalkHost) {}
+
+  /** Goes on in another card. */
+  moveTo(host: TalkHost): void {
+    this.host = host;
+  }
 
   get hasMicrophone(): boolean {
     return this.microphone !== undefined;
