@@ -21,7 +21,7 @@ export const styles = css`
     flex-direction: column;
     height: 100%;
     box-sizing: border-box;
-    overflow: hidden;
+    overflow: clip; /* "hidden" could still be scrolled sideways, by a focus for example */
     position: relative;
     outline: none;
   }

@@ -28,7 +28,7 @@ var di=Object.defineProperty;var hi=Object.getOwnPropertyDescriptor;var g=(i,e,t
     flex-direction: column;
     height: 100%;
     box-sizing: border-box;
-    overflow: hidden;
+    overflow: clip; /* "hidden" could still be scrolled sideways, by a focus for example */
     position: relative;
     outline: none;
   }
