@@ -54,8 +54,32 @@ template:
         turn_off: []
 {more}"""
 
-# What a person who looks around expects beyond that.
+# What a person who looks around expects beyond that: more devices, which go on the list above.
 LIVED_IN = """\
+      - name: Living Room Lamp
+        unique_id: living_room_lamp
+        turn_on: []
+        turn_off: []
+        set_level: []
+      - name: Bedside Lamp
+        unique_id: bedside_lamp
+        turn_on: []
+        turn_off: []
+        set_level: []
+  - cover:
+      - name: Blinds
+        unique_id: blinds
+        device_class: blind
+        optimistic: true
+        open_cover: []
+        close_cover: []
+        set_cover_position: []
+  - sensor:
+      - name: Bedroom Temperature
+        unique_id: bedroom_temperature
+        device_class: temperature
+        unit_of_measurement: °C
+        state: "21.5"
 recorder:
 history:
 logbook:

@@ -13,21 +13,20 @@ To talk to the same Home Assistant from your own browser, run `script/demo --ser
 """
 
 from collections.abc import AsyncIterator, Iterator
-import json
 import os
 from pathlib import Path
 import re
 import shutil
-import time
 import wave
 
 from homeassistant.const import __version__ as home_assistant_version
-from playwright.async_api import BrowserContext, StorageState, async_playwright, expect
+from playwright.async_api import BrowserContext, async_playwright, expect
 import pytest
 
 from custom_components.azure_realtime_audio.realtime.audio import Resampler
 from emulator import Emulator
 from emulator.model.voice import EspeakVoice
+from script.card_page import logged_in
 from script.demo import (
     API_KEY,
     DEPLOYMENT,
@@ -53,7 +52,6 @@ from .dialog import AssistDialog
 OUTPUT = ROOT / "test-output" / "browser" / home_assistant_version
 PIPELINE = "Azure Realtime"
 MICROPHONE_RATE = 48_000  # Hz
-LOGIN_SECONDS = 1800
 PATIENCE_MS = 10_000
 
 expect.set_options(timeout=PATIENCE_MS)
@@ -154,28 +152,6 @@ async def browser(
         context.set_default_timeout(PATIENCE_MS)
         yield context
         await running.close()
-
-
-def logged_in(house: HomeAssistant) -> StorageState:
-    """Return the browser storage that the frontend has after a login."""
-    tokens = {
-        "access_token": house.token,
-        "token_type": "Bearer",
-        "expires_in": LOGIN_SECONDS,
-        "expires": int((time.time() + LOGIN_SECONDS) * 1000),
-        "hassUrl": house.url,
-        "clientId": f"{house.url}/",
-        "refresh_token": "",
-    }
-    return {
-        "cookies": [],
-        "origins": [
-            {
-                "origin": house.url,
-                "localStorage": [{"name": "hassTokens", "value": json.dumps(tokens)}],
-            }
-        ],
-    }
 
 
 @pytest.fixture

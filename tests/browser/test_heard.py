@@ -9,10 +9,11 @@ import pytest
 
 from emulator import Emulator, Reply
 from emulator.model.voice import ToneVoice
+from script.card_page import logged_in
 from script.demo import Assistant
 from script.home_assistant import HomeAssistant
 
-from .conftest import OUTPUT, PIPELINE, logged_in
+from .conftest import OUTPUT, PIPELINE
 from .dialog import AssistDialog
 
 QUESTION = "how are you today"
