@@ -16,12 +16,15 @@ REALTIME = f"{PACKAGE}.realtime"
 HOUSE_FLOORS = (
     (PACKAGE,),
     (
+        f"{PACKAGE}.assist_satellite",
         f"{PACKAGE}.card_resource",
         f"{PACKAGE}.config_flow",
         f"{PACKAGE}.conversation",
         f"{PACKAGE}.diagnostics",
         f"{PACKAGE}.media_source",
         f"{PACKAGE}.repairs",
+        f"{PACKAGE}.screen_websocket",
+        f"{PACKAGE}.select",
         f"{PACKAGE}.sensor",
         f"{PACKAGE}.services",
         f"{PACKAGE}.stt",

@@ -3,6 +3,7 @@
 from functools import partial
 from importlib import import_module
 
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP, Platform
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.exceptions import (
@@ -11,6 +12,7 @@ from homeassistant.exceptions import (
     ConfigEntryNotReady,
 )
 from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.typing import ConfigType
 
 from .answers.reply import DATA_REPLIES
@@ -32,17 +34,26 @@ from .flows.assist_pipeline import (
     async_mend_pipelines_of,
 )
 from .realtime import RealtimeError
+from .screen_websocket import async_setup_screen_websocket
 from .services import async_setup_services
 from .websocket_api import async_setup_websocket_api
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
-PLATFORMS = (Platform.CONVERSATION, Platform.SENSOR, Platform.STT, Platform.TTS)
+PLATFORMS = (
+    Platform.ASSIST_SATELLITE,
+    Platform.CONVERSATION,
+    Platform.SELECT,
+    Platform.SENSOR,
+    Platform.STT,
+    Platform.TTS,
+)
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Register what exists whether or not an entry is loaded."""
     async_setup_services(hass)
     async_setup_websocket_api(hass)
+    async_setup_screen_websocket(hass)
     async_setup_repairs(hass)
     async_follow_entities(hass)
     await async_setup_card(hass)
@@ -98,6 +109,23 @@ async def async_remove_entry(
     """Leave nothing behind that has nobody to answer: no pipeline, and no card."""
     await async_mend_pipelines_of(hass, entry)
     await async_remove_card(hass, entry)
+
+
+async def async_remove_config_entry_device(
+    hass: HomeAssistant, entry: AzureRealtimeAudioConfigEntry, device: DeviceEntry
+) -> bool:
+    """Let a person delete a screen whose page is not open."""
+    ids = {own_id for domain, own_id in device.identifiers if domain == DOMAIN}
+    if ids & entry.subentries.keys():
+        return False  # an assistant goes with its subentry
+    if entry.state is not ConfigEntryState.LOADED:
+        return True
+    return not any(
+        screen.page
+        for runtime in entry.runtime_data.values()
+        for screen in runtime.screens
+        if screen.unique_id in ids
+    )
 
 
 async def _async_close(entry: AzureRealtimeAudioConfigEntry) -> None:

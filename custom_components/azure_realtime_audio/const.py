@@ -75,6 +75,7 @@ KIND_STT: Final = "stt"
 KIND_TTS: Final = "tts"
 KIND_STATUS: Final = "status"
 KIND_LATENCY: Final = "latency"
+KIND_SCREEN: Final = "screen"
 
 MAX_SESSIONS: Final = 32  # open sessions of one assistant
 SESSION_IDLE: Final = 300.0  # seconds until an unused session is closed

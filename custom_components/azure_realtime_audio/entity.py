@@ -1,4 +1,4 @@
-"""What every entity of an assistant has in common."""
+"""What every entity of an assistant has in common, and every entity of a screen."""
 
 from typing import override
 
@@ -9,6 +9,7 @@ from homeassistant.helpers.entity import Entity
 
 from .const import CONF_DEPLOYMENT, DOMAIN, unique_id
 from .data import AssistantRuntime
+from .live.screen import Screen
 
 
 class AssistantEntity(Entity):
@@ -62,3 +63,20 @@ class AssistantEntity(Entity):
         deployment: str = self.assistant.entry.data[CONF_DEPLOYMENT]
         model = self.assistant.model or deployment
         return model, deployment if model != deployment else None
+
+
+def screen_device(runtime: AssistantRuntime, screen: Screen) -> DeviceInfo:
+    """Return the device of a screen, which has an area of its own."""
+    assistant = runtime.assistant
+    info = DeviceInfo(
+        identifiers={(DOMAIN, screen.unique_id)},
+        manufacturer="Azure Realtime Audio",
+        model="Screen",
+        name=screen.name,
+    )
+    parent = dr.async_get(assistant.hass).async_get_device_by_identifier(
+        (DOMAIN, assistant.subentry.subentry_id), assistant.entry.entry_id
+    )
+    if parent is not None:
+        info["via_device_id"] = parent.id
+    return info

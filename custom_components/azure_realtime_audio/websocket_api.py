@@ -55,7 +55,7 @@ def async_setup_websocket_api(hass: HomeAssistant) -> None:
         websocket_api.async_register_command(hass, command)
 
 
-def _runtime(
+def runtime_of(
     hass: HomeAssistant, connection: ActiveConnection, entity_id: str, policy: str
 ) -> AssistantRuntime:
     """Return the assistant of a conversation entity.
@@ -78,7 +78,7 @@ def _runtime(
     return runtime
 
 
-async def _async_refuse(
+async def async_refuse(
     hass: HomeAssistant,
     connection: ActiveConnection,
     msg: Command,
@@ -115,11 +115,11 @@ async def websocket_live_start(
     try:
         _start(hass, connection, msg)
     except CommandRefusedError as refused:
-        await _async_refuse(hass, connection, msg, refused)
+        await async_refuse(hass, connection, msg, refused)
 
 
 def _start(hass: HomeAssistant, connection: ActiveConnection, msg: Command) -> None:
-    runtime = _runtime(hass, connection, msg["entity_id"], POLICY_CONTROL)
+    runtime = runtime_of(hass, connection, msg["entity_id"], POLICY_CONTROL)
     live = hass.data[DATA_LIVE]
     if sum(each is connection for each, _ in live.values()) >= _MAX_OF_CONNECTION:
         raise _too_many()
@@ -193,9 +193,9 @@ async def websocket_check(
 ) -> None:
     """Try the service once, and tell how it went: no key and no host name."""
     try:
-        runtime = _runtime(hass, connection, msg["entity_id"], POLICY_READ)
+        runtime = runtime_of(hass, connection, msg["entity_id"], POLICY_READ)
     except CommandRefusedError as refused:
-        await _async_refuse(hass, connection, msg, refused)
+        await async_refuse(hass, connection, msg, refused)
         return
     integration = await async_get_integration(hass, DOMAIN)
     client = runtime.assistant.client()
@@ -269,7 +269,7 @@ async def websocket_live_send(
         except NotAnImageError as err:
             raise CommandRefusedError("invalid_format", err) from None
     except CommandRefusedError as refused:
-        await _async_refuse(hass, connection, msg, refused)
+        await async_refuse(hass, connection, msg, refused)
     else:
         connection.send_result(msg["id"])
 

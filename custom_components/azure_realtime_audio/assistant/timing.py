@@ -53,6 +53,11 @@ class Timing:
     live_idle: float = 900.0  # without a word, until the session ends
     max_live: int = 4  # live sessions of one assistant
 
+    # A named screen
+    screen_entity: float = 10.0  # until a new screen has its entity
+    screen_plays: float = 300.0  # that a page may take to play something
+    max_screens: int = 32  # of one assistant, with a page or without
+
     # An answer
     speech_gap: float = 0.5  # without a sound, until a player gets silence
     response_stall: float = 30.0  # without a word, until a response is taken for dead
