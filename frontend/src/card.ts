@@ -1,11 +1,13 @@
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { property, query, state } from "lit/decorators.js";
 import { check, reportOf, type Finding } from "./check.ts";
-import { cardForm, checkConfig, stubConfig, type CardConfig } from "./config.ts";
+import { cardForm, checkConfig, microphoneSettings, stubConfig, type CardConfig } from "./config.ts";
 import { handOver, takeOver } from "./handover.ts";
 import { showEntity, type HomeAssistant } from "./home-assistant.ts";
 import type { OrbState } from "./orb.ts";
 import { shrinkPicture } from "./pictures.ts";
+import { PageSound } from "./screen-sound.ts";
+import { Screen } from "./screen.ts";
 import { styles } from "./styles.ts";
 import { Talk } from "./talk.ts";
 import { textsIn, type Say, type TextKey } from "./texts.ts";
@@ -33,6 +35,8 @@ export class LiveCard extends LitElement {
   @property({ attribute: false }) hass!: HomeAssistant;
   /** Set by Home Assistant: where the card stands. */
   @property({ reflect: true }) layout?: string;
+  /** Set by Home Assistant: the card stands in an editor, and is no screen there. */
+  @property({ attribute: false }) preview?: boolean;
   @state() config!: CardConfig;
   @state() private isMenuOpen = false;
   @state() private isFallOpen = false;
@@ -44,6 +48,7 @@ export class LiveCard extends LitElement {
   @query("dialog") private readonly dialog: HTMLDialogElement | null | undefined;
   private talk = new Talk(this);
   private watch: Watch | undefined;
+  private screen: Screen | undefined;
   private clock: number | undefined;
   private isAtEnd = true;
 
@@ -56,6 +61,8 @@ export class LiveCard extends LitElement {
     this.talk = new Talk(this);
     this.watch?.stop();
     this.watch = undefined;
+    this.screen?.stop();
+    this.screen = undefined;
   }
 
   getCardSize(): number {
@@ -80,7 +87,10 @@ export class LiveCard extends LitElement {
   override connectedCallback(): void {
     super.connectedCallback();
     this.talk = takeOver(this.key, this) ?? this.talk;
-    if (this.hasUpdated) this.watch?.start();
+    if (this.hasUpdated) {
+      this.watch?.start();
+      this.screen?.start();
+    }
     window.addEventListener("keyup", this.keyUp);
   }
 
@@ -90,6 +100,7 @@ export class LiveCard extends LitElement {
     window.clearInterval(this.clock);
     this.clock = undefined;
     this.watch?.stop();
+    this.screen?.stop();
     handOver(this.key, this.talk);
     this.talk = new Talk(this);
   }
@@ -108,7 +119,12 @@ export class LiveCard extends LitElement {
   }
 
   private get conversation(): Conversation {
-    return this.watch?.conversation ?? this.talk.conversation;
+    return (this.watch ?? this.shownScreen ?? this.talk).conversation;
+  }
+
+  /** The screen, while what automations say here is to be shown, not the person's own talk. */
+  private get shownScreen(): Screen | undefined {
+    return this.talk.phase === "off" && this.screen?.isShown ? this.screen : undefined;
   }
 
   private get isHandsFree(): boolean {
@@ -132,7 +148,7 @@ export class LiveCard extends LitElement {
   private get orbState(): OrbState {
     const { status } = this.conversation;
     if (this.obstacle && this.talk.phase === "off") return "away";
-    if (this.watch) return status;
+    if (this.watch || this.shownScreen) return status;
     if (this.talk.phase === "off") return status === "away" ? "away" : "idle";
     if (this.talk.phase !== "on") return "thinking";
     if (this.talk.isHolding) return "listening";
@@ -143,7 +159,7 @@ export class LiveCard extends LitElement {
   private get stateText(): string {
     const { status, interrupted } = this.conversation;
     const { talk, say } = this;
-    if (this.watch) return say(`status_${status}`);
+    if (this.watch || this.shownScreen) return say(`status_${status}`);
     if (this.orbState === "away") return say("status_away");
     if (talk.phase !== "on") return say(`status_${talk.phase}`);
     if (interrupted) return say("status_interrupted");
@@ -172,8 +188,31 @@ export class LiveCard extends LitElement {
       this.watch = new Watch(this, entity, typeof watch === "string" ? watch : undefined);
       this.watch.start();
     }
+    this.updateScreen();
+    if (this.talk.phase !== "off") this.screen?.hide();
     const log = this.log;
     this.isAtEnd = !log || log.scrollHeight - log.scrollTop - log.clientHeight < 48;
+  }
+
+  private updateScreen(): void {
+    const { entity } = this.config;
+    const name = this.preview ? "" : this.config.screen?.trim();
+    if (this.screen?.name === (name || undefined) && (!name || this.screen?.entity === entity)) return;
+    this.screen?.stop();
+    this.screen = undefined;
+    if (!name || !entity) return;
+    this.screen = new Screen(this, entity, name, new PageSound(() => microphoneSettings(this.config)));
+    this.screen.start();
+  }
+
+  /** For the screen: something is said here that the person's own talk is not to hear. */
+  setTalkAside(isAside: boolean): void {
+    this.talk.setAside(isAside);
+  }
+
+  /** For the screen: the microphone is needed for another. */
+  endTalk(): void {
+    this.talk.stop();
   }
 
   protected override updated(): void {
@@ -245,8 +284,10 @@ export class LiveCard extends LitElement {
   }
 
   private renderOrb(): TemplateResult {
-    const talk = this.talk;
-    return html`<azure-realtime-audio-orb state=${this.orbState} .levels=${() => talk.levels}></azure-realtime-audio-orb>`;
+    return html`<azure-realtime-audio-orb
+      state=${this.orbState}
+      .levels=${() => (this.screen?.isBusy ? this.screen : this.talk).levels}
+    ></azure-realtime-audio-orb>`;
   }
 
   private renderHeadButton(): TemplateResult {
@@ -270,7 +311,10 @@ export class LiveCard extends LitElement {
     return menuView({
       say: this.say,
       canStartAnew: !this.watch,
-      startAnew: () => this.talk.startAnew(),
+      startAnew: () => {
+        this.screen?.hide();
+        this.talk.startAnew();
+      },
       check: () => void this.runCheck(),
       showAssistant: () => showEntity(this, this.config.entity ?? ""),
       close: () => (this.isMenuOpen = false),
@@ -302,9 +346,9 @@ export class LiveCard extends LitElement {
     }
     const { problem } = this.conversation;
     if (problem) {
-      const retry = (): void => (this.watch ?? talk).retry();
+      const retry = (): void => (this.watch ?? this.shownScreen ?? talk).retry();
       if (problem.canRetry) return problemView(problem.message, say("retry"), retry);
-      return problemView(problem.message, say("dismiss"), () => talk.solve());
+      return problemView(problem.message, say("dismiss"), () => (this.shownScreen ?? talk).solve());
     }
     return this.obstacle ? problemView(this.obstacle) : nothing;
   }
@@ -317,6 +361,7 @@ export class LiveCard extends LitElement {
       isHandsFree: this.isHandsFree,
       isDisabled: this.obstacle !== undefined && talk.phase === "off",
       isSpeaking: this.conversation.status === "speaking",
+      isBusy: this.screen?.isBusy ?? false,
       tap: () => this.tap(),
       sendText: (text) => void talk.sendText(text),
       sendPicture: (file, text) => void this.sendPicture(file, text),
@@ -341,6 +386,7 @@ export class LiveCard extends LitElement {
             isHandsFree: this.isHandsFree,
             isDisabled: this.obstacle !== undefined && talk.phase === "off",
             isSpeaking: conversation.status === "speaking",
+            isBusy: this.screen?.isBusy ?? false,
             tap: () => this.tap(),
           })}
     </ha-card>`;
@@ -374,7 +420,8 @@ export class LiveCard extends LitElement {
 
   private tap(): void {
     const { talk } = this;
-    if (talk.phase === "off" || !talk.hasMicrophone) void talk.start(true);
+    if (this.screen?.isBusy) this.screen.halt();
+    else if (talk.phase === "off" || !talk.hasMicrophone) void talk.start(true);
     else if (this.conversation.status === "speaking") talk.interrupt();
     else talk.stop();
   }

@@ -1,3 +1,4 @@
+import type { MicrophoneSettings } from "./audio/microphone.ts";
 import { isAssistant, type HomeAssistant } from "./home-assistant.ts";
 import { textsIn, type TextKey } from "./texts.ts";
 
@@ -17,6 +18,8 @@ export interface CardConfig {
   noise_suppression?: boolean;
   auto_gain_control?: boolean;
   device_id?: string;
+  /** The name under which automations speak at this page, as at a satellite. */
+  screen?: string;
 }
 
 /** What Home Assistant's own form asks for. */
@@ -50,6 +53,7 @@ export function cardForm(language: string): object {
       },
       { name: "hands_free", default: true, selector: { boolean: {} } },
       { name: "watch", selector: { boolean: {} } },
+      { name: "screen", selector: { text: {} } },
       {
         name: "microphone",
         type: "expandable",
@@ -65,6 +69,16 @@ export function cardForm(language: string): object {
       },
     ],
     computeLabel: ({ name }: { name: string }) => (name ? say(`form_${name}` as TextKey) : ""),
+  };
+}
+
+/** How the microphone is opened. */
+export function microphoneSettings(config: CardConfig): MicrophoneSettings {
+  return {
+    echoCancellation: config.echo_cancellation ?? true,
+    noiseSuppression: config.noise_suppression ?? true,
+    autoGainControl: config.auto_gain_control ?? true,
+    ...(config.device_id && { deviceId: config.device_id }),
   };
 }
 

@@ -6,6 +6,8 @@ export interface LiveRequest {
   conversation_id?: string;
   language?: string;
   hands_free: boolean;
+  /** The name of the screen on which the person talks. */
+  screen?: string;
 }
 
 export interface LiveListener {
@@ -20,6 +22,15 @@ export interface LiveListener {
 const MOST_WAITING_BYTES = 96_000;
 // What is heard before the session stands, in frames of 40 ms: eight seconds.
 const MOST_EARLY_FRAMES = 200;
+
+/** Sends a piece of the microphone to a binary handler; a network that is too slow loses it. */
+export function sendFrame(socket: WebSocket, handler: number, samples: Int16Array<ArrayBuffer>): void {
+  if (socket.readyState !== WebSocket.OPEN || socket.bufferedAmount > MOST_WAITING_BYTES) return;
+  const frame = new Uint8Array(1 + samples.byteLength);
+  frame[0] = handler;
+  frame.set(new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength), 1);
+  socket.send(frame);
+}
 
 /** A live session, over Home Assistant's own websocket, which outlives that socket. */
 export class LiveConnection {
@@ -54,11 +65,7 @@ export class LiveConnection {
       if (this.early.length > MOST_EARLY_FRAMES) this.early.shift();
       return;
     }
-    if (socket.readyState !== WebSocket.OPEN || socket.bufferedAmount > MOST_WAITING_BYTES) return;
-    const frame = new Uint8Array(1 + samples.byteLength);
-    frame[0] = this.started.binary_handler_id;
-    frame.set(new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength), 1);
-    socket.send(frame);
+    sendFrame(socket, this.started.binary_handler_id, samples);
   }
 
   /** Sends a message; a refusal goes to the listener. Without a session the message is dropped. */

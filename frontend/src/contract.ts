@@ -84,6 +84,28 @@ export type LiveMessage =
   | { type: "interrupt" }
   | { type: "output"; media_player: string | null };
 
+/** What Home Assistant tells a page that is a named screen. The other side is screen_websocket.py. */
+export type ScreenEvent =
+  | { type: "connected"; screen: string; satellite_id: string; binary_handler_id: number; sample_rate: number }
+  | { type: "announce"; id: string; url: string; preannounce_url?: string; text: string }
+  | { type: "listen"; id: string; purpose: "question" | "conversation"; text: string }
+  | { type: "listen_end"; id: string }
+  | { type: "pipeline"; event: PipelineEvent }
+  | { type: "taken_over" | "ended" };
+
+export type PipelineEvent =
+  | { type: "user_text"; text: string }
+  | { type: "text"; delta: string }
+  | { type: "text_done"; text: string }
+  | { type: "reply"; id: string; url: string }
+  | { type: "error"; message: string }
+  | { type: "end" };
+
+export type ScreenMessage =
+  | { type: "done"; id: string }
+  | { type: "failed"; id: string; failure: "sound" | "microphone" }
+  | { type: "run" | "stop" };
+
 export interface CheckResult {
   reachable: boolean;
   dialect: "ga" | "preview";

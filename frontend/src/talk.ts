@@ -1,6 +1,6 @@
 import { Microphone, MicrophoneError } from "./audio/microphone.ts";
 import type { Played } from "./audio/player.ts";
-import type { CardConfig } from "./config.ts";
+import { microphoneSettings, type CardConfig } from "./config.ts";
 import { LiveConnection } from "./connection.ts";
 import type { CommandError, LiveEvent, Started } from "./contract.ts";
 import type { HomeAssistant } from "./home-assistant.ts";
@@ -36,6 +36,7 @@ export class Talk {
   private readonly lease = new MicrophoneLease(() => this.leaseTaken());
   private opening: Promise<void> | undefined;
   private someoneSpeaks = false;
+  private isAside = false;
   private hiddenTimer: number | undefined;
   /** Grows with each end, so that what was begun before it comes to nothing. */
   private life = 0;
@@ -119,6 +120,14 @@ export class Talk {
     this.host.changed();
   }
 
+  /** Pauses the talk while something else is heard here, which its microphone is not to hear. */
+  setAside(isAside: boolean): void {
+    if (this.isAside === isAside) return;
+    this.isAside = isAside;
+    if (isAside) this.sound?.pause();
+    else if (!this.someoneSpeaks) this.sound?.resume();
+  }
+
   /** Stops the reply. Nothing is asked. */
   interrupt(): void {
     this.sound?.pause();
@@ -197,6 +206,7 @@ export class Talk {
         hands_free: handsFree,
         ...(conversation && { conversation_id: conversation }),
         ...(language && { language }),
+        ...(this.host.config.screen && { screen: this.host.config.screen }),
       },
       {
         onEvent: (event) => this.receive(event),
@@ -233,15 +243,9 @@ export class Talk {
 
   private async openMicrophone(life: number): Promise<void> {
     this.lease.take();
-    const { config } = this.host;
     const microphone = await Microphone.open(
       this.sound!.player.context,
-      {
-        echoCancellation: config.echo_cancellation ?? true,
-        noiseSuppression: config.noise_suppression ?? true,
-        autoGainControl: config.auto_gain_control ?? true,
-        ...(config.device_id && { deviceId: config.device_id }),
-      },
+      microphoneSettings(this.host.config),
       (samples) => this.sendAudio(samples),
       () => this.unplugged(),
     );
@@ -259,7 +263,7 @@ export class Talk {
 
   private sendAudio(samples: Int16Array<ArrayBuffer>): void {
     if (!this.handsFree && !this.isHolding) return;
-    if (this.sound?.isWarmingUp && !this.isHolding) samples.fill(0);
+    if (this.isAside || (this.sound?.isWarmingUp && !this.isHolding)) samples.fill(0);
     this.connection?.sendAudio(samples);
   }
 
@@ -288,7 +292,7 @@ export class Talk {
         break;
       case "false_interruption":
         this.someoneSpeaks = false;
-        this.sound?.resume();
+        if (!this.isAside) this.sound?.resume();
         break;
       case "interrupted":
         this.sound?.drop();

@@ -93,6 +93,8 @@ export const en = {
   problem_too_many_sessions: "Too many people are talking with this assistant.",
   problem_failed: "The talk has ended: {reason}",
   problem_service_away: "The service cannot be reached. The conversation is kept.",
+  problem_screen_taken: "Another page is the screen {name} now.",
+  problem_screen_silent: "An announcement for the screen {name} could not be played.",
   problem_picture_type: "Only JPEG and PNG pictures can be sent.",
   problem_picture: "This picture cannot be read.",
 
@@ -126,6 +128,7 @@ export const en = {
   form_size_compact: "Row",
   form_size_button: "Button",
   form_watch: "Only watch: show the turns that others have with the assistant",
+  form_screen: "Screen: the name under which automations can speak here (empty: none)",
   form_hands_free: "Hands-free: the assistant notices when you speak",
   form_language: "Language",
   form_microphone: "Microphone",

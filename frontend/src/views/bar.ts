@@ -8,6 +8,8 @@ export interface BarView {
   isHandsFree: boolean;
   isDisabled: boolean;
   isSpeaking: boolean;
+  /** Whether an automation speaks or listens here, which a tap ends. */
+  isBusy: boolean;
   tap(): void;
   /** Without it there is no field: the bar of a row. */
   sendText?(text: string): void;
@@ -80,13 +82,13 @@ function muteButton({ talk, say }: BarView): TemplateResult | typeof nothing {
 
 function talkButton(view: BarView): TemplateResult {
   const { talk, say } = view;
-  if (!view.isHandsFree) return holdButton(view);
+  if (!view.isHandsFree && !view.isBusy) return holdButton(view);
   const isLive = talk.phase !== "off" && talk.hasMicrophone;
-  const isStop = isLive && view.isSpeaking;
+  const isStop = view.isBusy || (isLive && view.isSpeaking);
   const label = say(isStop ? "stop" : isLive ? "end" : "start");
   return html`<button
     type="button"
-    class="ib mic ${isLive ? "live" : ""}"
+    class="ib mic ${isLive || view.isBusy ? "live" : ""}"
     aria-label=${label}
     title=${label}
     ?disabled=${view.isDisabled}
