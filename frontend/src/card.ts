@@ -152,7 +152,7 @@ export class LiveCard extends LitElement {
     if (this.talk.phase === "off") return status === "away" ? "away" : "idle";
     if (this.talk.phase !== "on") return "thinking";
     if (this.talk.isHolding) return "listening";
-    if (status === "idle" && this.talk.hasMicrophone && this.isHandsFree) return "listening";
+    if (status === "idle" && this.talk.hasMicrophone && this.talk.isHandsFree) return "listening";
     return status;
   }
 
@@ -164,6 +164,7 @@ export class LiveCard extends LitElement {
     if (talk.phase !== "on") return say(`status_${talk.phase}`);
     if (interrupted) return say("status_interrupted");
     if (talk.isMuted && this.orbState === "listening") return say("status_muted");
+    if (this.orbState === "idle" && talk.hasMicrophone) return say("status_hold");
     return say(`status_${this.orbState}` as TextKey);
   }
 
@@ -279,7 +280,7 @@ export class LiveCard extends LitElement {
   private get hint(): string {
     if (this.obstacle || this.conversation.problem) return "";
     if (this.watch) return this.say("hint_watch");
-    if (this.talk.phase === "on" && this.talk.hasMicrophone && this.isHandsFree) return this.say("hint_talking");
+    if (this.talk.phase === "on" && this.talk.hasMicrophone && this.talk.isHandsFree) return this.say("hint_talking");
     return this.say(this.isHandsFree ? "hint_tap" : "hint_hold");
   }
 
@@ -422,6 +423,7 @@ export class LiveCard extends LitElement {
     const { talk } = this;
     if (this.screen?.isBusy) this.screen.halt();
     else if (talk.phase === "off" || !talk.hasMicrophone) void talk.start(true);
+    else if (!talk.isHandsFree) talk.setHandsFree(true);
     else if (this.conversation.status === "speaking") talk.interrupt();
     else talk.stop();
   }
@@ -437,9 +439,7 @@ export class LiveCard extends LitElement {
   };
 
   private readonly keyUp = (event: KeyboardEvent): void => {
-    if (event.key !== " " || !this.talk.isHolding) return;
-    this.talk.release();
-    if (this.isHandsFree && this.talk.phase === "on") this.talk.setHandsFree(true);
+    if (event.key === " ") this.talk.release();
   };
 
   private async sendPicture(file: File, text: string): Promise<void> {

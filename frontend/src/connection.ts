@@ -53,6 +53,10 @@ export class LiveConnection {
     void this.subscribe();
   }
 
+  get hasStarted(): boolean {
+    return this.started !== undefined;
+  }
+
   get conversationId(): string | undefined {
     return this.request.conversation_id;
   }
@@ -118,15 +122,14 @@ export class LiveConnection {
   }
 
   private receive(event: Started | LiveEvent): void {
-    if (event.type === "started") {
-      this.started = event;
-      this.request = { ...this.request, conversation_id: event.conversation_id };
-      if (this.isBehind) this.setHandsFree(this.request.hands_free);
-      const early = this.early;
-      this.early = [];
-      for (const samples of early) this.sendAudio(samples);
-    }
-    this.listener.onEvent(event);
+    if (event.type !== "started") return this.listener.onEvent(event);
+    this.started = event;
+    this.request = { ...this.request, conversation_id: event.conversation_id };
+    if (this.isBehind) this.setHandsFree(this.request.hands_free);
+    this.listener.onEvent(event); // says first whose turn it is
+    const early = this.early;
+    this.early = [];
+    for (const samples of early) this.sendAudio(samples);
   }
 
   private refused(error: unknown): void {

@@ -36,7 +36,7 @@ export interface WatchStarted {
 export type LiveEvent =
   | { type: "status"; status: Status }
   | { type: "speech_started" | "speech_stopped" | "false_interruption"; item_id: string }
-  | { type: "interrupted"; item_id: string; audio_end_ms: number; text: string }
+  | { type: "interrupted"; item_id: string | null; audio_end_ms: number; text: string }
   | { type: "user_text"; item_id: string; text: string; final: boolean }
   | { type: "text"; item_id: string; response_id: string; delta: string }
   | { type: "text_done"; item_id: string; text: string }

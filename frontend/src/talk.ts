@@ -19,6 +19,8 @@ export interface TalkHost {
   changed(): void;
 }
 
+// People let go with the last syllable, which takes a moment from the microphone to here.
+const TAIL_MS = 200;
 // So long a hidden page in which nobody speaks keeps the microphone.
 const HIDDEN_MS = 60_000;
 
@@ -30,6 +32,11 @@ export class Talk {
   /** Push to talk: a person is holding the button. */
   isHolding = false;
   private handsFree = true;
+  /** A held turn is under way, in a talk that was hands-free before and will be after it. */
+  private isHandsFreeLater = false;
+  private tailTimer: number | undefined;
+  /** A held turn ended before its session had started. */
+  private isEndDue = false;
   private connection: LiveConnection | undefined;
   private sound: ReplySound | undefined;
   private microphone: Microphone | undefined;
@@ -51,6 +58,10 @@ export class Talk {
 
   get hasMicrophone(): boolean {
     return this.microphone !== undefined;
+  }
+
+  get isHandsFree(): boolean {
+    return this.handsFree;
   }
 
   get isMuted(): boolean {
@@ -84,7 +95,9 @@ export class Talk {
     this.sound?.close();
     this.sound = undefined;
     this.opening = undefined;
-    this.isHolding = this.someoneSpeaks = false;
+    this.isHolding = this.isEndDue = this.someoneSpeaks = this.isHandsFreeLater = false;
+    window.clearTimeout(this.tailTimer);
+    this.tailTimer = undefined;
     this.phase = "off";
     document.removeEventListener("visibilitychange", this.visibilityChanged);
     window.clearTimeout(this.hiddenTimer);
@@ -95,24 +108,54 @@ export class Talk {
   async hold(): Promise<void> {
     if (this.isHolding) return;
     this.isHolding = true;
+    this.endTail();
     this.sound?.pause();
-    if (this.phase === "off" || !this.microphone) await this.start(false);
-    else if (this.handsFree) this.setHandsFree(false);
+    if (this.phase === "off" || !this.microphone) return await this.start(false); // begins when it has started
+    if (this.handsFree) {
+      this.setHandsFree(false);
+      this.isHandsFreeLater = true;
+    }
     this.host.changed();
     void this.connection?.send({ type: "turn", action: "begin" });
   }
 
-  /** Push to talk ends. */
+  /** Push to talk ends, a moment later. */
   release(): void {
     if (!this.isHolding) return;
     this.isHolding = false;
+    this.tailTimer = window.setTimeout(() => this.endTail(), TAIL_MS);
     this.host.changed();
-    void this.connection?.send({ type: "turn", action: "end" });
+  }
+
+  private endTail(): void {
+    if (this.tailTimer === undefined) return;
+    window.clearTimeout(this.tailTimer);
+    this.tailTimer = undefined;
+    if (this.connection?.hasStarted) void this.connection.send({ type: "turn", action: "end" });
+    else this.isEndDue = true;
+  }
+
+  /** Tells of a turn that was held, or still is, while the session was being started. */
+  private tellEarlyTurn(): void {
+    if (!this.isHolding && this.tailTimer === undefined && !this.isEndDue) return;
+    void this.connection?.send({ type: "turn", action: "begin" });
+    if (!this.isEndDue) return;
+    this.isEndDue = false;
+    // What was heard early is sent first.
+    queueMicrotask(() => void this.connection?.send({ type: "turn", action: "end" }));
+  }
+
+  /** Goes back to hands-free once the held turn has its answer: not before, or its last sound is another turn. */
+  private resumeHandsFree(): void {
+    if (!this.isHandsFreeLater || this.isHolding) return;
+    this.setHandsFree(true);
   }
 
   setHandsFree(on: boolean): void {
     this.handsFree = on;
+    this.isHandsFreeLater = false;
     this.connection?.setHandsFree(on);
+    this.host.changed();
   }
 
   setMuted(muted: boolean): void {
@@ -262,8 +305,9 @@ export class Talk {
   }
 
   private sendAudio(samples: Int16Array<ArrayBuffer>): void {
-    if (!this.handsFree && !this.isHolding) return;
-    if (this.isAside || (this.sound?.isWarmingUp && !this.isHolding)) samples.fill(0);
+    const isHeld = this.isHolding || this.tailTimer !== undefined;
+    if (!this.handsFree && !isHeld) return;
+    if (this.isAside || (this.sound?.isWarmingUp && !isHeld)) samples.fill(0);
     this.connection?.sendAudio(samples);
   }
 
@@ -280,7 +324,7 @@ export class Talk {
         this.phase = "on";
         this.takesImages = event.takes_images;
         rememberConversation(this.entity, event.conversation_id);
-        if (this.isHolding) void this.connection?.send({ type: "turn", action: "begin" });
+        this.tellEarlyTurn();
         this.isReady();
         break;
       case "speech_started":
@@ -299,6 +343,7 @@ export class Talk {
         break;
       case "audio":
         if (!this.sound) return;
+        this.resumeHandsFree();
         this.apply({
           type: "sound",
           item_id: event.item_id,
@@ -310,6 +355,7 @@ export class Talk {
         break;
       case "turn_done":
         rememberConversation(this.entity, this.connection?.conversationId);
+        this.resumeHandsFree();
         break;
       case "error":
         this.problem(event.message, event.can_retry ? () => void this.start(this.handsFree) : undefined);

@@ -229,8 +229,9 @@ function newReply(id: string, voiced: boolean): ReplyLine {
   };
 }
 
-function cut(talk: Conversation, event: { item_id: string; audio_end_ms: number; text: string }): Conversation {
+function cut(talk: Conversation, event: Extract<LiveEvent, { type: "interrupted" }>): Conversation {
   const interrupted = { ...talk, interrupted: true };
+  if (event.item_id === null) return interrupted; // before its first sound
   if (!event.text) return without(interrupted, (line) => line.id === event.item_id);
   return changeLine(interrupted, event.item_id, (line) =>
     line.kind === "reply" ? { ...line, text: event.text, textComplete: true, cutMs: event.audio_end_ms } : line,

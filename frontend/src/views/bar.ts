@@ -83,7 +83,7 @@ function muteButton({ talk, say }: BarView): TemplateResult | typeof nothing {
 function talkButton(view: BarView): TemplateResult {
   const { talk, say } = view;
   if (!view.isHandsFree && !view.isBusy) return holdButton(view);
-  const isLive = talk.phase !== "off" && talk.hasMicrophone;
+  const isLive = talk.phase !== "off" && talk.hasMicrophone && (talk.isHandsFree || talk.isHolding);
   const isStop = view.isBusy || (isLive && view.isSpeaking);
   const label = say(isStop ? "stop" : isLive ? "end" : "start");
   return html`<button
