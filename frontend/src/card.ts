@@ -70,7 +70,7 @@ export class LiveCard extends LitElement {
   }
 
   getGridOptions(): object {
-    if (this.size === "button") return { columns: 3, rows: 1, min_columns: 2 };
+    if (this.size === "button") return { columns: 6, rows: 1, min_columns: 4 };
     if (this.size === "compact") return { columns: 12, rows: "auto", min_columns: 6 };
     return { columns: 12, rows: 8, min_columns: 6, min_rows: 5 };
   }
@@ -377,8 +377,9 @@ export class LiveCard extends LitElement {
       ${this.renderOrb()}
       <button class="summary" aria-label="${this.name}: ${say("expand")}" @click=${() => (this.isExpanded = true)}>
         <span class="name">${this.name}</span>
-        <span class="last ${obstacle ? "bad" : ""}" role="status">${obstacle ?? (lastWords(conversation) || this.stateText)}</span>
+        <span class="last ${obstacle ? "bad" : ""}" dir="auto">${obstacle ?? (lastWords(conversation) || this.stateText)}</span>
       </button>
+      <span class="sr" role="status">${obstacle ?? this.stateText}</span>
       ${this.watch
         ? nothing
         : barView({
@@ -396,10 +397,17 @@ export class LiveCard extends LitElement {
   private renderPill(): TemplateResult {
     const { say, talk } = this;
     const label = talk.phase === "off" ? this.config.name || say("talk") : this.stateText;
+    const words = this.conversation.problem?.message ?? label;
     return html`<ha-card class="pill ${this.orbState}" @keydown=${this.keyDown}>
-      <button ?disabled=${this.obstacle !== undefined} title=${this.obstacle ?? nothing} @click=${() => this.tap()}>
-        ${this.renderOrb()}<span role="status">${this.conversation.problem?.message ?? label}</span>
+      <button
+        aria-label="${this.name}: ${words}"
+        title=${this.obstacle ?? nothing}
+        ?disabled=${this.obstacle !== undefined}
+        @click=${() => this.tap()}
+      >
+        ${this.renderOrb()}<span>${words}</span>
       </button>
+      <span class="sr" role="status">${talk.phase === "off" ? "" : words}</span>
     </ha-card>`;
   }
 
@@ -468,7 +476,7 @@ export class LiveCard extends LitElement {
 
 function problemView(message: string, label?: string, act?: () => void): TemplateResult {
   return html`<div class="problem" role="alert">
-    <span>${message}</span>${label ? html`<button class="text" @click=${act}>${label}</button>` : nothing}
+    <span dir="auto">${message}</span>${label ? html`<button class="text" @click=${act}>${label}</button>` : nothing}
   </div>`;
 }
 

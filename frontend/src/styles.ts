@@ -75,7 +75,8 @@ export const styles = css`
     display: flex;
     align-items: center;
     gap: 8px;
-    padding: 10px 6px 0 16px;
+    padding-block: 10px 0;
+    padding-inline: 16px 6px;
     min-height: 40px;
     position: relative;
     z-index: 1;
@@ -127,7 +128,7 @@ export const styles = css`
   .stage::before {
     content: "";
     position: absolute;
-    inset: -60px -20px -70px;
+    inset: -60px 0 -70px;
     background: radial-gradient(50% 50% at 50% 50%, color-mix(in srgb, var(--tone) 16%, transparent), transparent);
     opacity: 0;
     transition: opacity 0.8s;
@@ -245,7 +246,8 @@ export const styles = css`
     align-items: center;
     text-align: start;
     font-size: 13px;
-    padding: 2px 10px 2px 3px;
+    padding-block: 2px;
+    padding-inline: 3px 10px;
     border-radius: 16px;
     color: var(--quiet);
     flex: none;
@@ -288,12 +290,14 @@ export const styles = css`
     color: var(--quiet);
     font-variant-numeric: tabular-nums;
     white-space: nowrap;
+    unicode-bidi: plaintext;
   }
 
   .problem {
     flex: none;
     margin: 0 12px 12px;
-    padding: 10px 6px 10px 14px;
+    padding-block: 10px;
+    padding-inline: 14px 6px;
     border-radius: 12px;
     background: color-mix(in srgb, var(--error) 11%, transparent);
     display: flex;
@@ -331,6 +335,8 @@ export const styles = css`
     outline-offset: -2px !important;
   }
   .foot b {
+    unicode-bidi: isolate;
+    direction: ltr;
     font-weight: 500;
     color: var(--text);
     font-variant-numeric: tabular-nums;
@@ -536,7 +542,8 @@ export const styles = css`
     flex-direction: row;
     align-items: center;
     gap: 12px;
-    padding: 6px 12px 6px 10px;
+    padding-block: 6px;
+    padding-inline: 10px 12px;
     min-height: 68px;
   }
   .row azure-realtime-audio-orb {
@@ -578,7 +585,8 @@ export const styles = css`
     display: flex;
     align-items: center;
     gap: 10px;
-    padding: 5px 20px 5px 8px;
+    padding-block: 5px;
+    padding-inline: 8px 20px;
     border-radius: inherit;
     min-width: 0;
     font-weight: 500;
@@ -591,6 +599,16 @@ export const styles = css`
     overflow: hidden;
     text-overflow: ellipsis;
     white-space: nowrap;
+  }
+
+  :host([small]) .pill button {
+    padding-block: 2px;
+    padding-inline: 5px 14px;
+    gap: 7px;
+    font-size: 13px;
+  }
+  :host([small]) .pill azure-realtime-audio-orb {
+    width: 32px;
   }
 
   dialog {

@@ -237,3 +237,31 @@ async def test_check_page(card: LiveCard, dashboard: str) -> None:
     findings = card.element.locator(".check-list")
     await expect(findings).to_contain_text("reachable")
     await expect(findings.locator(".bad")).to_have_count(0)
+
+
+async def test_form_and_suggestion(
+    card: LiveCard, dashboard: str, assistant: Assistant
+) -> None:
+    """Home Assistant may draw the card's form, and is offered the card for our assistants only."""
+    await card.open(dashboard)
+    read = await card.page.evaluate(
+        """([name, ours, other]) => {
+          const element = customElements.get(name);
+          const offer = window.customCards.find(each => each.type === name);
+          const hass = document.querySelector("home-assistant").hass;
+          return {
+            fields: JSON.stringify(element.getConfigForm().schema),
+            stub: element.getStubConfig(hass),
+            ours: offer.getEntitySuggestion(hass, ours),
+            other: offer.getEntitySuggestion(hass, other),
+            badges: window.customBadges.map(each => each.type),
+          };
+        }""",
+        [CARD, assistant.conversation, "conversation.home_assistant"],
+    )
+    for field in ("entity", "size", "hands_free", "watch", "echo_cancellation"):
+        assert f'"{field}"' in read["fields"]
+    assert read["stub"] == {"entity": assistant.conversation}
+    assert read["ours"]["config"]["entity"] == assistant.conversation
+    assert read["other"] is None
+    assert "azure-realtime-audio-badge" in read["badges"]

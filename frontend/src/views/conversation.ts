@@ -33,7 +33,7 @@ export function conversationView(view: ConversationView): TemplateResult {
           (line) => line.id,
           (line) => lineView(view, line),
         )
-      : hint && html`<p class="hint">${hint}</p>`}
+      : hint && html`<p class="hint" dir="auto">${hint}</p>`}
   </div>`;
 }
 
