@@ -16,7 +16,9 @@ from homeassistant.loader import async_get_integration
 from homeassistant.util.hass_dict import HassKey
 import voluptuous as vol
 
+from .assistant.assistant import Assistant
 from .assistant.connection_test import async_measure_connection
+from .assistant.telling import TurnEvent
 from .chat.history import spoken_history
 from .const import DOMAIN
 from .core_internals import chat_log_as_it_is, chat_session_of
@@ -51,7 +53,12 @@ class CommandRefusedError(Exception):
 def async_setup_websocket_api(hass: HomeAssistant) -> None:
     """Register the commands; once, whether or not an entry is loaded."""
     hass.data[DATA_LIVE] = {}
-    for command in (websocket_live_start, websocket_live_send, websocket_check):
+    for command in (
+        websocket_live_start,
+        websocket_live_send,
+        websocket_watch,
+        websocket_check,
+    ):
         websocket_api.async_register_command(hass, command)
 
 
@@ -178,6 +185,70 @@ def _too_many() -> CommandRefusedError:
     return CommandRefusedError(
         "too_many_sessions", translated(TooManySessionsError.key)
     )
+
+
+@websocket_api.websocket_command(
+    {
+        vol.Required("type"): f"{DOMAIN}/watch",
+        vol.Required("entity_id"): cv.entity_id,
+        vol.Optional("language"): vol.All(str, vol.Length(max=64)),
+    }
+)
+@websocket_api.async_response
+async def websocket_watch(
+    hass: HomeAssistant, connection: ActiveConnection, msg: Command
+) -> None:
+    """Tell what goes on in the turns that others have with an assistant."""
+    try:
+        _watch(hass, connection, msg)
+    except CommandRefusedError as refused:
+        await _async_refuse(hass, connection, msg, refused)
+
+
+def _watch(hass: HomeAssistant, connection: ActiveConnection, msg: Command) -> None:
+    entity_id, number = msg["entity_id"], msg["id"]
+    assistant = _runtime(hass, connection, entity_id, POLICY_READ).assistant
+    status = _status(assistant)
+
+    def tell(event: Mapping[str, Any]) -> None:
+        if connection.user.permissions.check_entity(entity_id, POLICY_READ):
+            connection.send_event(number, event)
+
+    @callback
+    def on_turn(told: TurnEvent) -> None:
+        tell({**told.event, "turn_id": told.turn_id})
+
+    @callback
+    def on_assistant() -> None:
+        nonlocal status
+        if (now := _status(assistant)) != status:
+            status = now
+            tell({"type": "status", "status": status})
+
+    @callback
+    def on_close() -> None:
+        tell({"type": "ended", "reason": "unloaded"})
+        if connection.subscriptions.pop(number, None):
+            stop()
+
+    ends = (
+        assistant.turn_events.add(on_turn),
+        assistant.async_add_listener(on_assistant),
+        assistant.closing.add(on_close),
+    )
+
+    @callback
+    def stop() -> None:
+        for end in ends:
+            end()
+
+    connection.subscriptions[number] = stop
+    connection.send_result(number)
+    tell({"type": "started", "name": assistant.name, "status": status})
+
+
+def _status(assistant: Assistant) -> str:
+    return str(assistant.status) if assistant.available else "away"
 
 
 @websocket_api.websocket_command(

@@ -56,6 +56,12 @@ class LiveCard:
             self._handler_id = started["binary_handler_id"]
         return answer
 
+    async def watch(self) -> dict[str, Any]:
+        """Watch the turns of others; return the answer to the command."""
+        answer = await self.command(type=f"{DOMAIN}/watch", entity_id=AGENT)
+        self.subscription = answer["id"]
+        return answer
+
     async def command(self, **message: Any) -> dict[str, Any]:
         """Send a command of the websocket, and return the answer."""
         future: asyncio.Future[dict[str, Any]] = asyncio.Future()

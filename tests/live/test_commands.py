@@ -58,6 +58,7 @@ async def test_check_without_a_service(emulator: Emulator, card: LiveCard) -> No
     [
         ("live/start", {"entities": {"entity_ids": {AGENT: {"read": True}}}}),
         ("check", {"entities": {"entity_ids": {AGENT: {"control": True}}}}),
+        ("watch", {"entities": {"entity_ids": {AGENT: {"control": True}}}}),
     ],
 )
 async def test_permissions(

@@ -18,6 +18,7 @@ from ..assistant.assistant import Assistant
 from ..assistant.briefing import Briefing
 from ..assistant.conversation_session import ConversationSession
 from ..assistant.session_key import ActionConversation
+from ..assistant.telling import Telling
 from ..chat.history import system_prompt
 from ..chat.tools import function_tools
 from ..const import (
@@ -179,7 +180,13 @@ async def async_create_response(request: ActionRequest) -> JsonObjectType:
         if not is_out_of_band:
             stack.callback(floor.async_reply_ended)
         reply = Reply(
-            request.session, config, briefing, llm_api, data["timeout"], timing
+            request.session,
+            config,
+            briefing,
+            llm_api,
+            data["timeout"],
+            timing,
+            _telling(request),
         )
         await request.hass.data[DATA_REPLIES].async_begin(
             reply, request.assistant.entry.entry_id
@@ -330,6 +337,11 @@ def _keep_own_answer(request: ActionRequest, response: Response) -> None:
     task.add_done_callback(lambda _: floor.async_reply_ended())
 
 
+def _telling(request: ActionRequest) -> Telling:
+    name = _conversation_name(request.session)
+    return request.assistant.async_tell_turn(f"action/{name}")  # no chat's own id
+
+
 def _conversation_name(session: ConversationSession) -> str:
     return session.key.name if isinstance(session.key, ActionConversation) else SHARED
 
@@ -347,6 +359,7 @@ async def _async_own_answer(request: ActionRequest, response: Response) -> None:
         llm_api,
         DEFAULT_RESPONSE_TIMEOUT,
         request.assistant.timing,
+        _telling(request),
         begun=response,
     )
     request.hass.data[DATA_REPLIES].keep(reply, request.assistant.entry.entry_id)

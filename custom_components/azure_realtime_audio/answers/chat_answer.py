@@ -15,12 +15,12 @@ from homeassistant.components.conversation import (
     ToolResultContentDeltaDict,
     async_get_result_from_chat_log,
 )
-from homeassistant.components.websocket_api import current_connection
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import intent, llm
 
 from ..assistant.briefing import Briefing, PromptContext
 from ..assistant.conversation_session import ConversationSession
+from ..assistant.telling import source_of
 from ..chat.history import complete_aborted_turn, has_answered
 from ..chat.tools import (
     InvalidToolCallError,
@@ -86,19 +86,12 @@ class ChatAnswer:
     def _tell_beginning(self) -> None:
         """Tell those who watch who speaks; what was typed is known already."""
         said = self._input
-        if said.satellite_id or said.device_id:
-            source: dict[str, Any] = {
-                "kind": "satellite",
-                "entity_id": said.satellite_id,
-                "device_id": said.device_id,
-            }
-        elif current_connection.get() is not None:
-            source = {"kind": "dialog"}
-        else:
-            source = {"kind": "action" if said.context.user_id is None else "unknown"}
+        source = source_of(said.satellite_id, said.device_id)
+        if source["kind"] == "unknown" and said.context.user_id is None:
+            source["kind"] = "action"  # of an automation
         self._telling.start(source)
-        if self._turn is None:
-            self._telling.user_text(self._telling.turn_id, said.text)
+        if not self._telling.has_words:
+            self._telling.user_text(said.text)
 
     @property
     def _is_stopped(self) -> bool:

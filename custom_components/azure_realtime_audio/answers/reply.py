@@ -19,6 +19,7 @@ from homeassistant.util.json import JsonObjectType, JsonValueType, json_loads
 
 from ..assistant.briefing import Briefing
 from ..assistant.conversation_session import ConversationSession
+from ..assistant.telling import Telling
 from ..assistant.timing import Timing
 from ..chat.tools import (
     TooManyToolRoundsError,
@@ -53,9 +54,13 @@ class Reply:
         llm_api: llm.APIInstance | None,
         timeout: float,
         timing: Timing,
+        telling: Telling,
         begun: Response | None = None,
     ) -> None:
-        """Ask for nothing yet: ``async_begin`` does, unless a response has ``begun``."""
+        """Ask for nothing yet: ``async_begin`` does, unless a response has ``begun``.
+
+        ``telling`` hears what becomes of it.
+        """
         loop = asyncio.get_running_loop()
         # Called when nothing more will come.
         self.on_done: Callable[[], None] | None = None
@@ -76,6 +81,7 @@ class Reply:
         self._briefing = briefing
         self._results: list[dict[str, Any]] = []
         self._llm_api = None if self.is_out_of_band else llm_api
+        self._telling = telling
         self._timeout = timeout
         self._stall = timing.response_stall
         self._is_read = False
@@ -109,6 +115,7 @@ class Reply:
         would not stop calling tools. Whatever happens, nothing is left running.
         """
         session, speech = self._parts
+        self._telling.start({"kind": "action"})
         with session.busy():
             try:
                 await async_rounds(self._async_respond, self._deadline, self._timeout)
@@ -119,6 +126,7 @@ class Reply:
                     await self._async_tell_results(session)
                 speech.finish()
                 self._end(speech)
+                self._telling.done()
 
     @property
     def _parts(self) -> tuple[ConversationSession, Speech]:
@@ -139,7 +147,11 @@ class Reply:
             await self._async_next_response()
         self._is_read = True
         response = self._parts[1].responses[-1]
-        await async_read_to_end(response, self._stall)
+        asked = asyncio.get_running_loop().time()
+        await async_read_to_end(
+            response, self._stall, partial(self._telling.delta, response)
+        )
+        self._telling.response_done(response, asked)
         if response.status == "failed" and (failure := response_failure(response)):
             raise failure
         if response.status != "completed" or self._llm_api is None:
@@ -149,11 +161,13 @@ class Reply:
 
     async def _async_run_tools(self, response: Response, this: Round) -> None:
         for call in response.tool_calls:
+            self._telling.call(call)
             if this.may_call_tools:
                 output = await async_run_tool_call(self._llm_api, call, this.budget)
                 self._tool_outputs[call.call_id] = output
             else:
                 output = tool_output(error_result(TooManyToolRoundsError()))
+            self._telling.output(call, output)
             self._results.append(
                 {
                     "type": "function_call_output",

@@ -8,7 +8,13 @@ from homeassistant.helpers import llm
 
 from ..chat.tools import MAX_TOOL_ROUNDS, ToolBudget, TooManyToolRoundsError, tool_input
 from ..errors import translated
-from ..realtime import CommandTimeoutError, ConnectionLostError, Response, ToolCall
+from ..realtime import (
+    CommandTimeoutError,
+    ConnectionLostError,
+    Delta,
+    Response,
+    ToolCall,
+)
 
 
 class LostBeforeAWordError(ConnectionLostError):
@@ -68,13 +74,21 @@ async def async_rounds(
     )
 
 
-async def async_read_to_end(response: Response, stall: float) -> None:
-    """Wait for the end of a response, as long as it does not stall for so many seconds.
+async def async_read_to_end(
+    response: Response, stall: float, on_delta: Callable[[Delta], None]
+) -> None:
+    """Read a response to its end, as long as it does not stall for so many seconds.
 
     Raises CommandTimeoutError and ConnectionLostError.
     """
+    position = 0
     try:
-        while not response.is_done:
+        while True:
+            for delta in response.deltas[position:]:
+                on_delta(delta)
+                position += 1
+            if response.is_done:
+                break
             async with asyncio.timeout(stall):
                 await response.changed()
     except TimeoutError:

@@ -81,6 +81,8 @@ class Assistant:
         self._listeners: Listeners[()] = Listeners("the assistant")
         # Hears what becomes of every turn.
         self.turn_events: Listeners[TurnEvent] = Listeners("a turn")
+        # Hears that the assistant is about to go.
+        self.closing: Listeners[()] = Listeners("the assistant's end")
         self.availability = Availability(
             hass,
             entry,
@@ -215,6 +217,7 @@ class Assistant:
 
     async def async_close(self) -> None:
         """End every session, task and timer. The assistant cannot be used afterwards."""
+        self.closing.notify()
         self.availability.async_close()
         await self.sessions.async_close()
 

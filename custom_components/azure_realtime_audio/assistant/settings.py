@@ -129,6 +129,22 @@ class AssistantSettings:
         """Whether the service finds the end of what a person says."""
         return self.turn_detection_type in _TURN_DETECTION_KEYS
 
+    @property
+    def padding_ms(self) -> int | None:
+        """How much the service takes before what is said; None if that is not known."""
+        return self._server_vad(CONF_PREFIX_PADDING_MS)
+
+    @property
+    def silence_ms(self) -> int | None:
+        """The silence that ends a turn; None if that is not known."""
+        return self._server_vad(CONF_SILENCE_DURATION_MS)
+
+    def _server_vad(self, key: str) -> int | None:
+        if self.turn_detection_type == TURN_DETECTION_SEMANTIC_VAD:
+            return None
+        ms: int = self.turn_detection.get(key, DEFAULT_ASSISTANT[key])
+        return ms
+
     def session_config(self, *, detects_turns: bool = True) -> SessionConfig:
         """Return the session that the settings describe, in GA's form.
 

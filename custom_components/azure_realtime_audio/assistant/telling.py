@@ -3,15 +3,16 @@
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-import json
 from typing import Any, Final
 
+from homeassistant.components.websocket_api import current_connection
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import llm
 from homeassistant.helpers.json import json_bytes
+from homeassistant.util.json import json_loads
 from homeassistant.util.ulid import ulid_now
 
-from ..realtime import Delta, Response
+from ..realtime import Delta, Response, ToolCall
 
 # What is shown of a tool's result, in bytes of JSON.
 MAX_RESULT: Final = 4096
@@ -40,8 +41,13 @@ class Telling:
         conversation_id: str,
         tell: Callable[[TurnEvent], None],
     ) -> None:
-        """Begin a turn; ``tell`` hears each event."""
-        self.turn_id = ulid_now()
+        """Begin a turn; ``tell`` hears each event.
+
+        ``item_id`` is that of what the person says, once it is known. ``has_words`` tells
+        whether the words were told.
+        """
+        self.turn_id = self.item_id = ulid_now()
+        self.has_words = False
         self._hass = hass
         self._conversation_id = conversation_id
         self._tell_event = tell
@@ -69,9 +75,49 @@ class Telling:
             self.tell("turn_started", source=source)
 
     @callback
-    def user_text(self, item_id: str, text: str, *, is_final: bool = True) -> None:
-        """Tell what the person has said so far."""
-        self.tell("user_text", item_id=item_id, text=text, final=is_final)
+    def user_text(self, text: str, *, is_final: bool = True) -> None:
+        """Tell what the person has said so far: all of it."""
+        self.has_words = True
+        self.tell("user_text", item_id=self.item_id, text=text, final=is_final)
+
+    # Speech
+
+    @callback
+    def speech_started(self, item_id: str) -> None:
+        """Tell that the service hears a person."""
+        self.item_id = item_id
+        self.tell("speech_started", item_id=item_id)
+
+    @callback
+    def speech_stopped(self, item_id: str) -> None:
+        """Tell that the service hears the person no more."""
+        self.tell("speech_stopped", item_id=item_id)
+
+    @callback
+    def heard(
+        self,
+        item_id: str,
+        began: float | None,
+        ended: float,
+        silence_ms: int | None,
+    ) -> None:
+        """Note that what was said is an item: the time of the answer begins.
+
+        ``began`` and ``ended`` are times of the event loop: when it was first heard, and
+        when its end was found, after so much silence, as far as that is known.
+        """
+        self.item_id = item_id
+        began = ended if began is None else began
+        last_word = max(began, ended - (silence_ms or 0) / 1000)
+        self.asked(began)
+        self.step("speech", began, last_word)
+        self.step("end_of_turn", last_word)
+        self._asked = ended
+
+    @callback
+    def interrupted(self, item_id: str | None, audio_end_ms: int, text: str) -> None:
+        """Tell where a reply ends that the person has talked over."""
+        self.tell("interrupted", item_id=item_id, audio_end_ms=audio_end_ms, text=text)
 
     # Time
 
@@ -157,6 +203,22 @@ class Telling:
         )
         self.asked()
 
+    @callback
+    def call(self, call: ToolCall) -> None:
+        """Tell that the model calls a tool, in the words of the model."""
+        arguments = _parsed(call.arguments)
+        is_object = isinstance(arguments, dict)
+        self.called(
+            llm.ToolInput(call.name, arguments if is_object else {}, call.call_id)
+        )
+
+    @callback
+    def output(self, call: ToolCall, output: str) -> None:
+        """Tell what a tool has returned, as the model is told it."""
+        data = _parsed(output)
+        error = isinstance(data, dict) and "error" in data
+        self.result(call.call_id, call.name, llm.ToolResult(data, error=error))
+
     def _entities(self, data: Any) -> Iterator[str]:
         """Yield the ids of entities that are named in a result, each once."""
         found: set[str] = set()
@@ -193,10 +255,21 @@ class Telling:
     @callback
     def done(self) -> None:
         """Tell the end of the turn, and where its time went; once."""
-        if not self._is_over:
+        if self._is_started and not self._is_over:
             self._is_over = True
             steps = sorted(self._steps, key=lambda step: step["start_ms"])
             self.tell("turn_done", steps=steps)
+
+
+def source_of(satellite_id: str | None, device_id: str | None) -> dict[str, Any]:
+    """Return where a person speaks, as far as it is known of a turn of the conversation entity."""
+    if satellite_id or device_id:
+        return {
+            "kind": "satellite",
+            "entity_id": satellite_id,
+            "device_id": device_id,
+        }
+    return {"kind": "unknown" if current_connection.get() is None else "dialog"}
 
 
 def _usage(response: Response) -> dict[str, int] | None:
@@ -211,6 +284,13 @@ def _usage(response: Response) -> dict[str, int] | None:
     }
 
 
+def _parsed(text: str) -> Any:
+    try:
+        return json_loads(text)
+    except ValueError:
+        return text
+
+
 def _bounded(data: Any) -> Any:
     """Return what a tool has returned, or the beginning of its JSON where that is long."""
     try:
@@ -218,5 +298,5 @@ def _bounded(data: Any) -> Any:
     except TypeError, ValueError:
         return None
     if len(text) <= MAX_RESULT:
-        return json.loads(text)
+        return json_loads(text)
     return text[:MAX_RESULT].decode(errors="ignore")

@@ -21,7 +21,14 @@ from ..assistant.assistant import Assistant
 from ..assistant.briefing import PromptContext
 from ..assistant.conversation_session import ConversationSession
 from ..assistant.telling import TurnEvent
-from ..const import DOMAIN, LOGGER, TURN_DETECTION_SERVER_VAD
+from ..const import (
+    CONF_PREFIX_PADDING_MS,
+    CONF_SILENCE_DURATION_MS,
+    DEFAULT_ASSISTANT,
+    DOMAIN,
+    LOGGER,
+    TURN_DETECTION_SERVER_VAD,
+)
 from ..core_internals import chat_session_of
 from ..errors import async_sentence, translated, translated_error
 from ..realtime import (
@@ -49,8 +56,6 @@ _TRANSCRIPTION = "conversation.item.input_audio_transcription"
 _MAX_SPEECHES: Final = 8
 # What a browser may have asked for that is not done yet.
 _MAX_WAITING: Final = 32
-_DEFAULT_PADDING_MS = 300
-_DEFAULT_SILENCE_MS = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,16 +286,9 @@ class LiveSession:
             "type": TURN_DETECTION_SERVER_VAD,
             "create_response": False,
             "interrupt_response": False,
+            CONF_PREFIX_PADDING_MS: DEFAULT_ASSISTANT[CONF_PREFIX_PADDING_MS],
+            CONF_SILENCE_DURATION_MS: DEFAULT_ASSISTANT[CONF_SILENCE_DURATION_MS],
         }
-
-    def _padding_ms(self) -> int | None:
-        """Return how much silence turn detection leaves around what is said; None if unknown."""
-        detection = self._turn_detection
-        if detection["type"] != TURN_DETECTION_SERVER_VAD:
-            return None
-        padding: int = detection.get("prefix_padding_ms", _DEFAULT_PADDING_MS)
-        silence: int = detection.get("silence_duration_ms", _DEFAULT_SILENCE_MS)
-        return padding + silence
 
     def _follow(self, client: RealtimeClient) -> None:
         self._of_session = [
@@ -366,7 +364,8 @@ class LiveSession:
             return
         self._heard_at = self._hass.loop.time()
         speech = self._speech or LiveSpeech()
-        speech.padding_ms = self._padding_ms()
+        speech.padding_ms = self._assistant.settings.padding_ms
+        speech.silence_ms = self._assistant.settings.silence_ms
         speech.start(event["item_id"], event.get("audio_start_ms"))
         self._speech = speech
         self._tell({"type": "speech_started", "item_id": event["item_id"]})
@@ -465,14 +464,7 @@ class LiveSession:
         session = self._session
         cut = await turn.async_interrupt(session, self._assistant.timing.live_pause)
         self._turn = None
-        self._tell(
-            {
-                "type": "interrupted",
-                "item_id": cut.item_id,
-                "audio_end_ms": cut.audio_end_ms,
-                "text": cut.text,
-            }
-        )
+        turn.telling.interrupted(cut.item_id, cut.audio_end_ms, cut.text)
         self._end_turn(turn, session)
 
     async def _async_typed(self, text: str) -> None:
@@ -538,12 +530,8 @@ class LiveSession:
         if text is None:
             text = await turn.async_words(assistant.timing.transcript)
             self._answer_no_more(turn)
-        else:
-            turn.telling.user_text(turn.telling.turn_id, text)
         if text is None:
             text = await async_stand_in(self._hass, request.language)
-            if self._session is None or not self._session.transcribes:
-                turn.telling.user_text(turn.item_id, text)
         self._turns.async_present(turn)
         try:
             await conversation.async_converse(

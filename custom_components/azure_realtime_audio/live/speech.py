@@ -9,7 +9,7 @@ from homeassistant.core import callback
 # Shorter speech is no word: the press of a key, a cough.
 SHORTEST_WORD_MS: Final = 400
 
-type TellWords = Callable[[str, str, bool], None]
+type TellWords = Callable[[str, bool], None]
 
 
 class LiveSpeech:
@@ -27,7 +27,9 @@ class LiveSpeech:
         self.has_started = False
         self.started_at: float | None = None
         self.ended_at: float | None = None
+        # What turn detection leaves before and behind it; None if that is not known.
         self.padding_ms: int | None = None
+        self.silence_ms: int | None = None
         self._start_ms: int | None = None
         self._end_ms: int | None = None
         self._words = ""
@@ -62,8 +64,8 @@ class LiveSpeech:
     def add_words(self, words: str) -> None:
         """Take in the next words of the transcript."""
         self._words += words
-        if self._tell and self.item_id:
-            self._tell(self.item_id, self._words, False)
+        if self._tell:
+            self._tell(self._words, False)
 
     @callback
     def transcribe(self, transcript: str | None) -> None:
@@ -71,17 +73,17 @@ class LiveSpeech:
         self.transcript = (transcript or "").strip() or None
         if not self._transcribed.done():
             self._transcribed.set_result(None)
-        if self._tell and self.transcript and self.item_id:
-            self._tell(self.item_id, self.transcript, True)
+        if self._tell and self.transcript:
+            self._tell(self.transcript, True)
 
     @callback
     def tell_words(self, tell: TellWords) -> None:
         """Tell the words to somebody as they come, and those that are known."""
         self._tell = tell
-        if self.item_id and self.transcript:
-            tell(self.item_id, self.transcript, True)
-        elif self.item_id and self._words:
-            tell(self.item_id, self._words, False)
+        if self.transcript:
+            tell(self.transcript, True)
+        elif self._words:
+            tell(self._words, False)
 
     # What it is
 
@@ -93,12 +95,12 @@ class LiveSpeech:
     @property
     def duration_ms(self) -> int | None:
         """How long somebody spoke, without the silence around it; None if that is not told."""
-        if None in (self._start_ms, self._end_ms, self.padding_ms):
+        if self._start_ms is None or self._end_ms is None:
             return None
-        assert self._start_ms is not None
-        assert self._end_ms is not None
-        assert self.padding_ms is not None
-        return max(0, self._end_ms - self._start_ms - self.padding_ms)
+        if self.padding_ms is None or self.silence_ms is None:
+            return None
+        around = self.padding_ms + self.silence_ms
+        return max(0, self._end_ms - self._start_ms - around)
 
     @property
     def is_short(self) -> bool:

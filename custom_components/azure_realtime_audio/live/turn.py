@@ -13,6 +13,7 @@ from ..assistant.assistant import Assistant
 from ..assistant.briefing import PromptContext
 from ..assistant.conversation_session import ConversationSession
 from ..realtime import RealtimeError, Response
+from ..voice.playback import heard_words
 from ..voice.speech import Speech
 from ..voice.spoken_turn import Asker, SpokenTurn
 from .card_playback import CardPlayback
@@ -81,33 +82,27 @@ class LiveTurn:
         if self._spoken is not None:
             self._spoken.hear(speech)
 
-    @property
-    def item_id(self) -> str:
-        """The item of what is said; of what was typed, an id of its own."""
-        item_id = self.heard.item_id if self.heard else None
-        return item_id or self.telling.turn_id
-
     @callback
     def begin(self) -> None:
         """Tell that the person has finished: the time of the answer begins."""
-        loop = asyncio.get_running_loop()
-        self._asked_at = loop.time()
+        self._asked_at = asyncio.get_running_loop().time()
         speech = self.heard
         if speech is not None and speech.ended_at is not None:
             self._asked_at = speech.ended_at
-            if speech.started_at is not None:
-                self.telling.asked(speech.started_at)
-                silence = (speech.padding_ms or 0) / 1000
-                said = max(speech.started_at, speech.ended_at - silence)
-                self.telling.step("speech", speech.started_at, said)
-                self.telling.step("end_of_turn", said)
-        self.telling.asked(self._asked_at)
+            self.telling.heard(
+                speech.item_id or self.telling.turn_id,
+                speech.started_at,
+                speech.ended_at,
+                speech.silence_ms,
+            )
+        else:
+            self.telling.asked(self._asked_at)
         self.telling.start({"kind": "live", "name": self._assistant.name})
         if speech is not None:
             speech.tell_words(self._tell_words)
 
-    def _tell_words(self, item_id: str, text: str, is_final: bool) -> None:
-        self.telling.user_text(item_id, text, is_final=is_final)
+    def _tell_words(self, text: str, is_final: bool) -> None:
+        self.telling.user_text(text, is_final=is_final)
         if is_final:
             self.correct()
 
@@ -270,19 +265,6 @@ class LiveTurn:
             part = self.playback.heard_ms(item_id) / said_ms if said_ms else 0.0
             heard.append(heard_words(words, part))
         return "\n".join(filter(None, heard))
-
-
-def heard_words(text: str, part: float) -> str:
-    """Return about the words that were heard of a text, whole ones only.
-
-    ``part`` is how much of its sound was heard, 0 to 1: when each word was spoken is not known.
-    """
-    if part >= 1:
-        return text
-    end = round(len(text) * max(0.0, part))
-    if end < len(text) and not text[end : end + 1].isspace():
-        end = text.rfind(" ", 0, end + 1) if " " in text[: end + 1] else 0
-    return text[: max(0, end)].rstrip()
 
 
 async def _async_cancel(response: Response) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from homeassistant.core import CALLBACK_TYPE, callback
 
+from ..assistant.telling import Telling
 from ..assistant.timing import Timing
 from ..const import TURN_DETECTION_NONE, TURN_DETECTION_SERVER_VAD
 from ..errors import BufferFullError, NothingHeardError
@@ -38,12 +39,25 @@ class SpeechInput:
     said, and sends it again.
     """
 
-    def __init__(self, turn_detection: str, timing: Timing) -> None:
-        """Prepare to listen; ``turn_detection`` is what ends it, as the settings call it."""
+    def __init__(
+        self,
+        turn_detection: str,
+        timing: Timing,
+        telling: Telling,
+        silence_ms: int | None,
+    ) -> None:
+        """Prepare to listen; ``turn_detection`` is what ends it, as the settings call it.
+
+        The service finds the end of speech after ``silence_ms``; None if that is not known.
+        """
         self.ended_at = 0.0  # the event loop's time of the end of speech
         self.was_ended_by_hand = False  # the service does not answer that by itself
         self._turn_detection = turn_detection
         self._timing = timing
+        self._telling = telling
+        self._silence_ms = silence_ms
+        self._words = ""
+        self._began_at: float | None = None
         self._peak = 0
         loop = asyncio.get_running_loop()
         self._started: asyncio.Future[None] = loop.create_future()
@@ -102,6 +116,7 @@ class SpeechInput:
                 ("input_audio_buffer.speech_started", self._on_speech_started),
                 ("input_audio_buffer.speech_stopped", self._on_speech_stopped),
                 ("input_audio_buffer.committed", self._on_committed),
+                (f"{_TRANSCRIPTION}.delta", self._on_words),
                 (f"{_TRANSCRIPTION}.completed", self._on_transcribed),
                 (f"{_TRANSCRIPTION}.failed", self._on_transcribed),
                 ("connection_changed", self._on_connection_changed),
@@ -224,24 +239,39 @@ class SpeechInput:
     # What the service tells
 
     @callback
-    def _on_speech_started(self, _: Mapping[str, Any]) -> None:
+    def _on_speech_started(self, event: Mapping[str, Any]) -> None:
         if not self._started.done():
             self._started.set_result(None)
+            self._began_at = asyncio.get_running_loop().time()
+            self._telling.speech_started(event["item_id"])
 
     @callback
-    def _on_speech_stopped(self, _: Mapping[str, Any]) -> None:
+    def _on_speech_stopped(self, event: Mapping[str, Any]) -> None:
         self.ended_at = asyncio.get_running_loop().time()
+        self._telling.speech_stopped(event["item_id"])
 
     @callback
     def _on_committed(self, event: Mapping[str, Any]) -> None:
         if not self._committed.done():
             self._committed.set_result(event["item_id"])
+            ended_at = self.ended_at or asyncio.get_running_loop().time()
+            self._telling.heard(
+                event["item_id"], self._began_at, ended_at, self._silence_ms
+            )
+
+    @callback
+    def _on_words(self, event: Mapping[str, Any]) -> None:
+        if event["item_id"] == self.item_id and not self._transcribed.done():
+            self._words += event.get("delta") or ""
+            self._telling.user_text(self._words, is_final=False)
 
     @callback
     def _on_transcribed(self, event: Mapping[str, Any]) -> None:
         if event["item_id"] == self.item_id and not self._transcribed.done():
             words = (event.get("transcript") or "").strip()
             self._transcribed.set_result(words or None)
+            if words:
+                self._telling.user_text(words)
 
     @callback
     def _on_connection_changed(self, event: Mapping[str, Any]) -> None:

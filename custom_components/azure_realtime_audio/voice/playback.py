@@ -41,3 +41,16 @@ class Playback:
                     heard[item_id] = heard.get(item_id, 0) + min(seconds, left)
                 left = max(0.0, left - seconds)
         return {item_id: int(seconds * 1000) for item_id, seconds in heard.items()}
+
+
+def heard_words(text: str, part: float) -> str:
+    """Return about the words that were heard of a text, whole ones only.
+
+    ``part`` is how much of its sound was heard, 0 to 1: when each word was spoken is not known.
+    """
+    if part >= 1:
+        return text
+    end = round(len(text) * max(0.0, part))
+    if end < len(text) and not text[end : end + 1].isspace():
+        end = text.rfind(" ", 0, end + 1) if " " in text[: end + 1] else 0
+    return text[: max(0, end)].rstrip()

@@ -14,6 +14,7 @@ from homeassistant.helpers.event import async_track_state_change_event
 from ..assistant.assistant import Assistant
 from ..assistant.briefing import PromptContext
 from ..assistant.prompt import pipeline_llm_context
+from ..assistant.telling import source_of
 from ..const import LOGGER
 from ..core_internals import SATELLITE_RESPONDING, tries_local_intents
 from ..errors import AssistantError
@@ -26,7 +27,7 @@ from ..realtime import (
     Response,
 )
 from .listening import SpeechInput
-from .playback import Playback
+from .playback import Playback, heard_words
 from .speech import Speech
 from .spoken_turn import Asker, SpokenTurn
 
@@ -90,8 +91,12 @@ class Turn:
         self._pipeline_input = pipeline_input
         self._previous = previous
         self._input = SpeechInput(
-            assistant.settings.turn_detection_type, assistant.timing
+            assistant.settings.turn_detection_type,
+            assistant.timing,
+            self.telling,
+            assistant.settings.silence_ms,
         )
+        self._first_audio_at: float | None = None
         self._spoken: SpokenTurn | None = None
         self._playback = Playback()
         self._stopping: asyncio.Task[None] | None = None
@@ -117,6 +122,15 @@ class Turn:
         return self.phase is TurnPhase.ENDED
 
     # Listening
+
+    @callback
+    def tell_beginning(self) -> None:
+        """Tell those who watch that a person is about to speak, and where."""
+        pipeline_input = self._pipeline_input
+        if self.is_expected and pipeline_input is not None:
+            self.telling.start(
+                source_of(pipeline_input.satellite_id, pipeline_input.device_id)
+            )
 
     async def async_listen(self, stream: AsyncIterable[bytes]) -> SpokenTurn:
         """Send the microphone up until the person has finished. Raises RealtimeError.
@@ -201,7 +215,8 @@ class Turn:
     def note_first_audio(self) -> None:
         """Note the time from the last word to the first sound, once."""
         if self.latency_ms is None:
-            seconds = asyncio.get_running_loop().time() - self._input.ended_at
+            self._first_audio_at = asyncio.get_running_loop().time()
+            seconds = self._first_audio_at - self._input.ended_at
             self.latency_ms = round(seconds * 1000)
             self._assistant.async_set_latency(self.latency_ms)
 
@@ -215,6 +230,13 @@ class Turn:
         self.unspoken_text = " ".join(filter(None, [*written, apology]))
         self.speech.finish()
         self.correct(chat_log)
+        if self._first_audio_at is not None:
+            seconds = (
+                sum(response.audio_ms for response in self.speech.responses) / 1000
+            )
+            begun = self._first_audio_at
+            self.telling.step("voice", begun, begun + seconds)
+        self.telling.done()
 
     # The voice
 
@@ -278,9 +300,12 @@ class Turn:
             return  # others may have spoken the text
         heard = self._playback.heard_ms()
         for response in self.speech.responses:
+            words = response.words_by_item
             for item_id, said_ms in response.audio_ms_by_item.items():
                 heard_ms = min(heard.get(item_id, 0), said_ms)
                 if heard_ms < said_ms:
+                    text = heard_words(words.get(item_id, ""), heard_ms / said_ms)
+                    self.telling.interrupted(item_id, heard_ms, text)
                     with suppress(RealtimeError):
                         await spoken.async_truncate(item_id, heard_ms)
 
@@ -295,6 +320,7 @@ class Turn:
     def close(self) -> None:
         """Release everything. The turn cannot be used afterwards."""
         self.speech.finish()
+        self.telling.done()
         for cleanup in self._cleanups:
             cleanup()
         self._cleanups.clear()

@@ -46,6 +46,7 @@ class Turns:
             is_expected=is_expected,
             previous=previous,
         )
+        turn.tell_beginning()
         return turn
 
     @callback
