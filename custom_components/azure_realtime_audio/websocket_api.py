@@ -133,11 +133,14 @@ def _start(hass: HomeAssistant, connection: ActiveConnection, msg: Command) -> N
     context = connection.context(msg)
     with chat_session_of(hass, msg.get("conversation_id"), context) as chat:
         conversation_id = chat.conversation_id
+    place = runtime.screens.async_place(msg.get("screen"))
     request = LiveRequest(
         conversation_id=conversation_id,
         context=context,
         language=msg.get("language") or hass.config.language,
         hands_free=msg["hands_free"],
+        satellite_id=place.satellite_id,
+        device_id=place.device_id,
     )
 
     @callback

@@ -8,7 +8,7 @@ from homeassistant.components.assist_satellite import DOMAIN as SATELLITE_DOMAIN
 from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.helpers import device_registry as dr, entity_registry as er, llm
 from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
@@ -249,6 +249,47 @@ async def test_pipeline_turn(
     [context] = bell.contexts
     assert context is not None
     assert context.user_id == hass_admin_user.id
+
+
+class Compass(llm.Tool):
+    """Knows at which device the person is."""
+
+    name = "where"
+    description = "Tell where the person is"
+    integration = "test"
+
+    def __init__(self) -> None:
+        """Begin nowhere."""
+        self.devices: list[str | None] = []
+
+    async def async_call(
+        self,
+        hass: HomeAssistant,
+        tool_input: llm.ToolInput,
+        llm_context: llm.LLMContext,
+    ) -> llm.ToolResult:
+        """Note it."""
+        self.devices.append(llm_context.device_id)
+        return llm.ToolResult(data={})
+
+
+async def test_live_conversation_at_screen(
+    hass: HomeAssistant,
+    emulator: Emulator,
+    init_integration: MockConfigEntry,
+    page: ScreenPage,
+) -> None:
+    """The assistant knows at which screen a live conversation goes on, and so in which room."""
+    compass = Compass()
+    await give_tool(hass, init_integration, compass)
+    await page.connect()
+    for count, screen in enumerate((None, "hall", "cellar"), 1):
+        emulator.replies += [Reply(tool_calls=[("where", {})]), Reply(text="There.")]
+        await page.start(**({"screen": screen} if screen else {}))
+        await page.send("text", text="Where am I?")
+        await page.until_event("turn_done", count)
+        await page.stop()
+    assert compass.devices == [None, device_of(hass, HALL).id, None]
 
 
 async def test_stop(hass: HomeAssistant, emulator: Emulator, page: ScreenPage) -> None:

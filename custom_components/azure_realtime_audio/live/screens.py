@@ -1,6 +1,7 @@
 """The named screens of one assistant."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from homeassistant.core import CALLBACK_TYPE, callback
@@ -15,6 +16,14 @@ from .screen import Screen
 
 # Its component is not imported here: the entities of screens are made elsewhere.
 _SATELLITE_DOMAIN: Final = "assist_satellite"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a person is who talks at a screen: its entity and its device."""
+
+    satellite_id: str | None = None
+    device_id: str | None = None
 
 
 class Screens:
@@ -62,8 +71,9 @@ class Screens:
 
         Names that are spelt alike but for case, blanks and accents are the same.
         """
-        screen_id = f"{self._prefix}{slugify(name)}"
-        self._check_enabled(name, screen_id)
+        screen_id = self._id_of(name)
+        if (entity := self._entity(screen_id)) is not None and entity.disabled:
+            raise translated("screen_disabled", name=name)
         if (screen := self._screens.get(screen_id)) is not None:
             return screen
         if len(self._screens) >= self._assistant.timing.max_screens:
@@ -74,13 +84,20 @@ class Screens:
         self._new.notify(screen)
         return screen
 
-    def _check_enabled(self, name: str, screen_id: str) -> None:
-        """Raise HomeAssistantError for a screen that a person has disabled."""
+    @callback
+    def async_place(self, name: str | None) -> Place:
+        """Return where the screen of a name is; nowhere if there is none."""
+        if name is None or (entity := self._entity(self._id_of(name))) is None:
+            return Place()
+        return Place(entity.entity_id, entity.device_id)
+
+    def _id_of(self, name: str) -> str:
+        return f"{self._prefix}{slugify(name)}"
+
+    def _entity(self, screen_id: str) -> er.RegistryEntry | None:
         registry = er.async_get(self._assistant.hass)
         entity_id = registry.async_get_entity_id(_SATELLITE_DOMAIN, DOMAIN, screen_id)
-        entity = registry.async_get(entity_id) if entity_id else None
-        if entity is not None and entity.disabled:
-            raise translated("screen_disabled", name=name)
+        return registry.async_get(entity_id) if entity_id else None
 
     @callback
     def async_forget(self, screen: Screen) -> None:

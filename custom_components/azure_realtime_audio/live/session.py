@@ -69,6 +69,8 @@ class LiveRequest:
     context: Context
     language: str
     hands_free: bool = True
+    satellite_id: str | None = None  # of the screen where the person is
+    device_id: str | None = None
 
 
 class TooMuchAtOnceError(Exception):
@@ -332,8 +334,8 @@ class LiveSession:
             text="",
             context=request.context,
             conversation_id=self.conversation_id,
-            device_id=None,
-            satellite_id=None,
+            device_id=request.device_id,
+            satellite_id=request.satellite_id,
             language=request.language,
             agent_id=self._assistant.agent_id or "",
         )
@@ -541,6 +543,8 @@ class LiveSession:
                 request.context,
                 request.language,
                 assistant.agent_id,
+                request.device_id,
+                satellite_id=request.satellite_id,
             )
         finally:
             self._turns.async_withdraw(turn)
