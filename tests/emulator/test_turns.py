@@ -10,6 +10,7 @@ import pytest
 from emulator import Emulator, Reply
 
 from .conftest import PREVIEW, Connect, tone
+from .house import TOOLS
 
 TEXT = ["text"]
 CALL = Reply(text="A moment.", tool_calls=[("HassTurnOn", {"name": "Kitchen Light"})])
@@ -156,6 +157,27 @@ async def test_function_call_and_continuation(
         done["output"][0]["content"][0]["transcript"]
         == "I turned on the kitchen light."
     )
+
+
+@pytest.mark.parametrize(
+    "choice", ["required", {"type": "function", "name": "get_weather"}]
+)
+async def test_tool_choice_stays_in_force(
+    connect: Connect, choice: str | dict[str, str]
+) -> None:
+    """A session's choice holds for each response, results or not, until one has its own."""
+    client = await connect()
+    await client.update(tools=TOOLS, tool_choice=choice)
+    kinds = []
+    for overrides in ({}, {}, {"tool_choice": "auto"}, {}):
+        await client.send("response.create", response=overrides)
+        (item,) = (await client.until("response.done"))["response"]["output"]
+        kinds.append(item["type"])
+        if item["type"] == "function_call":
+            output = {"type": "function_call_output", "output": "{}"}
+            output["call_id"] = item["call_id"]
+            await client.send("conversation.item.create", item=output)
+    assert kinds == ["function_call", "function_call", "message", "function_call"]
 
 
 async def test_several_messages(emulator: Emulator, connect: Connect) -> None:

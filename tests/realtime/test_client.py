@@ -482,7 +482,7 @@ async def test_missing_acknowledgement_is_bounded(
     emulator: Emulator, make_client: MakeClient
 ) -> None:
     """A command that is never answered raises, and the session goes on."""
-    client = make_client({"command_timeout": 0.05})
+    client = make_client({"command_timeout": 0.3})
     await client.connect()
     emulator.faults.add("no_ack:conversation.item.create", times=1)
     with pytest.raises(CommandTimeoutError) as raised:
