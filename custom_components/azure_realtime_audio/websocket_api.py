@@ -205,12 +205,12 @@ async def websocket_watch(
     try:
         _watch(hass, connection, msg)
     except CommandRefusedError as refused:
-        await _async_refuse(hass, connection, msg, refused)
+        await async_refuse(hass, connection, msg, refused)
 
 
 def _watch(hass: HomeAssistant, connection: ActiveConnection, msg: Command) -> None:
     entity_id, number = msg["entity_id"], msg["id"]
-    assistant = _runtime(hass, connection, entity_id, POLICY_READ).assistant
+    assistant = runtime_of(hass, connection, entity_id, POLICY_READ).assistant
     status = _status(assistant)
 
     def tell(event: Mapping[str, Any]) -> None:
