@@ -55,7 +55,8 @@ from .satellite import Satellite, new_conversation, played, tone
 from .talk import say, speech
 
 ROUND_TRIPS = (0.0, 0.2)  # seconds
-TURNS = 2  # of each kind at each: the better one counts, since noise only adds
+TURNS = 2  # of each kind at each: the best one counts, since noise only adds
+TRIES = 4  # as many times as many, while none was quick enough: the machine may be busy
 # A wait is there or not: half of one is left to a busy machine.
 TOLERANCE = 0.5
 SPEECH = tone(0.12, 220, 16_000)
@@ -214,21 +215,27 @@ class Distance:
         self.script.text = ANSWER
         self.is_warm = False
 
-    async def measure(self, take: Take, rounds: int = 0) -> Measured:
-        """Take turns at each distance, each with its rounds of tools; the first of all warms up."""
+    async def assert_at_most(self, most: int, take: Take, rounds: int = 0) -> Measured:
+        """Take turns at each distance, each with its rounds of tools, and check them."""
         self.script.rounds = rounds
-        measured = Measured({}, [])
         if not self.is_warm:
             await take()
             self.is_warm = True
+        measured = Measured({distance: [] for distance in ROUND_TRIPS}, [])
+        for _ in range(TRIES):
+            await self._measure(take, measured)
+            if measured.round_trips < most + TOLERANCE:
+                break
+        measured.assert_at_most(most, model_calls=1 + rounds)
+        return measured
+
+    async def _measure(self, take: Take, measured: Measured) -> None:
         for self.proxy.round_trip in ROUND_TRIPS:
-            latencies = measured.latencies[self.proxy.round_trip] = []
             for _ in range(TURNS):
                 log = FrameLog(self.emulator)
-                latencies.append(await take())
+                measured.latencies[self.proxy.round_trip].append(await take())
                 measured.counts.append(Counts.of(log.frames()))
         self.proxy.round_trip = 0.0
-        return measured
 
 
 @pytest.fixture
@@ -380,14 +387,12 @@ async def test_spoken(
 ) -> None:
     """A turn of each speaker waits for one round trip, and for one more with a tool."""
     for rounds in (0, 1):
-        measured = await distance.measure(speakers[speaker], rounds)
-        measured.assert_at_most(1 + rounds, model_calls=1 + rounds)
+        await distance.assert_at_most(1 + rounds, speakers[speaker], rounds)
 
 
 async def test_spoken_two_rounds(distance: Distance, speakers: dict[str, Take]) -> None:
     """Each round of tools costs one round trip."""
-    measured = await distance.measure(speakers[A_SATELLITE], 2)
-    measured.assert_at_most(3, model_calls=3)
+    measured = await distance.assert_at_most(3, speakers[A_SATELLITE], 2)
     # What the session knows is not told again: the service could not use what it has cached.
     assert {each.by_client["session.update"] for each in measured.counts} == {0}
 
@@ -421,14 +426,12 @@ def agent_of(hass: HomeAssistant, title: str) -> str:
 @pytest.mark.parametrize("rounds", [0, 1, 2])
 async def test_typed(hass: HomeAssistant, distance: Distance, rounds: int) -> None:
     """A typed turn waits for as much as a spoken one."""
-    measured = await distance.measure(to_agent(hass), rounds)
-    measured.assert_at_most(1 + rounds, model_calls=1 + rounds)
+    await distance.assert_at_most(1 + rounds, to_agent(hass), rounds)
 
 
 async def test_first_typed(hass: HomeAssistant, distance: Distance) -> None:
     """The first turn of a conversation waits for TCP, for the upgrade and for the answer."""
-    measured = await distance.measure(to_agent(hass, is_new=True))
-    measured.assert_at_most(3, model_calls=1)
+    await distance.assert_at_most(3, to_agent(hass, is_new=True))
 
 
 # Actions.
@@ -471,5 +474,4 @@ async def test_actions(
     hass: HomeAssistant, distance: Distance, action: str, title: str
 ) -> None:
     """An action waits for one answer of the service, although more has to be sent to it."""
-    measured = await distance.measure(by_action(hass, title, action))
-    measured.assert_at_most(1, model_calls=1)
+    await distance.assert_at_most(1, by_action(hass, title, action))
