@@ -12,6 +12,7 @@ from benchmarks.certificate import LOOPBACK, write_certificate
 from benchmarks.delay_proxy import DelayProxy
 
 ROUND_TRIP = 0.2  # seconds
+TRIES = 3  # the quickest counts: a busy machine only adds to the time
 
 
 @pytest.fixture
@@ -30,7 +31,16 @@ async def echo(socket_enabled: None) -> AsyncIterator[int]:
 async def said_again(
     proxy: DelayProxy, certificate: Path | None = None
 ) -> tuple[float, float, bytes]:
-    """Say something twice; return how long each took to come back, and all that came."""
+    """Say something twice; return how long each took at best, and all that came."""
+    firsts, seconds, data = zip(
+        *[await _said_again(proxy, certificate) for _ in range(TRIES)], strict=True
+    )
+    return min(firsts), min(seconds), min(data)
+
+
+async def _said_again(
+    proxy: DelayProxy, certificate: Path | None
+) -> tuple[float, float, bytes]:
     context = None
     if certificate:
         context = ssl.create_default_context(cafile=certificate)
