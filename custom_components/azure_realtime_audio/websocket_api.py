@@ -285,7 +285,8 @@ async def websocket_check(
         figures = await async_measure_connection(client)
     except RealtimeError as err:
         language = msg.get("language") or hass.config.language
-        told["error"] = await async_sentence(hass, language, translated_error(err))
+        shown = translated_error(err, runtime.assistant.secrets)
+        told["error"] = await async_sentence(hass, language, shown)
     else:
         told |= {
             "reachable": True,

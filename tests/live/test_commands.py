@@ -14,6 +14,7 @@ from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 from custom_components.azure_realtime_audio.const import CONF_API_VERSION, DOMAIN
 from emulator import Emulator
 
+from ..actions.test_session import BOOKS
 from ..conftest import API_KEY
 from ..talk import AGENT
 from .card import LiveCard, logged
@@ -51,6 +52,25 @@ async def test_check_without_a_service(emulator: Emulator, card: LiveCard) -> No
     assert told["error"].startswith("The Azure service does not accept the key.")
     assert API_KEY not in str(told)
     assert emulator.host_name not in str(told)
+
+
+async def test_secret_that_the_service_repeats(
+    hass: HomeAssistant, emulator: Emulator, card: LiveCard
+) -> None:
+    """Neither the check nor a live conversation shows the authorization of a tool."""
+    await hass.services.async_call(
+        DOMAIN,
+        "update_session",
+        {"entity_id": AGENT, "session": {"tools": [BOOKS]}},
+        blocking=True,
+    )
+    emulator.faults.add("refuse:session.update/Not with Bearer secret-token")
+    checked = await card.command(type=f"{DOMAIN}/check", entity_id=AGENT)
+    await card.start()
+    error = await card.until_event("error")
+    for told in (checked["result"]["error"], error["message"]):
+        assert "Not with ***" in told
+        assert "secret-token" not in told
 
 
 @pytest.mark.parametrize(

@@ -232,9 +232,10 @@ class LiveSession:
             try:
                 await work()
             except RealtimeError as err:
-                await self._async_tell_error(translated_error(err))
+                shown = translated_error(err, self._assistant.secrets)
+                await self._async_tell_error(shown)
             except HomeAssistantError as err:
-                await self._async_tell_error(err)
+                await self._async_tell_error(self._assistant.secrets.of_sentence(err))
             self._is_opening = False
             self._update_status()
 
