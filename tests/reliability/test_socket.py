@@ -139,6 +139,23 @@ async def test_spoken_turn(
             assert bell.rung == (words_of(stage) == RING)
 
 
+async def test_spoken_turn_far_away(
+    subtests: pytest.Subtests,
+    hass: HomeAssistant,
+    emulator: Emulator,
+    satellite: Satellite,
+    bell: Bell,
+) -> None:
+    """It is the same where every event of the service is on its way while audio goes on."""
+    for stage in ("speech", "thinking", "arguments"):
+        with subtests.test(stage=stage):
+            conversation = Satellite(hass, new_conversation())
+            break_at(emulator, bell, stage, "1006")
+            emulator.faults.add("round_trip:150")
+            await _speak(conversation, emulator, stage, "1006")
+            assert bell.rung == (words_of(stage) == RING)
+
+
 async def _speak(
     satellite: Satellite, emulator: Emulator, stage: str, manner: str
 ) -> None:
