@@ -154,6 +154,20 @@ async def test_not_while_the_person_speaks(
     assert item.audio == b"".join(bytes([number, 0]) * 960 for number in range(1, 5))
 
 
+async def test_open_microphone(
+    emulator: Emulator, aged: RealtimeClient, clock: Clock
+) -> None:
+    """A microphone that is open all the time, and hears nobody, does not keep a session."""
+    for _ in range(30):
+        if aged.state is not ConnectionState.OPEN:
+            break
+        await aged.append_pcm(bytes(1920))
+        await clock.advance(LOOK)
+    assert aged.state is ConnectionState.CONNECTING
+    await aged.connect()
+    assert len(emulator.sessions) == 2
+
+
 async def test_not_while_a_command_waits(
     emulator: Emulator, aged: RealtimeClient, clock: Clock
 ) -> None:

@@ -41,6 +41,9 @@ _MAX_RECENT_FRAME = 1024 * 1024  # bytes
 _MAX_TEXT_FRAME = MAX_TEXT  # bytes
 _SOUND_EVENTS = frozenset({"response.output_audio.delta", "response.audio.delta"})
 
+# How often nothing but an open microphone may be found, until that counts as quiet.
+_IDLE_LOOKS = 20
+
 # How long a response may be silent, in seconds, of which nothing tells that it was to begin.
 _DOUBT = 30.0
 
@@ -116,6 +119,7 @@ class LiveSession:
         self._is_in_use = False
         self._renew_at: float | None = None
         self._heard = -1
+        self._idle_looks = 0
 
     # --- What it is
 
@@ -218,13 +222,16 @@ class LiveSession:
         self.status.disconnected()
 
     def _renew_when_quiet(self, now: float) -> None:
-        is_quiet = (
+        is_idle = (
             self.status.status is ModelStatus.IDLE
             and not self.responses
             and not self.pending
-            and self._heard == self._speech.size
         )
-        if is_quiet:
+        self._idle_looks = self._idle_looks + 1 if is_idle else 0
+        # A microphone may be open all the time: where the service detects turns, nobody
+        # speaks to it.
+        hears_nobody = not self.status.is_manual and self._idle_looks > _IDLE_LOOKS
+        if is_idle and (self._heard == self._speech.size or hears_nobody):
             self._renew_at = None
             self.wants_renewal = self.wants_renewal or Renewal.DUE
         else:
