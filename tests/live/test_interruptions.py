@@ -1,8 +1,10 @@
 """Replies that a person talks over: what the service then holds is what was heard."""
 
 import asyncio
+from unittest.mock import patch
 
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -223,3 +225,50 @@ async def test_silent_browser(
     await card.speak(SPEECH + PAUSE)
     assert (await card.until_event("interrupted"))["audio_end_ms"] == 700
     assert service_item(emulator.sessions[-1], story) == 700
+
+
+async def test_spoken_over_a_typed_turn(emulator: Emulator, card: LiveCard) -> None:
+    """The service does not answer by itself what is said over the reply to typed words."""
+    card.plays = False
+    await card.start()
+    await card.until_event("status", status="idle")
+    emulator.replies.append(Reply(text=STORY, pcm=said_at(500, STORY_SECONDS)))
+    await card.send("text", text="Tell me a story")
+    item_id = (await card.until_event("audio_done"))["item_id"]
+    await interrupt(card, item_id)
+    await card.until_event("text_done", text="Hello! How can I help?")
+    session = emulator.sessions[-1]
+    assert service_item(session, item_id) == 712
+    assert len(session.sent.of("response.created")) == asked(session) == 2
+
+
+async def test_chat_that_is_busy(
+    hass: HomeAssistant, emulator: Emulator, card: LiveCard
+) -> None:
+    """A turn that core refuses is told in a sentence, and the next is answered."""
+    await card.start()
+    with patch(
+        "homeassistant.components.conversation.entity.async_get_chat_log",
+        side_effect=HomeAssistantError("This conversation is busy"),
+    ):
+        await card.send("text", text="Hello?")
+        error = await card.until_event("error")
+    assert error["message"] == "This conversation is busy"
+    await card.until_event("turn_done")
+    await card.send("text", text="Say: here I am")
+    await card.until_event("text_done", text="here I am")
+
+
+async def test_bug(hass: HomeAssistant, emulator: Emulator, card: LiveCard) -> None:
+    """A bug in a turn is told in a sentence, and the next turn is answered."""
+    await card.start()
+    with patch(
+        "homeassistant.components.conversation.entity.async_get_chat_log",
+        side_effect=ValueError,
+    ):
+        await card.send("text", text="Hello?")
+        error = await card.until_event("error")
+    assert error["translation_key"] == "unexpected"
+    await card.until_event("turn_done")
+    await card.send("text", text="Say: here I am")
+    await card.until_event("text_done", text="here I am")

@@ -44,10 +44,10 @@ class Telling:
         """Begin a turn; ``tell`` hears each event.
 
         ``item_id`` is that of what the person says, once it is known. ``has_words`` tells
-        whether the words were told.
+        whether the words were told, ``has_failed`` whether it was told why there is no answer.
         """
         self.turn_id = self.item_id = ulid_now()
-        self.has_words = False
+        self.has_words = self.has_failed = False
         self._hass = hass
         self._conversation_id = conversation_id
         self._tell_event = tell
@@ -244,6 +244,7 @@ class Telling:
         placeholders: Mapping[str, str] | None = None,
     ) -> None:
         """Tell why there is no answer, in one sentence."""
+        self.has_failed = True
         self.tell(
             "error",
             message=message,

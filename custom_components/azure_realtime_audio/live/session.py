@@ -1,8 +1,6 @@
 """One live session: a person at a browser, and an assistant that may be interrupted."""
 
 import asyncio
-from base64 import b64encode
-from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from homeassistant.components.conversation import ConversationInput
 from homeassistant.core import CALLBACK_TYPE, Context, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_track_time_interval
+from homeassistant.helpers.intent import IntentResponseType
 from homeassistant.util.ulid import ulid_now
 
 from ..assistant.assistant import Assistant
@@ -37,23 +36,21 @@ from ..realtime import (
     Dialect,
     RealtimeClient,
     RealtimeError,
-    Response,
 )
 from ..voice.spoken_turn import Asker
 from ..voice.stand_in import async_stand_in
 from ..voice.turns import Turns
-from .card_playback import BrowserDoesNotReadError, CardPlayback, PlaybackState
+from .card_playback import BrowserDoesNotReadError, PlaybackState
+from .ears import Ears
 from .image import ImageNotTakenError, checked_image
 from .microphone import Microphone
+from .sound import async_send_sound
 from .speech import LiveSpeech
 from .turn import LiveTurn
 
 type Tell = Callable[[Mapping[str, Any]], None]
 type EndReason = Literal["taken_over", "unloaded", "failed", "idle"]
 
-_TRANSCRIPTION = "conversation.item.input_audio_transcription"
-# How many utterances may be waiting for their transcript.
-_MAX_SPEECHES: Final = 8
 # What a browser may have asked for that is not done yet.
 _MAX_WAITING: Final = 32
 
@@ -115,8 +112,10 @@ class LiveSession:
         self._inbox: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
         self._turn: LiveTurn | None = None
         self._next: LiveTurn | None = None
-        self._speech: LiveSpeech | None = None
-        self._speeches: deque[LiveSpeech] = deque(maxlen=_MAX_SPEECHES)
+        self._ears = Ears(
+            assistant.settings, self._tell, self._update_status, self._on_heard
+        )
+        self._ears.is_hands_free = request.hands_free
         self._deciding = 0
         self._is_capturing = False
         self._is_opening = True
@@ -124,7 +123,7 @@ class LiveSession:
         self.is_ended = False
         self._closing: asyncio.Task[None] | None = None
         self._heard_at = self._hass.loop.time()
-        self._of_session: list[CALLBACK_TYPE] = []
+        self._unsubscribe: CALLBACK_TYPE = lambda: None
         self._cleanups: list[CALLBACK_TYPE] = [
             assistant.turn_events.add(self._on_turn_event),
             assistant.async_add_listener(self._on_assistant),
@@ -185,7 +184,7 @@ class LiveSession:
         """Let the service find the end of a turn, or the person. Raises TooMuchAtOnceError."""
         if is_on is self._is_hands_free:
             return
-        self._is_hands_free = is_on
+        self._is_hands_free = self._ears.is_hands_free = is_on
         self._is_capturing = False
         if is_on:
             self._microphone.open()
@@ -236,6 +235,9 @@ class LiveSession:
                 await self._async_tell_error(shown)
             except HomeAssistantError as err:
                 await self._async_tell_error(self._assistant.secrets.of_sentence(err))
+            except Exception:  # noqa: BLE001  # a bug must not leave the person without a word
+                LOGGER.exception("A live session of %s", self._assistant.name)
+                await self._async_tell_error(translated("unexpected"))
             self._is_opening = False
             self._update_status()
 
@@ -274,7 +276,10 @@ class LiveSession:
             self._leave_session()
             self._session = session
             session.is_listening = True
-            self._follow(session.client)
+            self._ears.follow(session.client)
+            self._unsubscribe = session.client.on(
+                "connection_changed", self._on_connection_changed
+            )
         detection = self._turn_detection if self._is_hands_free else None
         if session.turn_detection != detection:
             await session.async_detect_turns(detection)
@@ -293,24 +298,9 @@ class LiveSession:
             CONF_SILENCE_DURATION_MS: DEFAULT_ASSISTANT[CONF_SILENCE_DURATION_MS],
         }
 
-    def _follow(self, client: RealtimeClient) -> None:
-        self._of_session = [
-            client.on(event, listener)
-            for event, listener in (
-                ("input_audio_buffer.speech_started", self._on_speech_started),
-                ("input_audio_buffer.speech_stopped", self._on_speech_stopped),
-                ("input_audio_buffer.committed", self._on_committed),
-                (f"{_TRANSCRIPTION}.delta", self._on_words),
-                (f"{_TRANSCRIPTION}.completed", self._on_transcribed),
-                (f"{_TRANSCRIPTION}.failed", self._on_transcribed),
-                ("connection_changed", self._on_connection_changed),
-            )
-        ]
-
     def _leave_session(self) -> None:
-        for unsubscribe in self._of_session:
-            unsubscribe()
-        self._of_session = []
+        self._ears.leave()
+        self._unsubscribe()
         if (session := self._session) is not None:
             session.is_listening = False
             session.async_touch()
@@ -347,8 +337,15 @@ class LiveSession:
         )
         return LiveTurn(self._assistant, self.conversation_id, asker, session, speech)
 
+    def _drop_next(self) -> None:
+        """Give up the turn for which the session is prepared; the service must not answer."""
+        turn, self._next = self._next, None
+        if turn is not None:
+            turn.withdraw()
+            self._answer_no_more()
+
     async def _async_change_detection(self) -> None:
-        self._next = None
+        self._drop_next()
         session = await self._async_session()
         detection = self._turn_detection if self._is_hands_free else None
         if session.turn_detection != detection:
@@ -359,58 +356,17 @@ class LiveSession:
 
     @property
     def _is_hearing(self) -> bool:
-        return self._speech is not None or self._is_capturing
+        return self._ears.is_hearing or self._is_capturing
 
     @callback
-    def _on_speech_started(self, event: Mapping[str, Any]) -> None:
-        if not self._is_hands_free:
-            return
+    def _on_heard(self, speech: LiveSpeech) -> None:
         self._heard_at = self._hass.loop.time()
-        speech = self._speech or LiveSpeech()
-        speech.padding_ms = self._assistant.settings.padding_ms
-        speech.silence_ms = self._assistant.settings.silence_ms
-        speech.start(event["item_id"], event.get("audio_start_ms"))
-        self._speech = speech
-        self._tell({"type": "speech_started", "item_id": event["item_id"]})
-        self._update_status()
-
-    @callback
-    def _on_speech_stopped(self, event: Mapping[str, Any]) -> None:
-        if self._speech is not None:
-            self._speech.stop(event.get("audio_end_ms"))
-            self._tell({"type": "speech_stopped", "item_id": event["item_id"]})
-
-    @callback
-    def _on_committed(self, event: Mapping[str, Any]) -> None:
-        speech, self._speech = self._speech, None
-        if speech is None:
-            speech = LiveSpeech(was_ended_by_hand=not self._is_hands_free)
-        speech.commit(event["item_id"])
-        self._speeches.append(speech)
         self._deciding += 1
         self._inbox.put_nowait(partial(self._async_heard, speech))
         self._update_status()
 
-    def _speech_of(self, event: Mapping[str, Any]) -> LiveSpeech | None:
-        for speech in self._speeches:
-            if speech.item_id == event.get("item_id"):
-                return speech
-        return None
-
-    @callback
-    def _on_words(self, event: Mapping[str, Any]) -> None:
-        if speech := self._speech_of(event):
-            speech.add_words(event.get("delta") or "")
-
-    @callback
-    def _on_transcribed(self, event: Mapping[str, Any]) -> None:
-        if speech := self._speech_of(event):
-            speech.transcribe(event.get("transcript"))
-
     @callback
     def _on_connection_changed(self, event: Mapping[str, Any]) -> None:
-        if event["state"] is not ConnectionState.OPEN:
-            self._speech = None  # the client says it again, to the next session
         self._update_status()
 
     @callback
@@ -472,7 +428,7 @@ class LiveSession:
 
     async def _async_typed(self, text: str) -> None:
         await self._async_interrupt()
-        self._next = None
+        self._drop_next()
         turn = self._new_turn(None, None)
         self._begin(turn, text)
 
@@ -488,7 +444,7 @@ class LiveSession:
         speech.transcribe(
             text or await async_stand_in(self._hass, self._request.language, "picture")
         )
-        self._next = None
+        self._drop_next()
         self._begin(self._new_turn(session, speech))
 
     async def _async_capture(self) -> None:
@@ -518,8 +474,9 @@ class LiveSession:
         playing = self._start(self._async_play(turn), "live playback")
         try:
             await self._async_converse(turn, text)
-        except HomeAssistantError as err:
-            turn.telling.failed(str(err), err.translation_key)
+        except Exception:  # noqa: BLE001  # a bug must not leave the person without a word
+            LOGGER.exception("A live session of %s", self._assistant.name)
+            await self._async_tell_error(translated("unexpected"))
         finally:
             turn.speech.finish()
             if turn.is_stopped:
@@ -531,13 +488,13 @@ class LiveSession:
     async def _async_converse(self, turn: LiveTurn, text: str | None) -> None:
         request, assistant = self._request, self._assistant
         if text is None:
-            text = await turn.async_words(assistant.timing.transcript)
-            self._answer_no_more(turn)
+            text = await turn.async_words()
+            self._answer_no_more()
         if text is None:
             text = await async_stand_in(self._hass, request.language)
         self._turns.async_present(turn)
         try:
-            await conversation.async_converse(
+            result = await conversation.async_converse(
                 self._hass,
                 text,
                 self.conversation_id,
@@ -549,10 +506,13 @@ class LiveSession:
             )
         finally:
             self._turns.async_withdraw(turn)
+        failed = result.response.response_type is IntentResponseType.ERROR
+        if failed and not turn.telling.has_failed:  # core has refused the turn
+            turn.telling.failed(result.response.speech["plain"]["speech"])
 
-    def _answer_no_more(self, turn: LiveTurn) -> None:
-        """Let the service not answer by itself while the turn goes on."""
-        if turn.is_prepared and self._is_hands_free:
+    def _answer_no_more(self) -> None:
+        """Let the service not answer by itself while a turn goes on."""
+        if self._is_hands_free:
             self._assistant.async_create_task(
                 self._async_answer_no_more(), "let the service wait"
             )
@@ -582,45 +542,14 @@ class LiveSession:
     async def _async_play(self, turn: LiveTurn) -> None:
         """Send the sound of a reply, no faster than the browser takes it, and wait for its end."""
         try:
-            await self._async_send_sound(turn)
+            await async_send_sound(turn, self._tell_sound)
             await turn.playback.async_played()
         except BrowserDoesNotReadError:
             self.fail("live_not_read")
 
-    async def _async_send_sound(self, turn: LiveTurn) -> None:
-        item_id: str | None = None
-        async for response, delta in turn.speech.deltas():
-            if item_id is not None and (delta is None or delta.item_id != item_id):
-                if delta is None or delta.kind == "audio":
-                    self._tell_audio_done(turn.playback, item_id)
-                    item_id = None
-            if delta is None or delta.kind != "audio":
-                continue
-            await turn.playback.async_room()
-            if turn.is_stopped:
-                return
-            item_id = delta.item_id
-            self._send(turn.playback, response, item_id, delta.audio)
-
-    def _send(
-        self, playback: CardPlayback, response: Response, item_id: str, pcm: bytes
-    ) -> None:
-        playback.note_sent(item_id, len(pcm))
-        self._tell(
-            {
-                "type": "audio",
-                "item_id": item_id,
-                "response_id": response.id,
-                "audio": b64encode(pcm).decode(),
-            }
-        )
+    def _tell_sound(self, event: Mapping[str, Any]) -> None:
+        self._tell(event)
         self._update_status()
-
-    def _tell_audio_done(self, playback: CardPlayback, item_id: str) -> None:
-        duration_ms = playback.sent_ms(item_id)
-        self._tell(
-            {"type": "audio_done", "item_id": item_id, "duration_ms": duration_ms}
-        )
 
     @callback
     def _on_turn_event(self, told: TurnEvent) -> None:
@@ -663,6 +592,8 @@ class LiveSession:
         """Keep the chat alive while somebody is there; end a session that nobody uses."""
         with chat_session_of(self._hass, self.conversation_id, self._request.context):
             pass
+        if self._ears.forget_lost():
+            self._inbox.put_nowait(self._async_prepare)
         idle = self._hass.loop.time() - self._heard_at
         if self._turn is None and idle > self._assistant.timing.live_idle:
             self.end("idle")

@@ -76,6 +76,12 @@ class LiveTurn:
             self.is_prepared = True
 
     @callback
+    def withdraw(self) -> None:
+        """Give a turn up for which nobody has spoken."""
+        if self._spoken is not None:
+            self._spoken.withdraw()
+
+    @callback
     def hear(self, speech: LiveSpeech) -> None:
         """Take what is said, for which the turn was prepared."""
         self.heard = speech
@@ -106,13 +112,18 @@ class LiveTurn:
         if is_final:
             self.correct()
 
-    async def async_words(self, seconds: float) -> str | None:
-        """Return what was said, as soon as the model begins to answer at the latest."""
+    async def async_words(self) -> str | None:
+        """Return what was said, as soon as the model begins to answer at the latest.
+
+        Where the model waits for that, the words are not waited for long.
+        """
         if self._spoken is None:
             return None
-        if self.is_prepared:
-            await self._spoken.async_begin()
-        return await self._spoken.async_words(seconds)
+        timing = self._assistant.timing
+        if not self.is_prepared:
+            return await self._spoken.async_words(timing.live_words)
+        await self._spoken.async_begin()
+        return await self._spoken.async_words(timing.transcript)
 
     @callback
     def correct(self) -> None:
@@ -139,6 +150,11 @@ class LiveTurn:
         """
         if self._spoken is None:
             return None
+        client = self._spoken.session.client
+        if not self.is_prepared and client.active_response is not None:
+            await (
+                client.cancel_response()
+            )  # an own one of the service, to be taken back
         return await self._spoken.async_take_over(chat_log, prompt_context)
 
     def mark_speaking(self) -> bool:

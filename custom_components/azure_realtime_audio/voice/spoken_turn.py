@@ -176,6 +176,11 @@ class SpokenTurn:
         own.cancel()
         return response
 
+    def withdraw(self) -> None:
+        """Expect no answer of the service's own any more: one that begins is taken back."""
+        if self._own_answer is not None:
+            self._own_answer.cancel()
+
     def _begun(self) -> Response | None:
         """Return the answer that has begun; an own one of the service comes too late now."""
         own, self._own_answer = self._own_answer, None
