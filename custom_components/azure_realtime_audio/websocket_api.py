@@ -1,21 +1,25 @@
 """The websocket commands of the card: live conversations, and what goes on in others."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from homeassistant.auth.permissions.const import POLICY_CONTROL, POLICY_READ
 from homeassistant.components import websocket_api
 from homeassistant.components.conversation import DOMAIN as CONVERSATION_DOMAIN
+from homeassistant.components.media_source import generate_media_source_id
 from homeassistant.components.websocket_api import ActiveConnection
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import __version__ as HOME_ASSISTANT_VERSION
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, Unauthorized
 from homeassistant.helpers import config_validation as cv, entity_registry as er
 from homeassistant.loader import async_get_integration
 from homeassistant.util.hass_dict import HassKey
 import voluptuous as vol
 
+from .answers.live_reply import LiveReply, OnPiece
+from .answers.reply import DATA_REPLIES
 from .assistant.assistant import Assistant
 from .assistant.connection_test import async_measure_connection
 from .assistant.telling import TurnEvent
@@ -27,6 +31,7 @@ from .errors import TooManySessionsError, async_sentence, translated, translated
 from .live.image import NotAnImageError
 from .live.session import LiveRequest, LiveSession, TooMuchAtOnceError
 from .realtime import SAMPLE_RATE, Dialect, RealtimeError
+from .voice.speech import Speech
 
 # Live sessions of one browser window. One is what a card needs.
 _MAX_OF_CONNECTION: Final = 2
@@ -141,6 +146,7 @@ def _start(hass: HomeAssistant, connection: ActiveConnection, msg: Command) -> N
         hands_free=msg["hands_free"],
         satellite_id=place.satellite_id,
         device_id=place.device_id,
+        publish=partial(_publish, hass, runtime.assistant.entry.entry_id),
     )
 
     @callback
@@ -182,6 +188,16 @@ def _start(hass: HomeAssistant, connection: ActiveConnection, msg: Command) -> N
             "history": spoken_history(chat_log_as_it_is(hass, conversation_id)),
         }
     )
+
+
+@callback
+def _publish(
+    hass: HomeAssistant, entry_id: str, speech: Speech, on_piece: OnPiece
+) -> tuple[str, CALLBACK_TYPE]:
+    """Keep a reply as media; returns the id of the media, and what ends it."""
+    reply = LiveReply(speech, on_piece)
+    hass.data[DATA_REPLIES].keep(reply, entry_id)
+    return generate_media_source_id(DOMAIN, reply.token), reply.finish
 
 
 def _too_many() -> CommandRefusedError:
@@ -317,6 +333,9 @@ _MESSAGES: Final[Mapping[str, vol.Schema]] = {
         }
     ),
     "interrupt": vol.Schema({}),
+    "output": vol.Schema(
+        {vol.Required("media_player"): vol.Any(None, cv.entity_domain("media_player"))}
+    ),
 }
 
 
@@ -337,6 +356,8 @@ async def websocket_live_send(
     try:
         session = _own_session(hass, connection, msg["session"])
         kind, fields = _checked(msg["message"])
+        if media_player := fields.get("media_player"):
+            _check_player(hass, connection, media_player)
         try:
             _SEND[kind](session, fields)
         except TooMuchAtOnceError:
@@ -359,6 +380,20 @@ def _own_session(
     return session
 
 
+def _check_player(
+    hass: HomeAssistant, connection: ActiveConnection, media_player: str
+) -> None:
+    """Check that the caller may play something there, and that it is there.
+
+    Raises Unauthorized and CommandRefusedError.
+    """
+    if not connection.user.permissions.check_entity(media_player, POLICY_CONTROL):
+        raise Unauthorized(entity_id=media_player, permission=POLICY_CONTROL)
+    if hass.states.get(media_player) is None:
+        error = translated("media_player_failed", name=media_player)
+        raise CommandRefusedError("not_found", error)
+
+
 def _checked(message: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """Return the kind of a message, and its fields. Raises vol.Invalid."""
     fields = dict(message)
@@ -375,4 +410,5 @@ _SEND: Final[Mapping[str, Callable[[LiveSession, dict[str, Any]], None]]] = {
     "text": lambda session, fields: session.say(fields["text"]),
     "image": lambda session, fields: session.show(**fields),
     "interrupt": lambda session, _: session.interrupt(),
+    "output": lambda session, fields: session.set_output(fields["media_player"]),
 }

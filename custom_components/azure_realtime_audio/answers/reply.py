@@ -1,14 +1,21 @@
 """The model's reply to an action: its rounds of tool calls, and its sound as it comes."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import aclosing, suppress
 from datetime import datetime
 from functools import partial
 from math import inf
 import secrets
 import time
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from homeassistant.components.media_source import generate_media_source_id
 from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
@@ -283,10 +290,29 @@ class Reply:
                 yield pcm
 
 
+class PlayableReply(Protocol):
+    """A reply that can be played while it is being made, under its ``token``."""
+
+    token: str
+    # Called when nothing more will come.
+    on_done: Callable[[], None] | None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing more will come."""
+
+    @property
+    def wav(self) -> bytes:
+        """The whole reply as a WAV file, once it is done."""
+
+    def async_wav_stream(self) -> AsyncGenerator[bytes]:
+        """Yield the reply as a WAV of unknown length while it is being made."""
+
+
 class _Kept(NamedTuple):
     """A reply, the entry it goes with, and the end of its time, if that has begun."""
 
-    reply: Reply
+    reply: PlayableReply
     entry_id: str
     stop_timer: CALLBACK_TYPE | None = None
     expires: float = inf
@@ -310,7 +336,7 @@ class Replies:
         That is ResponseActiveError if its conversation has one in the making, tool calls
         included.
         """
-        if any(reply.is_beside(kept.reply) for kept in self._kept.values()):
+        if any(reply.is_beside(other) for other in self._to_actions()):
             raise ResponseActiveError
         self.keep(reply, entry_id)
         try:
@@ -320,13 +346,13 @@ class Replies:
             raise
 
     @callback
-    def keep(self, reply: Reply, entry_id: str) -> None:
+    def keep(self, reply: PlayableReply, entry_id: str) -> None:
         """Keep a reply that begins, or has begun already."""
         self._kept[reply.token] = _Kept(reply, entry_id)
         reply.on_done = partial(self._done, reply.token)
 
     @callback
-    def get(self, token: str) -> Reply | None:
+    def get(self, token: str) -> PlayableReply | None:
         """Return the reply of a token, if it is still kept."""
         kept = self._kept.get(token)
         # The timer of a busy loop may be late.
@@ -337,8 +363,13 @@ class Replies:
     @callback
     def in_progress(self, session: ConversationSession) -> Reply | None:
         """Return the reply that a session's conversation is making."""
-        replies = (kept.reply for kept in self._kept.values())
+        replies = self._to_actions()
         return next((reply for reply in replies if reply.is_of(session)), None)
+
+    def _to_actions(self) -> Iterator[Reply]:
+        for kept in self._kept.values():
+            if isinstance(kept.reply, Reply):
+                yield kept.reply
 
     @callback
     def async_forget_entry(self, entry_id: str) -> None:

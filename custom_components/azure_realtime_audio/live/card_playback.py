@@ -1,7 +1,7 @@
 """How much of a reply has left the speaker of a browser, as the browser tells."""
 
 import asyncio
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 from homeassistant.core import callback
 
@@ -16,6 +16,39 @@ MAX_AHEAD_MS: Final = 20_000
 
 class BrowserDoesNotReadError(Exception):
     """The browser has not told for a long time what it plays, nor that it pauses."""
+
+
+class HeardPlayback(Protocol):
+    """How much of a reply was heard, wherever that is played."""
+
+    @property
+    def has_sound(self) -> bool:
+        """Whether there is anything to hear."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether everything there is so far has been heard."""
+
+    def heard_ms(self, item_id: str) -> int:
+        """Return how much of an item was heard."""
+
+    def note_sent(self, item_id: str, size: int) -> None:
+        """Note that there are so many bytes more of an item."""
+
+    def sent_ms(self, item_id: str) -> int:
+        """Return how long the item is, as far as it is there."""
+
+    def report(self, item_id: str, played_ms: int, state: PlaybackState) -> None:
+        """Take in what a browser tells."""
+
+    async def async_room(self) -> None:
+        """Wait until more may be sent. Raises BrowserDoesNotReadError."""
+
+    async def async_played(self) -> None:
+        """Wait until all has been heard."""
+
+    async def async_paused(self, seconds: float) -> None:
+        """Wait until it is known where the playback has paused, for so many seconds."""
 
 
 class CardPlayback:

@@ -44,6 +44,7 @@ from .card_playback import BrowserDoesNotReadError, PlaybackState
 from .ears import Ears
 from .image import ImageNotTakenError, checked_image
 from .microphone import Microphone
+from .reply_player import MediaPlayerError, Publish, ReplyPlayer
 from .sound import async_send_sound
 from .speech import LiveSpeech
 from .turn import LiveTurn
@@ -68,6 +69,7 @@ class LiveRequest:
     hands_free: bool = True
     satellite_id: str | None = None  # of the screen where the person is
     device_id: str | None = None
+    publish: Publish
 
 
 class TooMuchAtOnceError(Exception):
@@ -105,6 +107,7 @@ class LiveSession:
         self._on_closed = on_closed
         self._previous = previous
         self._is_hands_free = request.hands_free
+        self._media_player: str | None = None
         self._microphone = Microphone(partial(self.fail, "live_too_slow"))
         if request.hands_free:
             self._microphone.open()
@@ -191,6 +194,11 @@ class LiveSession:
         else:
             self._microphone.close()
         self._do(self._async_change_detection)
+
+    @callback
+    def set_output(self, media_player: str | None) -> None:
+        """Play the replies that begin from now on at a media player; None: in the browser."""
+        self._media_player = media_player
 
     @callback
     def say(self, text: str) -> None:
@@ -465,6 +473,16 @@ class LiveSession:
     @callback
     def _begin(self, turn: LiveTurn, text: str | None = None) -> None:
         self._turn = turn
+        if self._media_player is not None:
+            turn.play_at(
+                ReplyPlayer(
+                    self._hass,
+                    self._media_player,
+                    self._request.context,
+                    self._request.publish,
+                    self._assistant.timing.live_patience,
+                )
+            )
         turn.begin()
         turn.task = self._start(self._async_answer(turn, text), "live answer")
         self._update_status()
@@ -532,6 +550,10 @@ class LiveSession:
 
     def _end_turn(self, turn: LiveTurn, session: ConversationSession | None) -> None:
         turn.over()
+        if (player := turn.player) is not None:
+            player.end()
+            if turn.is_stopped:
+                self._assistant.async_create_task(player.async_stop(), "stop a reply")
         if session is not None:
             session.client.set_model_speak_done()
         self._heard_at = self._hass.loop.time()
@@ -542,10 +564,15 @@ class LiveSession:
     async def _async_play(self, turn: LiveTurn) -> None:
         """Send the sound of a reply, no faster than the browser takes it, and wait for its end."""
         try:
-            await async_send_sound(turn, self._tell_sound)
+            if turn.player is not None:
+                await turn.player.async_play(turn.speech, self._update_status)
+            else:
+                await async_send_sound(turn, self._tell_sound)
             await turn.playback.async_played()
         except BrowserDoesNotReadError:
             self.fail("live_not_read")
+        except MediaPlayerError as err:
+            await self._async_tell_error(err)
 
     def _tell_sound(self, event: Mapping[str, Any]) -> None:
         self._tell(event)

@@ -16,7 +16,8 @@ from ..realtime import RealtimeError, Response
 from ..voice.playback import heard_words
 from ..voice.speech import Speech
 from ..voice.spoken_turn import Asker, SpokenTurn
-from .card_playback import CardPlayback
+from .card_playback import CardPlayback, HeardPlayback
+from .reply_player import ReplyPlayer
 from .speech import LiveSpeech
 
 
@@ -54,7 +55,9 @@ class LiveTurn:
         self.telling = assistant.async_tell_turn(conversation_id)
         self.latency_ms: int | None = None
         self.has_begun_to_speak = False
-        self.playback = CardPlayback(assistant.timing.live_patience)
+        self.playback: HeardPlayback = CardPlayback(assistant.timing.live_patience)
+        # Where the reply is played, if not in the browser.
+        self.player: ReplyPlayer | None = None
         self.task: asyncio.Task[None] | None = None
         self.is_prepared = False
         self.heard = speech
@@ -87,6 +90,12 @@ class LiveTurn:
         self.heard = speech
         if self._spoken is not None:
             self._spoken.hear(speech)
+
+    @callback
+    def play_at(self, player: ReplyPlayer) -> None:
+        """Have the reply played at a media player."""
+        self.player = player
+        self.playback = player.playback
 
     @callback
     def begin(self) -> None:
