@@ -9,7 +9,7 @@ from custom_components.azure_realtime_audio.const import CONF_TURN_DETECTION_TYP
 from emulator import Emulator, Session
 
 from ..satellite import tone
-from ..talk import change_assistant
+from ..talk import STATUS, becomes, change_assistant
 from .card import PAUSE, SPEECH, LiveCard, asked, service_item
 
 SHORT = tone(0.05, 220, 24_000)
@@ -48,7 +48,9 @@ async def test_held(emulator: Emulator, card: LiveCard) -> None:
     await detecting(session, answers=False)
 
 
-async def test_held_for_a_moment(emulator: Emulator, card: LiveCard) -> None:
+async def test_held_for_a_moment(
+    hass: HomeAssistant, emulator: Emulator, card: LiveCard
+) -> None:
     """A button that is pressed by mistake asks nothing."""
     await card.start(hands_free=False)
     await card.until_event("status", status="idle")
@@ -56,6 +58,7 @@ async def test_held_for_a_moment(emulator: Emulator, card: LiveCard) -> None:
     await card.speak(SHORT)
     await card.send("turn", action="end")
     await card.until_event("status", 2, status="idle")
+    await becomes(hass, STATUS, "idle")
     assert asked(emulator.sessions[-1]) == 0
     assert not card.of_type("error")
 

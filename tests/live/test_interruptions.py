@@ -13,7 +13,7 @@ from emulator import Emulator, Reply
 
 from ..bell import RING, add_bell_tool
 from ..satellite import said_at
-from ..talk import change_assistant, set_timing
+from ..talk import STATUS, becomes, change_assistant, set_timing
 from .card import (
     COUGH,
     PAUSE,
@@ -99,6 +99,7 @@ async def test_cough(
     assert [item.role for item in session.conversation] == ["user", "assistant"]
     assert len(session.sent.of("response.created")) == 1
     assert logged(hass, card)[-1] == ("assistant", STORY)
+    await becomes(hass, STATUS, "idle")
     # The next turn is answered by the service itself again.
     await card.speak()
     await card.until_event("response_done", 2)
@@ -203,6 +204,7 @@ async def test_stop_button(
     assert (await card.until_event("interrupted"))["audio_end_ms"] == 720
     await card.until_event("turn_done")
     await card.until_event("status", 2, status="idle")
+    await becomes(hass, STATUS, "idle")
     session = emulator.sessions[-1]
     assert service_item(session, story) == 720
     assert asked(session) == 0

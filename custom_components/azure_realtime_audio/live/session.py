@@ -467,8 +467,10 @@ class LiveSession:
         session = await self._async_session()
         self._microphone.release()
         await self._microphone.async_drained()
-        with suppress(CommandError):  # too short to be anything
+        try:
             await session.client.commit_audio()
+        except CommandError:  # too short to be anything
+            await session.client.clear_audio_buffer()
 
     @callback
     def _begin(self, turn: LiveTurn, text: str | None = None) -> None:
@@ -556,6 +558,7 @@ class LiveSession:
                 self._assistant.async_create_task(player.async_stop(), "stop a reply")
         if session is not None:
             session.client.set_model_speak_done()
+            session.client.abandon_tool_calls()
         self._heard_at = self._hass.loop.time()
         self._update_status()
 
