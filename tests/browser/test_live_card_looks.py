@@ -7,12 +7,11 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 import pytest
 
 from emulator import Emulator, Reply
-from script.card_page import logged_in
+from script.card_page import ELEMENT, logged_in
 from script.demo import Assistant
 from script.home_assistant import ROOT, HomeAssistant
 
 from .conftest import OUTPUT
-from .live_card import CARD
 
 DASHBOARD = "live-looks"
 AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
@@ -28,7 +27,7 @@ async def dashboard(house: HomeAssistant, assistant: Assistant) -> str:
         "lovelace/dashboards/create", url_path=DASHBOARD, title="Looks", mode="storage"
     )
     cards = [
-        {"type": f"custom:{CARD}", "entity": assistant.conversation, **config}
+        {"type": f"custom:{ELEMENT}", "entity": assistant.conversation, **config}
         for config in (
             {},
             {"size": "compact", "name": "Row"},
@@ -88,7 +87,9 @@ async def page(
 async def harm(page: Page) -> list[str]:
     """Return what axe finds in the cards that keeps somebody from using them."""
     await page.add_script_tag(path=AXE)
-    found = await page.locator(CARD).evaluate_all("cards => axe.run({include: cards})")
+    found = await page.locator(ELEMENT).evaluate_all(
+        "cards => axe.run({include: cards})"
+    )
     return [
         f"{violation['id']}: {node['html']}"
         for violation in found["violations"]
@@ -100,7 +101,7 @@ async def harm(page: Page) -> list[str]:
 async def test_every_size_is_accessible(page: Page, service: Emulator) -> None:
     """A check by axe finds nothing serious in any size, in the menu, the check page or the dialog."""
     service.replies.append(Reply(text="Good morning. Did you sleep well?"))
-    cards = page.locator(f"hui-section {CARD}")
+    cards = page.locator(f"hui-section {ELEMENT}")
     full, row, button, gone = (cards.nth(number) for number in range(4))
     await expect(gone.get_by_role("alert")).to_contain_text("does not exist")
     field = full.get_by_role("textbox")
@@ -130,8 +131,8 @@ async def test_every_size_is_accessible(page: Page, service: Emulator) -> None:
 
 async def test_nothing_overflows(page: Page) -> None:
     """No card is wider than its place, and none moves what is in it sideways."""
-    await expect(page.locator(CARD).last).to_be_visible()
-    shifted = await page.locator(CARD).evaluate_all(
+    await expect(page.locator(ELEMENT).last).to_be_visible()
+    shifted = await page.locator(ELEMENT).evaluate_all(
         """cards => cards.flatMap(card => [...card.shadowRoot.querySelectorAll("ha-card, .talk")])
           .filter(each => each.scrollLeft || each.getBoundingClientRect().right > innerWidth)
           .map(each => each.className)"""
