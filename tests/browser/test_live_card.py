@@ -11,7 +11,7 @@ from script.card_page import ELEMENT, RATE, tone
 from script.demo import LIGHT, Assistant
 from script.home_assistant import HomeAssistant
 
-from .conftest import OUTPUT
+from .conftest import OUTPUT, ask
 from .live_card import LiveCard, total
 
 DASHBOARD = "live-card"
@@ -215,6 +215,39 @@ async def test_no_permission(card: LiveCard, dashboard: str) -> None:
     await expect(card.problem).to_contain_text("may not use the microphone")
     await card.problem.get_by_role("button", name="Try again").click()
     await expect(card.problem).to_contain_text("may not use the microphone")
+
+
+@pytest.fixture
+async def watching(
+    house: HomeAssistant, assistant: Assistant, dashboard: str
+) -> AsyncIterator[str]:
+    """Let the card only watch."""
+    await save_dashboard(house, assistant, watch=True)
+    yield dashboard
+    await save_dashboard(house, assistant)
+
+
+async def test_watch(
+    watching: str,
+    card: LiveCard,
+    house: HomeAssistant,
+    assistant: Assistant,
+    service: Emulator,
+    turn_on: str,
+) -> None:
+    """A card without a bar shows a turn that somebody has elsewhere, and where its time went."""
+    service.replies.append(Reply(tool_calls=[(turn_on, {"name": "Kitchen Light"})]))
+    service.replies.append(Reply(text="The light is on."))
+    await card.open(watching)
+    await expect(card.card.locator(".hint")).to_contain_text("appears here")
+    await expect(card.card.get_by_role("textbox")).to_have_count(0)
+    await ask(house, assistant)
+    await expect(card.words).to_have_text(["hello"])
+    await expect(card.tools).to_contain_text("Kitchen Light")
+    await expect(card.replies).to_have_text(["The light is on."])
+    await card.foot.click()
+    await expect(card.card.locator(".fall .step.model").first).to_be_visible()
+    await expect(card.card.locator(".fall .step.tool")).to_be_visible()
 
 
 async def test_check_page(card: LiveCard, dashboard: str) -> None:
