@@ -325,8 +325,9 @@ export class LiveCard extends LitElement {
   private renderSource(): TemplateResult {
     const source = this.watch!.conversation.source!;
     const shown = this.hass.states[source.entity_id ?? ""]?.attributes.friendly_name;
-    const name = source.name || shown || this.say(`source_${source.kind}`);
-    return html`<p class="hint">${this.say("watching")} · ${this.say("watching_from", { name })}</p>`;
+    const name = source.name || shown;
+    const words = name ? this.say("turn_at", { name }) : this.say(`turn_${source.kind}`);
+    return html`<p class="hint" dir="auto">${words}</p>`;
   }
 
   private renderCheck(): TemplateResult {

@@ -25,8 +25,9 @@ function define(name: string, element: CustomElementConstructor): void {
   if (!customElements.get(name)) customElements.define(name, element);
 }
 
-function offer(list: Offer[], item: Offer): Offer[] {
-  return [...list.filter(({ type }) => type !== item.type), item];
+/** Adds to a list of Home Assistant's, once. The frontend keeps the very array that it has found first. */
+function offer(list: Offer[], item: Offer): void {
+  if (!list.some(({ type }) => type === item.type)) list.push(item);
 }
 
 define(ORB, Orb);
@@ -35,7 +36,7 @@ define(BADGE, LiveBadge);
 
 const say = textsIn(document.documentElement.lang || navigator.language);
 
-window.customCards = offer(window.customCards ?? [], {
+offer((window.customCards ??= []), {
   type: CARD,
   name: say("card_name"),
   description: say("card_description"),
@@ -44,7 +45,7 @@ window.customCards = offer(window.customCards ?? [], {
     isAssistant(hass, entityId) ? { config: { type: `custom:${CARD}`, entity: entityId } } : null,
 });
 
-window.customBadges = offer(window.customBadges ?? [], {
+offer((window.customBadges ??= []), {
   type: BADGE,
   name: say("badge_name"),
   description: say("badge_description"),

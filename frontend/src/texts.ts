@@ -57,6 +57,7 @@ export const en = {
   timer_over: "over",
 
   first_sound: "first sound",
+  first_word: "first word",
   tokens: "tokens",
   cost: "cost",
   cut_at: "cut at",
@@ -68,13 +69,12 @@ export const en = {
   step_tool: "tool",
   step_voice: "voice",
 
-  watching: "Watching",
-  watching_from: "from {name}",
-  source_satellite: "a satellite",
-  source_dialog: "the Assist dialog",
-  source_action: "an action",
-  source_live: "a live card",
-  source_unknown: "elsewhere",
+  turn_at: "A turn at {name}",
+  turn_satellite: "A turn at a satellite",
+  turn_dialog: "A turn in the Assist dialog",
+  turn_action: "A turn of an action",
+  turn_live: "A turn at a live card",
+  turn_unknown: "A turn elsewhere",
 
   problem_insecure:
     "Browsers let only secure pages hear a microphone: open Home Assistant by https. You can type meanwhile.",

@@ -286,3 +286,19 @@ async def test_form_and_suggestion(
     assert read["ours"]["config"]["entity"] == assistant.conversation
     assert read["other"] is None
     assert "azure-realtime-audio-badge" in read["badges"]
+
+
+async def test_card_picker(card: LiveCard, dashboard: str) -> None:
+    """A person finds the card among all others, sees what it looks like, and fills in its form."""
+    page = card.page
+    await page.goto(f"{dashboard}?edit=1")
+    await page.get_by_role("button", name="Add card").first.click()
+    await page.get_by_text("By card", exact=True).click()
+    await page.get_by_placeholder("Search cards").fill("azure")
+    picker = page.locator("hui-card-picker")
+    await expect(picker.locator(ELEMENT)).to_be_visible()
+    await picker.get_by_text("Azure Realtime Audio: live card").click(force=True)
+    editor = page.locator("hui-dialog-edit-card")
+    await expect(editor.get_by_text("Hands-free").first).to_be_visible()
+    await expect(editor.get_by_text("Only watch").first).to_be_visible()
+    await expect(editor.locator(ELEMENT)).to_be_visible()

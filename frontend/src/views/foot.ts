@@ -5,7 +5,7 @@ import { count, money, seconds } from "./numbers.ts";
 
 /** The one line of numbers, from which the waterfall of the turn unfolds. */
 export function footView(
-  { numbers, steps, lines, interrupted }: Conversation,
+  { numbers, steps, lines, interrupted, voiced }: Conversation,
   say: Say,
   language: string,
   unfold: { isOpen: boolean; toggle(): void },
@@ -14,7 +14,7 @@ export function footView(
   const cutMs = cut?.kind === "reply" ? cut.cutMs : undefined;
   const parts = [
     cutMs !== undefined ? html`<span>${say("cut_at")} <b>${(cutMs / 1000).toFixed(2)} s</b>, ${say("what_you_heard")}</span>` : nothing,
-    numbers.firstSoundMs !== undefined ? html`<span>${say("first_sound")} <b>${seconds(numbers.firstSoundMs)}</b></span>` : nothing,
+    numbers.firstSoundMs !== undefined ? html`<span>${say(voiced ? "first_sound" : "first_word")} <b>${seconds(numbers.firstSoundMs)}</b></span>` : nothing,
     numbers.tokens !== undefined ? html`<span><b>${count(numbers.tokens, language)}</b> ${say("tokens")}</span>` : nothing,
     numbers.cost ? html`<span><b>${money(numbers.cost, language)}</b></span>` : nothing,
   ].filter((part) => part !== nothing);
