@@ -5,13 +5,20 @@ from typing import override
 
 from playwright.async_api import Page
 
-from script.card_page import CardPage, Sound
+from script.card_page import ROOM, CardPage, Sound
 
 # The page's own microphone instead of the room's.
 OWN_MICROPHONE = (
     "window.ownMicrophone = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);",
     "() => { navigator.mediaDevices.getUserMedia = window.ownMicrophone; }",
 )
+# Lets a test see what becomes of the microphone.
+KEEP_STREAM = """(() => {
+  const {mediaDevices} = navigator;
+  const getUserMedia = mediaDevices.getUserMedia;
+  mediaDevices.getUserMedia = async given =>
+    window.lastStream = await getUserMedia.call(mediaDevices, given);
+})()"""
 # Notes when the page is told that somebody speaks, and lets a test cut the connection.
 WATCH_SOCKET = """(() => {
   window.speechStarted = [];
@@ -55,7 +62,10 @@ class LiveCard(CardPage):
         await self.page.add_init_script(WATCH_SOCKET)
         if not speaks:
             await self.page.add_init_script(OWN_MICROPHONE[0])
-        await super().open(url)
+        await self.page.add_init_script(ROOM)
+        await self.page.add_init_script(KEEP_STREAM)
+        await self.page.goto(url)
+        await self.status.wait_for()
         if not speaks:
             await self.page.evaluate(OWN_MICROPHONE[1])
 

@@ -20,6 +20,14 @@ STORY = "Once upon a time there was a lamp that nobody had ever switched off."
 STORY_SECONDS = 6.0
 MS = RATE * 2 // 1000  # bytes
 
+# A browser's own event, of which a page cannot tell who has sent it.
+UNPLUG = "lastStream.getTracks()[0].dispatchEvent(new Event('ended'))"
+# As a click in the sidebar does.
+GO = """path => {
+  history.pushState(null, "", path);
+  window.dispatchEvent(new CustomEvent("location-changed"));
+}"""
+
 
 @pytest.fixture(scope="session")
 async def dashboard(house: HomeAssistant, assistant: Assistant) -> str:
@@ -202,6 +210,42 @@ async def test_second_tab(
     finally:
         await other.take_screenshot()
         await other.page.close()
+
+
+async def test_unplugged(story: LiveCard) -> None:
+    """A microphone that is pulled out is one sentence, and the talk goes on with another."""
+    await story.page.evaluate(UNPLUG)
+    await expect(story.problem).to_contain_text("unplugged")
+    await story.problem.get_by_role("button", name="Try again").click()
+    await expect(story.problem).to_have_count(0)
+    await story.silence(0)
+    await story.until_status("Listening")
+
+
+async def test_service_away(
+    card: LiveCard, dashboard: str, away: None, service: Emulator
+) -> None:
+    """A service that cannot be reached is one sentence; another try succeeds when it is back."""
+    await card.open(dashboard)
+    await card.press("Start talking")
+    await card.until_status("Away")
+    await expect(card.problem).to_be_visible()
+    await card.take_screenshot("sentence")
+    service.faults.clear()
+    await card.problem.get_by_role("button", name="Try again").click()
+    await card.until_status("Listening")
+    await expect(card.problem).to_have_count(0)
+
+
+async def test_another_view(story: LiveCard, house: HomeAssistant) -> None:
+    """The microphone closes when a person leaves the dashboard, and the conversation is kept."""
+    page = story.page
+    await page.evaluate(GO, "/profile/general")
+    await expect(story.card).to_have_count(0)
+    await page.wait_for_function("lastStream.getTracks()[0].readyState === 'ended'")
+    await page.evaluate(GO, f"/{DASHBOARD}/0")
+    await story.talk()
+    await expect(story.words).to_have_text([QUESTION])
 
 
 async def test_no_permission(card: LiveCard, dashboard: str) -> None:
