@@ -15,11 +15,11 @@ export interface ScreenSound {
   readonly levels: { person: number; reply: number };
   /** Makes ready, so that the next tap anywhere lets the page make sounds. */
   open(): void;
-  /** Plays what stands at an address, to its end or until `stop`. @throws If it cannot be played. */
+  /** Plays what stands at an address, to its end or until `stop`. @throws SilencedError, and others. */
   play(url: string, preannounceUrl: string | undefined, tell: (event: SoundEvent) => void): Promise<void>;
   /** Ends what is played. */
   stop(): void;
-  /** Opens the microphone. @throws MicrophoneError */
+  /** Opens the microphone. @throws MicrophoneError, SilencedError */
   listen(onFrame: (samples: Int16Array<ArrayBuffer>) => void, onLost: () => void): Promise<void>;
   closeMicrophone(): void;
   close(): void;
@@ -29,6 +29,11 @@ export interface ScreenSound {
 const WAKE_MS = 2_000;
 const BEFORE = "before";
 const SOUND = "sound";
+
+/** The browser keeps the sound back until a tap. */
+export class SilencedError extends Error {
+  readonly failure = "silenced";
+}
 
 interface Playing {
   tell: (event: SoundEvent) => void;
@@ -88,7 +93,7 @@ export class PageSound implements ScreenSound {
     try {
       player = await this.awake();
     } catch (error) {
-      throw new MicrophoneError("unsupported", error);
+      throw error instanceof SilencedError ? error : new MicrophoneError("unsupported", error);
     }
     if (life !== this.life) return;
     this.lease.take();
@@ -162,7 +167,7 @@ export class PageSound implements ScreenSound {
     const player = (this.opened = await this.player);
     const tooLate = new Promise<void>((resolve) => setTimeout(resolve, WAKE_MS));
     await Promise.race([player.wake(), tooLate]);
-    if (player.isSilenced) throw new Error("The browser keeps the sound back until a tap");
+    if (player.isSilenced) throw new SilencedError();
     return player;
   }
 

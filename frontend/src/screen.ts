@@ -186,14 +186,13 @@ export class Screen {
     this.host.setTalkAside(true);
     this.setStatus("speaking");
     const tell = (event: SoundEvent): void => this.apply({ ...event, item_id });
-    let failed: unknown;
     try {
       await this.sound.play(url, preannounce, tell);
+      void this.send({ type: "done", id });
     } catch (error) {
-      failed = error;
+      this.tellProblem(error, "screen_silent");
+      void this.send({ type: "failed", id, failure: "sound" });
     }
-    if (failed) this.tellProblem("problem_screen_silent");
-    void this.send(failed ? { type: "failed", id, failure: "sound" } : { type: "done", id });
     if (this.playing !== id) return; // the next announcement plays already
     this.playing = undefined;
     this.host.setTalkAside(false);
@@ -208,11 +207,10 @@ export class Screen {
     try {
       await this.sound.listen(
         (samples) => this.hear(samples),
-        () => this.deaf(id, "unplugged"),
+        () => this.deaf(id, { failure: "unplugged" }),
       );
     } catch (error) {
-      const { failure } = error as { failure?: string };
-      this.deaf(id, failure ?? "unsupported");
+      this.deaf(id, error);
     }
     if (this.listening !== id) this.sound.closeMicrophone();
   }
@@ -222,11 +220,11 @@ export class Screen {
     if (this.listening && this.connected && socket) sendFrame(socket, this.connected.binary_handler_id, samples);
   }
 
-  private deaf(id: string, failure: string): void {
+  private deaf(id: string, error: unknown): void {
     if (this.listening !== id) return;
     this.endListening();
     this.setStatus("idle");
-    this.tellProblem(`problem_${failure}` as TextKey);
+    this.tellProblem(error, "unsupported");
     void this.send({ type: "failed", id, failure: "microphone" });
   }
 
@@ -265,8 +263,11 @@ export class Screen {
     this.apply({ type: "problem", message, canRetry: true });
   }
 
-  private tellProblem(key: TextKey): void {
-    this.apply({ type: "problem", message: this.host.say(key, { name: this.name }), canRetry: false });
+  /** Shows why nothing was heard: an error of ours has the word for it. */
+  private tellProblem(error: unknown, otherwise: string): void {
+    const { failure = otherwise } = error as { failure?: string };
+    const message = this.host.say(`problem_${failure}` as TextKey, { name: this.name });
+    this.apply({ type: "problem", message, canRetry: false });
   }
 
   private setStatus(status: Conversation["status"]): void {

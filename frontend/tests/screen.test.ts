@@ -166,6 +166,11 @@ test("a browser that makes no sound is told to the automation and to the person"
   await settled();
   assert.deepEqual(home.sent, [{ screen: "screen-1", type: "failed", id: "a", failure: "sound" }]);
   assert.match(screen.conversation.problem?.message ?? "", /screen Hall could not be played/);
+  home.tell(ANNOUNCEMENT);
+  assert.equal("problem" in screen.conversation, false);
+  sound.fail({ failure: "silenced" });
+  await settled();
+  assert.match(screen.conversation.problem?.message ?? "", /keeps the sound back/);
 });
 
 test("the newest announcement is the one that is heard", async () => {
