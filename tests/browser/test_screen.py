@@ -1,0 +1,203 @@
+"""Tests of a card that is a named screen: what automations say at it, and what they hear there."""
+
+import asyncio
+from collections.abc import AsyncIterator
+import re
+from typing import Any
+
+from playwright.async_api import BrowserContext, expect
+import pytest
+
+from emulator import Emulator, Reply
+from emulator.model.voice import ToneVoice
+from script.demo import SAMPLE_RATE, Assistant
+from script.home_assistant import HomeAssistant, SetupError
+
+from .conftest import OUTPUT
+from .live_card import CARD, LiveCard
+
+DASHBOARD = "screen-hall"
+HALL = "assist_satellite.hall"
+PAUSE = bytes(SAMPLE_RATE * 2)  # a second: enough to end a turn
+# A browser that lets a page make no sound before a tap; the one of the tests lets any.
+SILENCE = """AudioContext = class extends AudioContext {
+  get state() { return "suspended"; }
+  resume() { return new Promise(() => {}); }
+}"""
+DINNER = "Dinner is ready."
+DINNER_SECONDS = 2.0
+
+
+async def tone(seconds: float) -> bytes:
+    """Return something that counts as a voice, PCM16 of 24 kHz."""
+    return await ToneVoice().say("a" * round(seconds / 0.04), voice="alloy", speed=1.0)
+
+
+@pytest.fixture(scope="session")
+async def dashboard(house: HomeAssistant, assistant: Assistant) -> str:
+    """Make a dashboard with a card in it that is the screen of the hall; return its URL."""
+    await house.command(
+        "lovelace/dashboards/create", url_path=DASHBOARD, title="Hall", mode="storage"
+    )
+    card = {
+        "type": f"custom:{CARD}",
+        "entity": assistant.conversation,
+        "name": "Hall",
+        "screen": "Hall",
+    }
+    view = {"type": "sections", "sections": [{"type": "grid", "cards": [card]}]}
+    await house.command(
+        "lovelace/config/save", url_path=DASHBOARD, config={"views": [view]}
+    )
+    return f"{house.url}/{DASHBOARD}/0"
+
+
+async def becomes(house: HomeAssistant, state: str) -> None:
+    """Wait until the satellite of the hall has a state."""
+    template = f"{{{{ states('{HALL}') }}}}"
+    async with asyncio.timeout(10):
+        async for event in await house.events("render_template", template=template):
+            if event["result"] == state:
+                return
+
+
+async def call(house: HomeAssistant, action: str, **data: object) -> dict[str, Any]:
+    """Perform an action at the hall, as an automation does."""
+    is_question = action == "ask_question"
+    return await house.action(
+        f"assist_satellite.{action}", HALL, answers=is_question, **data
+    )
+
+
+@pytest.fixture
+async def screen(
+    browser: BrowserContext,
+    house: HomeAssistant,
+    dashboard: str,
+    request: pytest.FixtureRequest,
+) -> AsyncIterator[LiveCard]:
+    """Open the dashboard in a new page, which is the screen of the hall then."""
+    page = await browser.new_page()
+    name = re.sub(r"\W+", "-", request.node.name.removeprefix("test_")).strip("-")
+    card = LiveCard(page, OUTPUT, f"screen-{name}")
+    try:
+        yield card
+    finally:
+        await card.take_screenshot()
+        await page.close()
+
+
+@pytest.fixture
+async def awake(screen: LiveCard, house: HomeAssistant, dashboard: str) -> LiveCard:
+    """Have the page open, tapped once somewhere, as wall tablets are."""
+    await screen.open(dashboard)
+    await becomes(house, "idle")
+    await screen.element.locator(".name").first.click()
+    return screen
+
+
+async def test_announcement(
+    awake: LiveCard, house: HomeAssistant, service: Emulator
+) -> None:
+    """An announcement is heard at the screen, after the chime, in the model's voice, and shown."""
+    service.replies.append(Reply(text=DINNER, pcm=await tone(DINNER_SECONDS)))
+    announcing = asyncio.create_task(call(house, "announce", message=DINNER))
+    await awake.has_state("Speaking")
+    await expect(awake.replies.last).to_have_text(DINNER)
+    await becomes(house, "responding")
+    await awake.until_loud(DINNER_SECONDS / 2)
+    await awake.take_screenshot("speaking")
+    assert not announcing.done()
+    await announcing
+    heard = await awake.until_silent()
+    assert DINNER_SECONDS * 0.8 < heard.loud_seconds < DINNER_SECONDS + 2
+    await becomes(house, "idle")
+    await awake.has_state("Ready")
+    await expect(awake.problem).to_have_count(0)
+
+
+async def test_stopped_announcement(
+    awake: LiveCard, house: HomeAssistant, service: Emulator
+) -> None:
+    """A person at the screen ends an announcement."""
+    service.replies.append(Reply(text=DINNER, pcm=await tone(20)))
+    announcing = asyncio.create_task(
+        call(house, "announce", message=DINNER, preannounce=False)
+    )
+    await awake.until_loud(0.5)
+    await awake.element.get_by_role("button", name="Stop the answer").click()
+    await announcing
+    heard = await awake.until_silent()
+    assert heard.loud_seconds < 10
+
+
+async def test_question(
+    awake: LiveCard, house: HomeAssistant, service: Emulator
+) -> None:
+    """A question opens the microphone of the screen, and the words are the automation's."""
+    service.replies.append(Reply(text="Who is there?", pcm=await tone(0.5)))
+    asking = asyncio.create_task(
+        call(house, "ask_question", question="Who is there?", preannounce=False)
+    )
+    await awake.has_state("Listening")
+    await awake.take_screenshot("listening")
+    service.hears.append("it is me")
+    await awake.say(await tone(1) + PAUSE)
+    answer = await asking
+    assert answer["sentence"] == "it is me"
+    await expect(awake.person.last).to_have_text("it is me")
+    await awake.has_state("Ready")
+
+
+async def test_conversation(
+    awake: LiveCard, house: HomeAssistant, service: Emulator
+) -> None:
+    """An automation begins a conversation, which the model answers in its own voice."""
+    service.replies.append(Reply(text="The washing is done.", pcm=await tone(0.5)))
+    await call(
+        house,
+        "start_conversation",
+        start_message="The washing is done.",
+        preannounce=False,
+    )
+    await awake.has_state("Listening")
+    service.hears.append("thank you")
+    service.replies.append(Reply(text="My pleasure.", pcm=await tone(1.5)))
+    before = (await awake.heard()).loud_seconds
+    await awake.say(await tone(1) + PAUSE)
+    await expect(awake.person.last).to_have_text("thank you")
+    await expect(awake.replies.last).to_have_text("My pleasure.")
+    await awake.until_loud(before + 1)
+    await awake.take_screenshot("reply")
+    await becomes(house, "idle")
+    await awake.has_state("Ready")
+
+
+async def test_without_a_tap(
+    screen: LiveCard, house: HomeAssistant, dashboard: str
+) -> None:
+    """A browser that lets the page make no sound is told to the automation, and on the screen."""
+    await screen.page.add_init_script(SILENCE)
+    await screen.open(dashboard)
+    await becomes(house, "idle")
+    with pytest.raises(SetupError, match="could not play the sound"):
+        await call(house, "announce", message="Hello")
+    await expect(screen.problem).to_contain_text("keeps the sound back")
+
+
+async def test_editor(
+    awake: LiveCard, browser: BrowserContext, house: HomeAssistant, dashboard: str
+) -> None:
+    """A dashboard that is being edited takes no screen's name, and gives its own back."""
+    other = await browser.new_page()
+    await other.goto(f"{dashboard}?edit=1")
+    await expect(other.locator(CARD)).to_be_visible()
+    await expect(awake.problem).to_have_count(0)
+    assert await house.state(HALL) == "idle"
+    await other.close()
+
+
+async def test_page_goes(awake: LiveCard, house: HomeAssistant) -> None:
+    """A screen whose page is closed is unavailable."""
+    await awake.page.goto("about:blank")
+    await becomes(house, "unavailable")
