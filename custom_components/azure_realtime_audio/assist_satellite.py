@@ -13,7 +13,7 @@ from homeassistant.components.assist_satellite import (
 )
 from homeassistant.components.select import DOMAIN as SELECT_DOMAIN
 from homeassistant.components.tts import ATTR_PREFERRED_FORMAT
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
@@ -31,6 +31,8 @@ from .select import pipeline_select_id
 
 PARALLEL_UPDATES = 0
 
+# The code of a run in which nobody has spoken: a person who says nothing wants to hear nothing.
+_NOTHING_SAID: Final = "stt-no-text-recognized"
 # Without details, which make core 2026.10 convert what the model says. A page reads any WAV.
 _TTS_OPTIONS: Final = {ATTR_PREFERRED_FORMAT: "wav"}
 
@@ -244,7 +246,7 @@ class ScreenSatellite(AssistSatelliteEntity):
         ):
             self._reply = reply = _Reply(reply_id)
             await self.async_accept_pipeline_from_satellite(
-                self._listening.audio(), context=page.context
+                self._listening.audio(), context=Context(user_id=page.user_id)
             )
             if reply.is_told:
                 await self._screen.async_played(playing)
@@ -274,7 +276,8 @@ class ScreenSatellite(AssistSatelliteEntity):
                 self._tell_reply()
             case PipelineEventType.ERROR:
                 self._end_listening()
-                self._tell_run("error", message=data["message"])
+                if data["code"] != _NOTHING_SAID:
+                    self._tell_run("error", message=data["message"])
             case PipelineEventType.RUN_END:
                 self._end_listening()
                 self._tell_run("end")

@@ -41,7 +41,6 @@ def async_setup_screen_websocket(hass: HomeAssistant) -> None:
         vol.Required("type"): f"{DOMAIN}/screen/connect",
         vol.Required("entity_id"): cv.entity_id,
         vol.Required("name"): vol.All(str, vol.Strip, vol.Length(min=1, max=64)),
-        vol.Optional("language"): vol.All(str, vol.Length(max=64)),
     }
 )
 @websocket_api.async_response
@@ -72,7 +71,7 @@ async def _async_connect(
         if msg["id"] in connection.subscriptions:
             connection.send_event(msg["id"], event)
 
-    page = Page(tell, connection.context(msg))
+    page = Page(tell, connection.user.id)
 
     @callback
     def hear(_: HomeAssistant, __: ActiveConnection, pcm: bytes) -> None:

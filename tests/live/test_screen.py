@@ -292,6 +292,20 @@ async def test_live_conversation_at_screen(
     assert compass.devices == [None, device_of(hass, HALL).id, None]
 
 
+async def test_silence(
+    hass: HomeAssistant, emulator: Emulator, page: ScreenPage
+) -> None:
+    """A page at which nobody says anything is shown no error."""
+    set_timing(hass, no_speech=0.05)
+    await page.connect()
+    await page.say("run")
+    told = await page.until_event("listen")
+    await page.speak(PAUSE)
+    await page.until_event("listen_end", id=told["id"])
+    await page.until_run("end")
+    assert [event["event"]["type"] for event in page.of_type("pipeline")] == ["end"]
+
+
 async def test_stop(hass: HomeAssistant, emulator: Emulator, page: ScreenPage) -> None:
     """The page ends a turn while it listens."""
     await page.connect()

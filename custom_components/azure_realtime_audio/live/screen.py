@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol
 
-from homeassistant.core import Context, callback
+from homeassistant.core import callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util.ulid import ulid_now
 
@@ -25,10 +25,10 @@ _MAX_WAITING: Final = 10 * BYTES_PER_SECOND
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Page:
-    """An open page: ``tell`` sends it an event; ``context`` is of the person who is logged in."""
+    """An open page: ``tell`` sends it an event; ``user_id`` is of the person who is logged in."""
 
     tell: Callable[[Mapping[str, Any]], None]
-    context: Context
+    user_id: str
 
 
 class Satellite(Protocol):
