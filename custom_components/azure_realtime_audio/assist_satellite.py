@@ -11,9 +11,14 @@ from homeassistant.components.assist_satellite import (
     AssistSatelliteEntity,
     AssistSatelliteEntityFeature,
 )
+from homeassistant.components.intent import (
+    TimerEventType,
+    TimerInfo,
+    async_register_timer_handler,
+)
 from homeassistant.components.select import DOMAIN as SELECT_DOMAIN
 from homeassistant.components.tts import ATTR_PREFERRED_FORMAT
-from homeassistant.core import Context, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
@@ -25,7 +30,7 @@ from .const import DOMAIN, LOGGER
 from .core_internals import START_OF_PLAYBACK
 from .data import AssistantRuntime, AzureRealtimeAudioConfigEntry
 from .entity import screen_device
-from .errors import async_sentence
+from .errors import async_sentence, translated
 from .live.screen import Listening, Purpose, Screen
 from .select import pipeline_select_id
 
@@ -77,6 +82,7 @@ class ScreenSatellite(AssistSatelliteEntity):
         self._turn: asyncio.Task[None] | None = None
         self._listening: Listening | None = None
         self._reply: _Reply | None = None
+        self._end_of_timers: CALLBACK_TYPE | None = None
         self._attr_unique_id = screen.unique_id
         self._attr_device_info = screen_device(runtime, screen)
 
@@ -159,6 +165,39 @@ class ScreenSatellite(AssistSatelliteEntity):
             return str(URL(url).relative())
         return url
 
+    # Timers
+
+    def _follow_timers(self) -> None:
+        """Have timers as long as there is a page to ring at; the assistant knows whether there are."""
+        if self._end_of_timers is not None:
+            self._end_of_timers()
+            self._end_of_timers = None
+        if self.available and self.device_entry is not None:
+            self._end_of_timers = async_register_timer_handler(
+                self.hass, self.device_entry.id, self._on_timer
+            )
+
+    @callback
+    def _on_timer(self, event_type: TimerEventType, timer: TimerInfo) -> None:
+        if event_type is TimerEventType.FINISHED:
+            self._entry.async_create_background_task(
+                self.hass, self._async_ring(timer), f"{self.entity_id} timer"
+            )
+
+    async def _async_ring(self, timer: TimerInfo) -> None:
+        """Say that a timer is over, after the chime."""
+        over = (
+            translated("timer_over", name=timer.name)
+            if timer.name
+            else translated("nameless_timer_over")
+        )
+        try:
+            await self.async_internal_announce(
+                await async_sentence(self.hass, self.hass.config.language, over)
+            )
+        except HomeAssistantError as err:
+            LOGGER.warning("A timer could not ring at %s: %s", self.entity_id, err)
+
     # Turns
 
     @callback
@@ -177,6 +216,7 @@ class ScreenSatellite(AssistSatelliteEntity):
     @callback
     def async_page_changed(self) -> None:
         """Forget what was said at another page; end what goes on there."""
+        self._follow_timers()
         self._fail_question(self._screen.gone())
         self._end_turn()
         self._conversation_id = None

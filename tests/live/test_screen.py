@@ -2,16 +2,28 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 from homeassistant.components.assist_satellite import DOMAIN as SATELLITE_DOMAIN
+from homeassistant.components.intent.timers import TimersNotSupportedError
 from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers import device_registry as dr, entity_registry as er, llm
+from homeassistant.helpers import (
+    device_registry as dr,
+    entity_registry as er,
+    intent,
+    llm,
+)
 from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    MockUser,
+    async_fire_time_changed,
+)
 from pytest_homeassistant_custom_component.typing import (
     ClientSessionGenerator,
     WebSocketGenerator,
@@ -304,6 +316,35 @@ async def test_silence(
     await page.until_event("listen_end", id=told["id"])
     await page.until_run("end")
     assert [event["event"]["type"] for event in page.of_type("pipeline")] == ["end"]
+
+
+@pytest.mark.parametrize(
+    ("slots", "sentence"),
+    [({"name": "tea"}, "The timer tea is over."), ({}, "The timer is over.")],
+)
+async def test_timer(
+    hass: HomeAssistant, page: ScreenPage, slots: dict[str, str], sentence: str
+) -> None:
+    """A timer rings at the screen where it was set; without a page there is none."""
+
+    async def start() -> None:
+        values = {name: {"value": value} for name, value in slots.items()}
+        await intent.async_handle(
+            hass,
+            "test",
+            "HassStartTimer",
+            {"minutes": {"value": 5}, **values},
+            device_id=device_of(hass, HALL).id,
+        )
+
+    await page.connect()
+    await start()
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(minutes=5, seconds=1))
+    assert (await page.until_event("announce"))["text"] == sentence
+    await becomes(hass, HALL, "idle")
+    await page.stop()
+    with pytest.raises(TimersNotSupportedError):
+        await start()
 
 
 async def test_stop(hass: HomeAssistant, emulator: Emulator, page: ScreenPage) -> None:
