@@ -61,6 +61,7 @@ class CardPlayback:
         self._played: dict[str, int] = {}
         self._ended: set[str] = set()
         self._state: PlaybackState = "playing"
+        self._is_stopped = False
         self._changes: Listeners[()] = Listeners("the playback")
 
     @callback
@@ -114,14 +115,20 @@ class CardPlayback:
         """Whether everything that was sent has been heard."""
         return self._ended.issuperset(self._sent)
 
+    @callback
+    def stop(self) -> None:
+        """Let nobody wait for what will not be played; what was heard is still taken in."""
+        self._is_stopped = True
+        self._changes.notify()
+
     async def async_room(self) -> None:
         """Wait until the browser may be sent more. Raises BrowserDoesNotReadError."""
-        while self.ahead_ms >= MAX_AHEAD_MS:
+        while self.ahead_ms >= MAX_AHEAD_MS and not self._is_stopped:
             await self._async_change(self._patience)
 
     async def async_played(self) -> None:
         """Wait until all has been heard; a browser that never tells is not waited for long."""
-        while not self.is_over:
+        while not self.is_over and not self._is_stopped:
             try:
                 await self._async_change(self.ahead_ms / 1000 + self._patience)
             except BrowserDoesNotReadError:

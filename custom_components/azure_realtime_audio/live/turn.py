@@ -188,6 +188,7 @@ class LiveTurn:
         """End the reply where it has been heard to."""
         self._is_stopped = True
         self.speech.finish()
+        self.playback.stop()
 
     def finish(self, chat_log: ChatLog, apology: str = "") -> None:
         """Let no response follow."""
