@@ -13,7 +13,14 @@ import pytest
 from emulator import Emulator, Reply
 from script.card_page import RATE, CardPage, logged_in, speech, tone
 from script.dashboard import CARD, save_dashboard
-from script.demo import LIGHT, Assistant
+from script.demo import (
+    LIGHT,
+    Assistant,
+    Turn,
+    at_microphone,
+    find_pipeline,
+    talk_to_pipeline,
+)
 from script.home_assistant import HomeAssistant
 
 from .conftest import OUTPUT
@@ -233,3 +240,41 @@ async def test_lost_socket(card: CardPage, service: Emulator) -> None:
     await card.until_status("Listening")
     said = [item.role for item in service.sessions[-1].conversation]
     assert said == ["user", "assistant", "user", "assistant"]
+
+
+@every_look
+async def test_watch(
+    browser: BrowserContext,
+    house: HomeAssistant,
+    assistant: Assistant,
+    dashboards: str,
+    service: Emulator,
+    turn_on: str,
+    look: Look,
+) -> None:
+    """A card that watches shows a turn of somebody else: words, what was done, reply, numbers."""
+    await house.action("light.turn_off", LIGHT, answers=False)
+    pipeline = await find_pipeline(house, assistant)
+    card = await open_card(browser, house, f"{dashboards}/watch-test", look)
+    await expect(card.card).to_contain_text("The next turn of this assistant")
+    service.hears.append(ORDER)
+    call = (turn_on, {"name": "Kitchen Light"})
+    service.replies += [
+        Reply(tool_calls=[call]),
+        Reply(text=DONE, pcm=tone(2.0, 440)),
+    ]
+    said = at_microphone(await speech(ORDER))
+    await talk_to_pipeline(house, pipeline, said, Turn("from elsewhere"))
+    await expect(card.person).to_contain_text(ORDER)
+    await expect(card.done).to_contain_text("Kitchen Light")
+    await expect(card.reply).to_contain_text(DONE)
+    await expect(card.card).to_contain_text("Watching")
+    await card.until_status("Ready")
+    await card.foot.click()
+    await expect(
+        card.card.get_by_role("list", name="Where the time went")
+    ).to_contain_text("voice")
+    await picture(card, f"watch-{look}")
+    assert await card.card.evaluate(_SCROLLED_ASIDE) == []
+    assert not await card.sounds()
+    await card.page.context.close()
