@@ -50,6 +50,9 @@ class HeardPlayback(Protocol):
     async def async_paused(self, seconds: float) -> None:
         """Wait until it is known where the playback has paused, for so many seconds."""
 
+    def stop(self) -> None:
+        """Let nobody wait for what will not be played."""
+
 
 class CardPlayback:
     """The items of one reply: how long each is, and how much of it was heard."""

@@ -26,6 +26,7 @@ class PlayerPlayback:
         self._sizes: dict[str, int] = {}  # bytes
         self._given = 0
         self._began: float | None = None
+        self._is_stopped = False
 
     @callback
     def note_given(self, item_id: str | None, pcm: bytes) -> None:
@@ -67,6 +68,11 @@ class PlayerPlayback:
         ends = self._began + self._given / BYTES_PER_SECOND
         return asyncio.get_running_loop().time() >= ends
 
+    @callback
+    def stop(self) -> None:
+        """Let nobody wait for what will not be played."""
+        self._is_stopped = True
+
     async def async_room(self) -> None:
         """Wait for nothing: the player fetches what it wants."""
 
@@ -74,7 +80,7 @@ class PlayerPlayback:
         """Wait until all has been heard; a player that fetches nothing is not waited for long."""
         loop = asyncio.get_running_loop()
         given, until = self._given, loop.time() + self._patience
-        while not self.is_over:
+        while not self.is_over and not self._is_stopped:
             await asyncio.sleep(_LOOK)  # the clock is all that tells
             if self._given > given:
                 given = self._given
