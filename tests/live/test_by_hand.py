@@ -77,6 +77,21 @@ async def test_held_over_a_reply(
     assert service_item(emulator.sessions[-1], story) == 720
 
 
+async def test_other_session_of_a_conversation(
+    emulator: Emulator, card: LiveCard, story: str
+) -> None:
+    """A session that takes a conversation over waits until the one before has gone."""
+    await card.start(conversation_id=card.conversation_id, hands_free=False)
+    await card.until_event("ended", reason="taken_over")
+    await card.send("turn", action="begin")
+    await card.speak(SPEECH)
+    await card.send("turn", action="end")
+    await card.until_event("text_done", text="Hello! How can I help?")
+    session = emulator.sessions[-1]
+    assert detection(session) is None
+    assert service_item(session, story) == 700
+
+
 async def test_hands_free_again(emulator: Emulator, card: LiveCard) -> None:
     """Hands-free and by hand may change within a conversation."""
     await card.start(hands_free=False)

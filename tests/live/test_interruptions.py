@@ -87,6 +87,7 @@ async def test_cough(
 ) -> None:
     """What is too short to be a word costs nothing, and the reply goes on."""
     session = emulator.sessions[-1]
+    await card.until_event("response_done")
     await card.speak(COUGH + PAUSE)
     forgotten = await card.until_event("false_interruption")
     assert forgotten["item_id"] == card.last("speech_started")["item_id"]
@@ -219,6 +220,17 @@ async def test_typed_over(emulator: Emulator, card: LiveCard, story: str) -> Non
     await card.send("text", text="Say: enough")
     assert (await card.until_event("interrupted"))["audio_end_ms"] == 720
     await card.until_event("text_done", text="enough")
+
+
+async def test_late_report(emulator: Emulator, card: LiveCard, story: str) -> None:
+    """A browser has a moment to tell where it has paused, even after the last word."""
+    await card.until_event("response_done")
+    count = len(card.of_type("speech_stopped"))
+    speaking = asyncio.create_task(card.speak())
+    await card.until_event("speech_stopped", count + 1)
+    await card.play(story, 712, "paused")
+    assert (await card.until_event("interrupted"))["audio_end_ms"] == 712
+    await speaking
 
 
 async def test_silent_browser(

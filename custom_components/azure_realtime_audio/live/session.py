@@ -174,7 +174,6 @@ class LiveSession:
             return
         self._is_capturing = begins
         if begins:
-            self._microphone.drop()
             self._microphone.open(held=True)
             self._do(self._async_capture)
         else:
