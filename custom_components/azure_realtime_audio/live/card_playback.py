@@ -41,6 +41,9 @@ class HeardPlayback(Protocol):
     def report(self, item_id: str, played_ms: int, state: PlaybackState) -> None:
         """Take in what a browser tells."""
 
+    def stop(self) -> None:
+        """Let nobody wait for what will not be played; what was heard is still taken in."""
+
     async def async_room(self) -> None:
         """Wait until more may be sent. Raises BrowserDoesNotReadError."""
 
@@ -49,9 +52,6 @@ class HeardPlayback(Protocol):
 
     async def async_paused(self, seconds: float) -> None:
         """Wait until it is known where the playback has paused, for so many seconds."""
-
-    def stop(self) -> None:
-        """Let nobody wait for what will not be played."""
 
 
 class CardPlayback:

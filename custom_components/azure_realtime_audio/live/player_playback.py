@@ -1,6 +1,7 @@
 """How much of a reply a media player has played, as far as anybody here can know."""
 
 import asyncio
+from contextlib import suppress
 from typing import Final
 
 from homeassistant.core import callback
@@ -26,7 +27,7 @@ class PlayerPlayback:
         self._sizes: dict[str, int] = {}  # bytes
         self._given = 0
         self._began: float | None = None
-        self._is_stopped = False
+        self._stopped = asyncio.Event()
 
     @callback
     def note_given(self, item_id: str | None, pcm: bytes) -> None:
@@ -70,8 +71,9 @@ class PlayerPlayback:
 
     @callback
     def stop(self) -> None:
-        """Let nobody wait for what will not be played."""
-        self._is_stopped = True
+        """Note that the player is being stopped: nothing more is heard from now on."""
+        self._playback.stop()
+        self._stopped.set()
 
     async def async_room(self) -> None:
         """Wait for nothing: the player fetches what it wants."""
@@ -80,8 +82,10 @@ class PlayerPlayback:
         """Wait until all has been heard; a player that fetches nothing is not waited for long."""
         loop = asyncio.get_running_loop()
         given, until = self._given, loop.time() + self._patience
-        while not self.is_over and not self._is_stopped:
-            await asyncio.sleep(_LOOK)  # the clock is all that tells
+        while not self.is_over and not self._stopped.is_set():
+            with suppress(TimeoutError):  # the clock is all that tells
+                async with asyncio.timeout(_LOOK):
+                    await self._stopped.wait()
             if self._given > given:
                 given = self._given
                 until = loop.time() + self._patience + given / BYTES_PER_SECOND
@@ -89,5 +93,4 @@ class PlayerPlayback:
                 return
 
     async def async_paused(self, seconds: float) -> None:
-        """Take the playback to end now."""
-        self._playback.stop()
+        """Wait for nothing: a player does not report."""
