@@ -12,8 +12,16 @@ OWN_MICROPHONE = (
     "window.ownMicrophone = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);",
     "() => { navigator.mediaDevices.getUserMedia = window.ownMicrophone; }",
 )
-# Lets a test see what becomes of the microphone.
-KEEP_STREAM = """(() => {
+# Lets a test see what becomes of the microphone and of the sound.
+KEEP_AUDIO = """(() => {
+  const Context = AudioContext;
+  const contexts = window.audioContexts = [];
+  window.AudioContext = class extends Context {
+    constructor(...given) {
+      super(...given);
+      contexts.push(this);
+    }
+  };
   const {mediaDevices} = navigator;
   const getUserMedia = mediaDevices.getUserMedia;
   mediaDevices.getUserMedia = async given =>
@@ -63,7 +71,7 @@ class LiveCard(CardPage):
         if not speaks:
             await self.page.add_init_script(OWN_MICROPHONE[0])
         await self.page.add_init_script(ROOM)
-        await self.page.add_init_script(KEEP_STREAM)
+        await self.page.add_init_script(KEEP_AUDIO)
         await self.page.goto(url)
         await self.status.wait_for()
         if not speaks:

@@ -22,6 +22,14 @@ MS = RATE * 2 // 1000  # bytes
 
 # A browser's own event, of which a page cannot tell who has sent it.
 UNPLUG = "lastStream.getTracks()[0].dispatchEvent(new Event('ended'))"
+SHORT_MINUTE = """(() => {
+  const wait = window.setTimeout;
+  window.setTimeout = (task, ms, ...rest) => wait(task, ms === 60000 ? 100 : ms, ...rest);
+})()"""
+HIDE = """() => {
+  Object.defineProperty(document, "hidden", {get: () => true});
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
 # As a click in the sidebar does.
 GO = """path => {
   history.pushState(null, "", path);
@@ -220,6 +228,28 @@ async def test_unplugged(story: LiveCard) -> None:
     await expect(story.problem).to_have_count(0)
     await story.silence(0)
     await story.until_status("Listening")
+
+
+async def test_sound_kept_back(story: LiveCard) -> None:
+    """Sound that the browser keeps back, as a phone does in a call, waits for a tap and is whole."""
+    await story.page.evaluate("audioContexts[0].suspend()")
+    await expect(story.problem).to_contain_text("until you tap")
+    await story.problem.get_by_role("button", name="Tap to hear").click()
+    await expect(story.problem).to_have_count(0)
+    await expect(story.unheard).to_have_text("")
+    assert total(await story.until_silent()) == pytest.approx(STORY_SECONDS, abs=0.1)
+
+
+async def test_hidden_page(card: LiveCard, dashboard: str) -> None:
+    """A hidden page in which nobody speaks gives the microphone back after a minute, and says so."""
+    await card.page.add_init_script(SHORT_MINUTE)
+    await card.open(dashboard)
+    await card.talk()
+    await card.page.evaluate(HIDE)
+    await expect(card.problem).to_contain_text("page was hidden")
+    await card.page.wait_for_function(
+        "lastStream.getTracks()[0].readyState === 'ended'"
+    )
 
 
 async def test_service_away(
