@@ -65,14 +65,22 @@
     await context.audioWorklet.addModule(url);
     const ear = new AudioWorkletNode(context, "ear", {numberOfOutputs: 0});
     connect.call(node, ear);
+    let sounding;
+    // A context that is suspended or closed lets no ear say so.
+    context.addEventListener("statechange", () => {
+      if (context.state === "running" || !sounding || sounding.end !== null) return;
+      const end = performance.now();
+      Object.assign(sounding, {end, seconds: (end - sounding.begin) / 1000});
+    });
     ear.port.onmessage = ({data}) => {
       // When the sample leaves the speaker: what is rendered now is heard a little later.
       const latency = context.outputLatency || context.baseLatency || 0;
       const at = performance.now() + (data.at - context.currentTime + latency) * 1000;
       if (data.type === "begin") {
-        room.sounds.push({begin: at, end: null, seconds: null});
+        sounding = {begin: at, end: null, seconds: null};
+        room.sounds.push(sounding);
       } else {
-        Object.assign(room.sounds.at(-1), {end: at, seconds: data.seconds});
+        Object.assign(sounding, {end: at, seconds: data.seconds});
       }
     };
   };

@@ -9,16 +9,15 @@ from playwright.async_api import BrowserContext, expect
 import pytest
 
 from emulator import Emulator, Reply
-from emulator.model.voice import ToneVoice
-from script.demo import SAMPLE_RATE, Assistant
+from script.card_page import ELEMENT, tone
+from script.demo import Assistant
 from script.home_assistant import HomeAssistant, SetupError
 
 from .conftest import OUTPUT
-from .live_card import CARD, LiveCard
+from .live_card import LiveCard, total
 
 DASHBOARD = "screen-hall"
 HALL = "assist_satellite.hall"
-PAUSE = bytes(SAMPLE_RATE * 2)  # a second: enough to end a turn
 # A browser that lets a page make no sound before a tap; the one of the tests lets any.
 SILENCE = """AudioContext = class extends AudioContext {
   get state() { return "suspended"; }
@@ -28,11 +27,6 @@ DINNER = "Dinner is ready."
 DINNER_SECONDS = 2.0
 
 
-async def tone(seconds: float) -> bytes:
-    """Return something that counts as a voice, PCM16 of 24 kHz."""
-    return await ToneVoice().say("a" * round(seconds / 0.04), voice="alloy", speed=1.0)
-
-
 @pytest.fixture(scope="session")
 async def dashboard(house: HomeAssistant, assistant: Assistant) -> str:
     """Make a dashboard with a card in it that is the screen of the hall; return its URL."""
@@ -40,7 +34,7 @@ async def dashboard(house: HomeAssistant, assistant: Assistant) -> str:
         "lovelace/dashboards/create", url_path=DASHBOARD, title="Hall", mode="storage"
     )
     card = {
-        "type": f"custom:{CARD}",
+        "type": f"custom:{ELEMENT}",
         "entity": assistant.conversation,
         "name": "Hall",
         "screen": "Hall",
@@ -92,7 +86,7 @@ async def awake(screen: LiveCard, house: HomeAssistant, dashboard: str) -> LiveC
     """Have the page open, tapped once somewhere, as wall tablets are."""
     await screen.open(dashboard)
     await becomes(house, "idle")
-    await screen.element.locator(".name").first.click()
+    await screen.card.locator(".name").first.click()
     return screen
 
 
@@ -100,19 +94,19 @@ async def test_announcement(
     awake: LiveCard, house: HomeAssistant, service: Emulator
 ) -> None:
     """An announcement is heard at the screen, after the chime, in the model's voice, and shown."""
-    service.replies.append(Reply(text=DINNER, pcm=await tone(DINNER_SECONDS)))
+    service.replies.append(Reply(text=DINNER, pcm=tone(DINNER_SECONDS)))
     announcing = asyncio.create_task(call(house, "announce", message=DINNER))
-    await awake.has_state("Speaking")
+    await awake.until_status("Speaking")
     await expect(awake.replies.last).to_have_text(DINNER)
     await becomes(house, "responding")
-    await awake.until_loud(DINNER_SECONDS / 2)
+    await awake.sounding_for(0, DINNER_SECONDS / 2)
     await awake.take_screenshot("speaking")
     assert not announcing.done()
     await announcing
-    heard = await awake.until_silent()
-    assert DINNER_SECONDS * 0.8 < heard.loud_seconds < DINNER_SECONDS + 2
+    heard = total(await awake.until_silent())
+    assert DINNER_SECONDS * 0.8 < heard < DINNER_SECONDS + 2
     await becomes(house, "idle")
-    await awake.has_state("Ready")
+    await awake.until_status("Ready")
     await expect(awake.problem).to_have_count(0)
 
 
@@ -120,57 +114,56 @@ async def test_stopped_announcement(
     awake: LiveCard, house: HomeAssistant, service: Emulator
 ) -> None:
     """A person at the screen ends an announcement."""
-    service.replies.append(Reply(text=DINNER, pcm=await tone(20)))
+    service.replies.append(Reply(text=DINNER, pcm=tone(20)))
     announcing = asyncio.create_task(
         call(house, "announce", message=DINNER, preannounce=False)
     )
-    await awake.until_loud(0.5)
-    await awake.element.get_by_role("button", name="Stop the answer").click()
+    await awake.sounding_for(0, 0.5)
+    await awake.press("Stop the answer")
     await announcing
-    heard = await awake.until_silent()
-    assert heard.loud_seconds < 10
+    heard = total(await awake.until_silent())
+    assert heard < 10
 
 
 async def test_question(
     awake: LiveCard, house: HomeAssistant, service: Emulator
 ) -> None:
     """A question opens the microphone of the screen, and the words are the automation's."""
-    service.replies.append(Reply(text="Who is there?", pcm=await tone(0.5)))
+    service.replies.append(Reply(text="Who is there?", pcm=tone(0.5)))
     asking = asyncio.create_task(
         call(house, "ask_question", question="Who is there?", preannounce=False)
     )
-    await awake.has_state("Listening")
+    await awake.until_status("Listening")
     await awake.take_screenshot("listening")
     service.hears.append("it is me")
-    await awake.say(await tone(1) + PAUSE)
+    await awake.say_all(tone(1))
     answer = await asking
     assert answer["sentence"] == "it is me"
-    await expect(awake.person.last).to_have_text("it is me")
-    await awake.has_state("Ready")
+    await expect(awake.words.last).to_have_text("it is me")
+    await awake.until_status("Ready")
 
 
 async def test_conversation(
     awake: LiveCard, house: HomeAssistant, service: Emulator
 ) -> None:
     """An automation begins a conversation, which the model answers in its own voice."""
-    service.replies.append(Reply(text="The washing is done.", pcm=await tone(0.5)))
+    service.replies.append(Reply(text="The washing is done.", pcm=tone(0.5)))
     await call(
         house,
         "start_conversation",
         start_message="The washing is done.",
         preannounce=False,
     )
-    await awake.has_state("Listening")
+    await awake.until_status("Listening")
     service.hears.append("thank you")
-    service.replies.append(Reply(text="My pleasure.", pcm=await tone(1.5)))
-    before = (await awake.heard()).loud_seconds
-    await awake.say(await tone(1) + PAUSE)
-    await expect(awake.person.last).to_have_text("thank you")
+    service.replies.append(Reply(text="My pleasure.", pcm=tone(1.5)))
+    spoken = await awake.say(tone(1))
+    await expect(awake.words.last).to_have_text("thank you")
     await expect(awake.replies.last).to_have_text("My pleasure.")
-    await awake.until_loud(before + 1)
+    await awake.sounding_for(spoken.end, 1)
     await awake.take_screenshot("reply")
     await becomes(house, "idle")
-    await awake.has_state("Ready")
+    await awake.until_status("Ready")
 
 
 async def test_without_a_tap(
@@ -191,7 +184,7 @@ async def test_editor(
     """A dashboard that is being edited takes no screen's name, and gives its own back."""
     other = await browser.new_page()
     await other.goto(f"{dashboard}?edit=1")
-    await expect(other.locator(CARD)).to_be_visible()
+    await expect(other.locator(ELEMENT)).to_be_visible()
     await expect(awake.problem).to_have_count(0)
     assert await house.state(HALL) == "idle"
     await other.close()
