@@ -3,7 +3,7 @@ import { property, query, state } from "lit/decorators.js";
 import { check, reportOf, type Finding } from "./check.ts";
 import { cardForm, checkConfig, microphoneSettings, stubConfig, type CardConfig } from "./config.ts";
 import { handOver, takeOver } from "./handover.ts";
-import { showEntity, type HomeAssistant } from "./home-assistant.ts";
+import { mediaPlayers, showEntity, type HomeAssistant } from "./home-assistant.ts";
 import type { OrbState } from "./orb.ts";
 import { shrinkPicture } from "./pictures.ts";
 import { PageSound } from "./screen-sound.ts";
@@ -39,6 +39,7 @@ export class LiveCard extends LitElement {
   @property({ attribute: false }) preview?: boolean;
   @state() config!: CardConfig;
   @state() private isMenuOpen = false;
+  @state() private isChoosingPlayer = false;
   @state() private isFallOpen = false;
   @state() private isExpanded = false;
   @state() private isChecking = false;
@@ -295,7 +296,7 @@ export class LiveCard extends LitElement {
     const { say } = this;
     const [icon, label, act] = this.isExpanded
       ? ["mdi:close", say("close"), () => this.collapse()]
-      : ["mdi:dots-vertical", say("menu"), () => (this.isMenuOpen = !this.isMenuOpen)];
+      : ["mdi:dots-vertical", say("menu"), () => this.openMenu(!this.isMenuOpen)];
     const isMenu = !this.isExpanded;
     return html`<button
       class="ib"
@@ -308,6 +309,11 @@ export class LiveCard extends LitElement {
     </button>`;
   }
 
+  private openMenu(open: boolean): void {
+    this.isMenuOpen = open;
+    this.isChoosingPlayer = false;
+  }
+
   private renderMenu(): TemplateResult {
     return menuView({
       say: this.say,
@@ -318,7 +324,12 @@ export class LiveCard extends LitElement {
       },
       check: () => void this.runCheck(),
       showAssistant: () => showEntity(this, this.config.entity ?? ""),
-      close: () => (this.isMenuOpen = false),
+      players: this.watch ? [] : mediaPlayers(this.hass),
+      player: this.talk.player,
+      isChoosingPlayer: this.isChoosingPlayer,
+      choosePlayer: () => (this.isChoosingPlayer = !this.isChoosingPlayer),
+      playAt: (player) => this.talk.playAt(player),
+      close: () => this.openMenu(false),
     });
   }
 
@@ -439,7 +450,7 @@ export class LiveCard extends LitElement {
 
   /** Space talks as long as it is held, wherever in the card the focus is, but in a field or on a button. */
   private readonly keyDown = (event: KeyboardEvent): void => {
-    if (event.key === "Escape") this.isMenuOpen = false;
+    if (event.key === "Escape") this.openMenu(false);
     const target = event.composedPath()[0];
     if (event.key !== " " || target instanceof HTMLInputElement || target instanceof HTMLButtonElement) return;
     event.preventDefault();

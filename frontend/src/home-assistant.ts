@@ -38,6 +38,14 @@ export function showEntity(element: HTMLElement, entityId: string): void {
   );
 }
 
+/** The media players that are there, by name. */
+export function mediaPlayers(hass: HomeAssistant): { id: string; name: string }[] {
+  return Object.values(hass.states)
+    .filter(({ entity_id, state }) => entity_id.startsWith("media_player.") && state !== "unavailable")
+    .map(({ entity_id, attributes }) => ({ id: entity_id, name: attributes.friendly_name ?? entity_id }))
+    .sort((one, other) => one.name.localeCompare(other.name));
+}
+
 /** Whether an entity is an assistant: the conversation entity of our platform. */
 export function isAssistant(hass: HomeAssistant, entityId: string): boolean {
   return entityId.startsWith("conversation.") && hass.entities[entityId]?.platform === DOMAIN;

@@ -494,6 +494,13 @@ export const styles = css`
   .menu ha-icon {
     color: var(--quiet);
   }
+  .players {
+    display: flex;
+    flex-direction: column;
+    max-height: 176px;
+    overflow-y: auto;
+    padding-inline-start: 12px;
+  }
 
   .check {
     flex: 1;

@@ -29,6 +29,8 @@ export class Talk {
   conversation: Conversation = emptyConversation(true);
   phase: Phase = "off";
   takesImages = false;
+  /** The media player at which answers are heard, instead of here. */
+  player: string | undefined;
   /** Push to talk: a person is holding the button. */
   isHolding = false;
   private handsFree = true;
@@ -155,6 +157,14 @@ export class Talk {
     this.handsFree = on;
     this.isHandsFreeLater = false;
     this.connection?.setHandsFree(on);
+    this.host.changed();
+  }
+
+  /** Has answers heard at a media player, or here, from the next one on. */
+  playAt(player: string | undefined): void {
+    this.player = player;
+    this.conversation = { ...this.conversation, voiced: player === undefined };
+    void this.connection?.send({ type: "output", media_player: player ?? null });
     this.host.changed();
   }
 
@@ -324,6 +334,7 @@ export class Talk {
         this.phase = "on";
         this.takesImages = event.takes_images;
         rememberConversation(this.entity, event.conversation_id);
+        if (this.player) this.playAt(this.player);
         this.tellEarlyTurn();
         this.isReady();
         break;

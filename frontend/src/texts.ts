@@ -47,6 +47,8 @@ export const en = {
   wake: "Tap to hear",
 
   menu_new: "New conversation",
+  menu_output: "Play answers at",
+  output_here: "This page",
   menu_check: "Check microphone and connection",
   menu_settings: "Show the assistant",
 
