@@ -1,5 +1,6 @@
 """The websocket commands of the card: live conversations, and what goes on in others."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
@@ -39,6 +40,8 @@ _MAX_TEXT: Final = 10_000
 
 type Command = dict[str, Any]
 
+# One check at a time: each opens a session.
+DATA_CHECK: HassKey[asyncio.Lock] = HassKey(f"{DOMAIN}_check")
 DATA_LIVE: HassKey[dict[str, tuple[ActiveConnection, LiveSession]]] = HassKey(
     f"{DOMAIN}_live"
 )
@@ -58,6 +61,7 @@ class CommandRefusedError(Exception):
 def async_setup_websocket_api(hass: HomeAssistant) -> None:
     """Register the commands; once, whether or not an entry is loaded."""
     hass.data[DATA_LIVE] = {}
+    hass.data[DATA_CHECK] = asyncio.Lock()
     for command in (
         websocket_live_start,
         websocket_live_send,
@@ -133,7 +137,8 @@ async def websocket_live_start(
 def _start(hass: HomeAssistant, connection: ActiveConnection, msg: Command) -> None:
     runtime = runtime_of(hass, connection, msg["entity_id"], POLICY_CONTROL)
     live = hass.data[DATA_LIVE]
-    if sum(each is connection for each, _ in live.values()) >= _MAX_OF_CONNECTION:
+    own = [each for owner, each in live.values() if owner is connection]
+    if sum(not each.is_ended for each in own) >= _MAX_OF_CONNECTION:
         raise _too_many()
     context = connection.context(msg)
     with chat_session_of(hass, msg.get("conversation_id"), context) as chat:
@@ -298,7 +303,8 @@ async def websocket_check(
         "home_assistant": HOME_ASSISTANT_VERSION,
     }
     try:
-        figures = await async_measure_connection(client)
+        async with hass.data[DATA_CHECK]:
+            figures = await async_measure_connection(client)
     except RealtimeError as err:
         language = msg.get("language") or hass.config.language
         shown = translated_error(err, runtime.assistant.secrets)
@@ -375,7 +381,7 @@ def _own_session(
 ) -> LiveSession:
     """Return a live session of this connection. Raises CommandRefusedError."""
     owner, session = hass.data[DATA_LIVE].get(session_id, (None, None))
-    if session is None or owner is not connection:
+    if session is None or owner is not connection or session.is_ended:
         raise CommandRefusedError("not_found", translated("live_not_found"))
     return session
 

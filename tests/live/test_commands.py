@@ -170,6 +170,27 @@ async def test_taken_over(
     await other.leave()
 
 
+async def test_another_users_conversation(
+    hass: HomeAssistant,
+    card: LiveCard,
+    hass_ws_client: WebSocketGenerator,
+    hass_read_only_user: MockUser,
+    hass_read_only_access_token: str,
+) -> None:
+    """A user does not get the live conversation of another."""
+    hass_read_only_user.groups = [
+        Group(name="some", policy={"entities": {"entity_ids": {AGENT: True}}})
+    ]
+    hass_read_only_user.invalidate_cache()
+    other = LiveCard(await hass_ws_client(hass, hass_read_only_access_token))
+    await card.start()
+    answer = await other.start(conversation_id=card.conversation_id)
+    assert answer["error"]["code"] == "unauthorized"
+    assert not card.of_type("ended")
+    assert (await other.start())["success"]
+    await other.leave()
+
+
 async def test_picture(hass: HomeAssistant, emulator: Emulator, card: LiveCard) -> None:
     """The model sees a picture, and answers what is asked of it."""
     await card.start()

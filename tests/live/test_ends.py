@@ -78,6 +78,11 @@ async def test_idle(
     assert (await card.until_event("ended"))["reason"] == "idle"
     await hass.async_block_till_done()
     assert live_count(init_integration) == 0
+    # The card is told so as well if it has missed that, and may begin again and again.
+    answer = await card.send("text", text="Hello?")
+    assert answer["error"]["translation_key"] == "live_not_found"
+    for _ in range(2):
+        assert (await card.start())["success"]
 
 
 async def test_chat_stays(

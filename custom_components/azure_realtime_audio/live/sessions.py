@@ -3,6 +3,7 @@
 import asyncio
 
 from homeassistant.core import callback
+from homeassistant.exceptions import Unauthorized
 
 from ..assistant.assistant import Assistant
 from ..errors import TooManySessionsError
@@ -25,10 +26,16 @@ class LiveSessions:
 
     @callback
     def async_begin(self, request: LiveRequest, tell: Tell) -> LiveSession:
-        """Begin a session; one of the same conversation ends. Raises TooManySessionsError."""
+        """Begin a session; one of the same conversation ends.
+
+        Raises TooManySessionsError, and Unauthorized if the conversation is another user's:
+        core 2026.10 does not know whose a chat is.
+        """
         previous = None
         for session in [*self._sessions.values()]:
             if session.conversation_id == request.conversation_id:
+                if session.user_id != request.context.user_id:
+                    raise Unauthorized(context=request.context)
                 session.end("taken_over")
                 previous = session
         if len(self) >= self._assistant.timing.max_live:
