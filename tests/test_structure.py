@@ -29,6 +29,7 @@ HOUSE_FLOORS = (
         f"{PACKAGE}.services",
         f"{PACKAGE}.stt",
         f"{PACKAGE}.tts",
+        f"{PACKAGE}.watch_websocket",
         f"{PACKAGE}.websocket_api",
     ),
     (f"{PACKAGE}.actions", f"{PACKAGE}.entity", f"{PACKAGE}.flows"),

@@ -36,6 +36,7 @@ from .flows.assist_pipeline import (
 from .realtime import RealtimeError
 from .screen_websocket import async_setup_screen_websocket
 from .services import async_setup_services
+from .watch_websocket import async_setup_watch_websocket
 from .websocket_api import async_setup_websocket_api
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -54,6 +55,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     async_setup_services(hass)
     async_setup_websocket_api(hass)
     async_setup_screen_websocket(hass)
+    async_setup_watch_websocket(hass)
     async_setup_repairs(hass)
     async_follow_entities(hass)
     await async_setup_card(hass)

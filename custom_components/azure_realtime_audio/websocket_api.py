@@ -1,4 +1,4 @@
-"""The websocket commands of the card: live conversations, and what goes on in others."""
+"""The websocket commands of the card: live conversations, and a check of the service."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -21,9 +21,7 @@ import voluptuous as vol
 
 from .answers.live_reply import LiveReply, OnPiece
 from .answers.reply import DATA_REPLIES
-from .assistant.assistant import Assistant
 from .assistant.connection_test import async_measure_connection
-from .assistant.telling import TurnEvent
 from .chat.history import spoken_history
 from .const import DOMAIN
 from .core_internals import chat_log_as_it_is, chat_session_of
@@ -62,12 +60,7 @@ def async_setup_websocket_api(hass: HomeAssistant) -> None:
     """Register the commands; once, whether or not an entry is loaded."""
     hass.data[DATA_LIVE] = {}
     hass.data[DATA_CHECK] = asyncio.Lock()
-    for command in (
-        websocket_live_start,
-        websocket_live_send,
-        websocket_watch,
-        websocket_check,
-    ):
+    for command in (websocket_live_start, websocket_live_send, websocket_check):
         websocket_api.async_register_command(hass, command)
 
 
@@ -87,10 +80,12 @@ def runtime_of(
     ):
         raise CommandRefusedError("not_found", translated("one_assistant"))
     entry = hass.config_entries.async_get_entry(entity.config_entry_id or "")
-    if entry is None or entry.state is not ConfigEntryState.LOADED:
+    runtime: AssistantRuntime | None = None
+    if entry is not None and entry.state is ConfigEntryState.LOADED:
+        runtime = entry.runtime_data.get(entity.config_subentry_id)
+    if runtime is None:
         error = translated("assistant_unavailable", name=entity_id)
         raise CommandRefusedError("unavailable", error)
-    runtime: AssistantRuntime = entry.runtime_data[entity.config_subentry_id]
     return runtime
 
 
@@ -209,70 +204,6 @@ def _too_many() -> CommandRefusedError:
     return CommandRefusedError(
         "too_many_sessions", translated(TooManySessionsError.key)
     )
-
-
-@websocket_api.websocket_command(
-    {
-        vol.Required("type"): f"{DOMAIN}/watch",
-        vol.Required("entity_id"): cv.entity_id,
-        vol.Optional("language"): vol.All(str, vol.Length(max=64)),
-    }
-)
-@websocket_api.async_response
-async def websocket_watch(
-    hass: HomeAssistant, connection: ActiveConnection, msg: Command
-) -> None:
-    """Tell what goes on in the turns that others have with an assistant."""
-    try:
-        _watch(hass, connection, msg)
-    except CommandRefusedError as refused:
-        await async_refuse(hass, connection, msg, refused)
-
-
-def _watch(hass: HomeAssistant, connection: ActiveConnection, msg: Command) -> None:
-    entity_id, number = msg["entity_id"], msg["id"]
-    assistant = runtime_of(hass, connection, entity_id, POLICY_READ).assistant
-    status = _status(assistant)
-
-    def tell(event: Mapping[str, Any]) -> None:
-        if connection.user.permissions.check_entity(entity_id, POLICY_READ):
-            connection.send_event(number, event)
-
-    @callback
-    def on_turn(told: TurnEvent) -> None:
-        tell({**told.event, "turn_id": told.turn_id})
-
-    @callback
-    def on_assistant() -> None:
-        nonlocal status
-        if (now := _status(assistant)) != status:
-            status = now
-            tell({"type": "status", "status": status})
-
-    @callback
-    def on_close() -> None:
-        tell({"type": "ended", "reason": "unloaded"})
-        if connection.subscriptions.pop(number, None):
-            stop()
-
-    ends = (
-        assistant.turn_events.add(on_turn),
-        assistant.async_add_listener(on_assistant),
-        assistant.closing.add(on_close),
-    )
-
-    @callback
-    def stop() -> None:
-        for end in ends:
-            end()
-
-    connection.subscriptions[number] = stop
-    connection.send_result(number)
-    tell({"type": "started", "name": assistant.name, "status": status})
-
-
-def _status(assistant: Assistant) -> str:
-    return str(assistant.status) if assistant.available else "away"
 
 
 @websocket_api.websocket_command(

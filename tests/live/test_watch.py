@@ -170,7 +170,7 @@ async def test_live(
 async def test_end(
     hass: HomeAssistant, init_integration: MockConfigEntry, card: LiveCard
 ) -> None:
-    """The end of the subscription, and that of the assistant, are the end of the events."""
+    """The end of the subscription is the end of the events; without its entry an assistant is away."""
     await watching(card)
     await card.stop()
     await say(hass, "Say: good night")
@@ -179,7 +179,20 @@ async def test_end(
     await card.watch()
     await card.until_event("started", 2)
     assert await hass.config_entries.async_unload(init_integration.entry_id)
-    assert (await card.until_event("ended"))["reason"] == "unloaded"
+    await card.until_event("status", status="away")
+
+
+async def test_reload(
+    hass: HomeAssistant, init_integration: MockConfigEntry, card: LiveCard
+) -> None:
+    """Who watches goes on watching when the assistant is set up again."""
+    await watching(card)
+    for _ in range(2):
+        await hass.config_entries.async_reload(init_integration.entry_id)
+    await say(hass, "Say: good night")
+    await card.until_event("turn_done")
+    assert len(card.of_type("turn_started")) == 1
+    assert card.statuses[:4] == ["away", "idle", "away", "idle"]
 
 
 async def test_satellite_that_is_interrupted(
