@@ -27,14 +27,13 @@ KEEP_AUDIO = """(() => {
   mediaDevices.getUserMedia = async given =>
     window.lastStream = await getUserMedia.call(mediaDevices, given);
 })()"""
-# Notes when the page is told that somebody speaks, and lets a test cut the connection.
+# Notes when the page is told that somebody speaks.
 WATCH_SOCKET = """(() => {
   window.speechStarted = [];
   const Socket = WebSocket;
   window.WebSocket = class extends Socket {
     constructor(...given) {
       super(...given);
-      window.socket = this;
       this.addEventListener("message", ({data}) => {
         if (typeof data === "string" && data.includes('"speech_started"'))
           speechStarted.push(performance.now());
@@ -42,6 +41,14 @@ WATCH_SOCKET = """(() => {
     }
   };
 })()"""
+# Cuts Home Assistant's connection, and waits until the card's status says so: before the next frame
+# it may have been mended.
+LOSE_CONNECTION = """status => new Promise(resolve => {
+  document.querySelector("home-assistant").hass.connection.socket.close();
+  const look = () => status.textContent.includes("Connection lost")
+    ? resolve() : requestAnimationFrame(look);
+  look();
+})"""
 # The next test begins a conversation of its own.
 FORGET = """() => Object.keys(localStorage)
   .filter(key => key.startsWith("azure-realtime-audio"))
