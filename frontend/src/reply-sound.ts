@@ -23,8 +23,11 @@ export class ReplySound {
    * To be called in a person's tap.
    * @param onHeard Takes what has left the speaker, and whether Home Assistant is to be told now.
    */
-  static async open(onHeard: (played: Played, tell: boolean) => void): Promise<ReplySound> {
-    const sound: ReplySound = new ReplySound(await Player.open((played) => sound.report(played)), onHeard);
+  static async open(
+    onHeard: (played: Played, tell: boolean) => void,
+    openPlayer: (onPlayed: (played: Played) => void) => Promise<Player> = Player.open,
+  ): Promise<ReplySound> {
+    const sound: ReplySound = new ReplySound(await openPlayer((played) => sound.report(played)), onHeard);
     return sound;
   }
 
