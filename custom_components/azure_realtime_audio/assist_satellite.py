@@ -240,12 +240,10 @@ class ScreenSatellite(AssistSatelliteEntity):
 
     def _begin_turn(self, purpose: Purpose, text: str) -> None:
         before = self._end_turn()
-        # Not at once: core sets the state after an announcement.
         self._turn = self._entry.async_create_background_task(
             self.hass,
             self._async_turn(before, purpose, text),
             f"{self.entity_id} turn",
-            eager_start=False,
         )
 
     def _end_turn(self) -> asyncio.Task[None] | None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from homeassistant.components.assist_satellite import DOMAIN as SATELLITE_DOMAIN
+from homeassistant.components.conversation.chat_log import DATA_CHAT_LOGS
 from homeassistant.components.intent.timers import TimersNotSupportedError
 from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
@@ -18,6 +19,7 @@ from homeassistant.helpers import (
 )
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
+import numpy as np
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
@@ -29,9 +31,14 @@ from pytest_homeassistant_custom_component.typing import (
     WebSocketGenerator,
 )
 
+from custom_components import azure_realtime_audio
+from custom_components.azure_realtime_audio import PLATFORMS
+from custom_components.azure_realtime_audio.live.screen import Listening
+from custom_components.azure_realtime_audio.screen_websocket import DATA_SCREENS
 from emulator import Emulator, Reply
 
-from ..satellite import said_at, speak_to
+from ..conftest import SUBENTRY_ID
+from ..satellite import said_at, speak_to, tone
 from ..talk import AGENT, becomes, give_tool, set_timing
 from .card import PAUSE, SPEECH
 from .screen_page import ScreenPage
@@ -224,6 +231,7 @@ async def test_start_conversation(
     )
     told = await page.until_event("listen")
     assert told["purpose"] == "conversation"
+    await becomes(hass, HALL, "listening")
     emulator.replies.append(Reply(text="It is in the cellar.", pcm=said_at(500)))
     await page.speak(SPEECH + PAUSE)
     assert (await page.until_run("text_done"))["text"] == "It is in the cellar."
@@ -304,6 +312,60 @@ async def test_live_conversation_at_screen(
     assert compass.devices == [None, device_of(hass, HALL).id, None]
 
 
+async def test_turn_anew(
+    hass: HomeAssistant, emulator: Emulator, page: ScreenPage
+) -> None:
+    """A turn that the page begins while another listens is heard; the other is over."""
+    await page.connect()
+    await page.say("run")
+    first = await page.until_event("listen")
+    await page.say("run")
+    await page.until_event("listen_end", id=first["id"])
+    second = await page.until_event("listen", 2)
+    await page.speak()
+    await page.until_event("listen_end", id=second["id"])
+    assert (await page.until_run("text_done"))["text"] == "Hello! How can I help?"
+
+
+async def test_announcement_in_reply(
+    hass: HomeAssistant, emulator: Emulator, page: ScreenPage
+) -> None:
+    """An announcement takes the place of a reply, whose end is no end of the announcement."""
+    page.plays = False
+    await page.connect()
+    emulator.replies.append(Reply(text="Good morning."))
+    await page.say("run")
+    await page.until_event("listen")
+    await page.speak()
+    reply = await page.until_run("reply")
+    await page.fetch(reply["url"])
+    await page.until_run("end")
+    announcing = call(hass, "announce", message="Hello")
+    told = await page.until_event("announce")
+    await page.say("done", id=reply["id"])
+    assert state_of(hass, HALL) == "responding"
+    await page.say("done", id=told["id"])
+    await announcing
+    assert state_of(hass, HALL) == "idle"
+
+
+async def test_next_page_begins_anew(
+    hass: HomeAssistant, emulator: Emulator, page: ScreenPage
+) -> None:
+    """What was said at one page is not known at the next: somebody else may stand there."""
+    await page.connect()
+    for count in (1, 2):
+        emulator.replies.append(Reply(text="Good morning."))
+        await page.say("run")
+        await page.until_event("listen", count)
+        await page.speak()
+        await page.until_run("end", count)
+        await becomes(hass, HALL, "idle")
+        await page.stop()
+        await page.connect()
+    assert len(hass.data[DATA_CHAT_LOGS]) == 2
+
+
 async def test_silence(
     hass: HomeAssistant, emulator: Emulator, page: ScreenPage
 ) -> None:
@@ -347,6 +409,20 @@ async def test_timer(
         await start()
 
 
+async def test_microphone() -> None:
+    """A pipeline hears 16 kHz, of a page that it is too slow for the last ten seconds."""
+    listening = Listening("")
+    listening.put(tone(1, 300, 24_000))
+    listening.put(tone(10, 500, 24_000))
+    listening.close()
+    listening.put(tone(1, 300, 24_000))
+    heard = b"".join([piece async for piece in listening.audio()])
+    assert len(heard) == pytest.approx(10 * 32_000, abs=200)
+    samples = np.frombuffer(heard, "<i2")
+    spectrum = np.abs(np.fft.rfft(samples, 160_000))
+    assert np.argmax(spectrum) / 10 == pytest.approx(500, abs=1)
+
+
 async def test_stop(hass: HomeAssistant, emulator: Emulator, page: ScreenPage) -> None:
     """The page ends a turn while it listens."""
     await page.connect()
@@ -364,7 +440,9 @@ async def test_taken_over(
     await page.connect()
     await other.connect()
     await page.until_event("taken_over")
+    await page.say("run")
     await page.stop()
+    assert not other.of_type("listen")
     assert state_of(hass, HALL) == "idle"
     await call(hass, "announce", message="Hello")
     assert other.of_type("announce")
@@ -442,6 +520,43 @@ async def test_bounds(hass: HomeAssistant, page: ScreenPage, other: ScreenPage) 
     answer = await other.connect("Room 5")
     assert answer["error"]["translation_placeholders"] == {"count": "4"}
     assert (await other.connect("Room 1"))["success"]
+
+
+@pytest.fixture
+def no_satellites(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a Home Assistant that cannot set satellites up."""
+    platforms = [each for each in PLATFORMS if each != SATELLITE_DOMAIN]
+    monkeypatch.setattr(azure_realtime_audio, "PLATFORMS", platforms)
+
+
+async def test_no_satellites(
+    hass: HomeAssistant, no_satellites: None, page: ScreenPage
+) -> None:
+    """A page is told when its screen gets no entity."""
+    set_timing(hass, screen_entity=0.01)
+    answer = await page.connect()
+    assert answer["error"]["translation_key"] == "screen_not_ready"
+
+
+async def test_page_goes_early(
+    hass: HomeAssistant,
+    no_satellites: None,
+    init_integration: MockConfigEntry,
+    other: ScreenPage,
+) -> None:
+    """A page that goes before its screen has an entity is not taken for an open one."""
+    connecting = asyncio.create_task(other.connect())
+    screens = init_integration.runtime_data[SUBENTRY_ID].screens
+    while not (known := [*screens]):
+        await asyncio.sleep(0)  # the command is on its way
+    connecting.cancel()
+    await other.leave()
+    async with asyncio.timeout(10):
+        while hass.data[DATA_SCREENS]:
+            await asyncio.sleep(0)  # Home Assistant has not seen the end of the socket
+    known[0].has_satellite.set()
+    await hass.async_block_till_done()
+    assert known[0].page is None
 
 
 async def test_permission(
