@@ -80,7 +80,7 @@ async def house(
 ) -> AsyncIterator[HomeAssistant]:
     """Run Home Assistant as its owner; `assistant` sets the integration up."""
     config, port = tmp_path_factory.mktemp("house") / "config", free_port()
-    seed(config, port)
+    seed(config, port, lived_in=True)
     shutil.rmtree(OUTPUT, ignore_errors=True)
     OUTPUT.mkdir(parents=True)
     log = OUTPUT / "home-assistant.log"

@@ -8,7 +8,7 @@ import pytest
 
 from emulator import Emulator, Reply, Session
 from script.card_page import ELEMENT, RATE, tone
-from script.demo import LIGHT, Assistant
+from script.demo import LIGHT, SPEAKER, Assistant
 from script.home_assistant import HomeAssistant
 
 from .conftest import OUTPUT, ask
@@ -188,6 +188,27 @@ async def test_typed(card: LiveCard, dashboard: str, service: Emulator) -> None:
     await expect(card.replies).to_have_text(["Hello there."])
     await card.first_sound(0)
     assert total(await card.until_silent()) == pytest.approx(0.6, abs=0.02)
+
+
+async def test_answer_elsewhere(
+    card: LiveCard, dashboard: str, service: Emulator, house: HomeAssistant
+) -> None:
+    """An answer is played at the media player of a person's choice; the card shows the words."""
+    service.replies.append(Reply(text="Hello there.", pcm=tone(2.0)))
+    await card.open(dashboard)
+    await card.press("Menu")
+    await card.card.get_by_role("menuitem", name="Play answers at").click()
+    await card.take_screenshot("menu")
+    await card.card.get_by_role("menuitemradio", name="Kitchen").click()
+    field = card.card.get_by_role("textbox")
+    await field.fill("good morning")
+    await field.press("Enter")
+    await card.until_status("Speaking")
+    await expect(card.replies).to_have_text(["Hello there."])
+    await expect(card.unheard).to_have_text("")
+    assert await house.state(SPEAKER) == "playing"
+    await card.until_status("Ready")
+    assert await card.sounds() == []
 
 
 async def test_push_to_talk(card: LiveCard, dashboard: str, service: Emulator) -> None:
