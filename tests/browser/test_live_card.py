@@ -9,7 +9,7 @@ import pytest
 from emulator import Emulator, Reply, Session
 from script.card_page import ELEMENT, RATE, tone
 from script.demo import LIGHT, SPEAKER, Assistant
-from script.home_assistant import HomeAssistant
+from script.home_assistant import PACKAGE, HomeAssistant
 
 from .conftest import OUTPUT, ask
 from .live_card import LOSE_CONNECTION, LiveCard, total
@@ -223,6 +223,58 @@ async def test_push_to_talk(card: LiveCard, dashboard: str, service: Emulator) -
     await card.page.keyboard.up(" ")
     await expect(card.words).to_have_text(["what time is it"])
     await expect(card.replies).to_have_text(["It is noon."])
+
+
+@pytest.fixture
+async def by_hand(
+    house: HomeAssistant, assistant: Assistant, dashboard: str
+) -> AsyncIterator[str]:
+    """Let the card have a button to hold."""
+    await save_dashboard(house, assistant, hands_free=False)
+    yield dashboard
+    await save_dashboard(house, assistant)
+
+
+async def test_held_button(by_hand: str, card: LiveCard, service: Emulator) -> None:
+    """The assistant hears what is said while the button is held, and nothing else."""
+    service.hears.append("what time is it")
+    service.replies.append(Reply(text="It is noon.", pcm=tone(0.6)))
+    await card.open(by_hand)
+    await card.card.get_by_role("button", name="Hold to talk").hover()
+    await card.page.mouse.down()
+    await card.until_status("Listening")
+    await card.say_all(tone(0.8))
+    await card.page.mouse.up()
+    await expect(card.words).to_have_text(["what time is it"])
+    await expect(card.replies).to_have_text(["It is noon."])
+    await card.until_status("Hold to talk")
+    await card.say_all(tone(0.8))
+    assert await card.speech_started() == []
+    await expect(card.words).to_have_count(1)
+
+
+async def test_picture(card: LiveCard, dashboard: str, service: Emulator) -> None:
+    """A picture is shown to the model with the words beside it, small enough to be taken."""
+    service.replies.append(Reply(text="Hello."))
+    service.replies.append(Reply(text="A wave in a circle.", pcm=tone(0.6)))
+    await card.open(dashboard)
+    field = card.card.get_by_role("textbox")
+    await field.fill("hello")
+    await field.press("Enter")
+    await expect(card.replies).to_have_text(["Hello."])
+    await field.fill("what is this")
+    async with card.page.expect_file_chooser() as choosing:
+        await card.press("Send a picture")
+    await (await choosing.value).set_files(PACKAGE / "brand" / "icon@2x.png")
+    await expect(card.card.locator(".bubble.person img")).to_be_visible()
+    await expect(card.words.last).to_have_text("what is this")
+    await expect(card.replies.last).to_have_text("A wave in a circle.")
+    shown = [
+        part["type"]
+        for item in service.sessions[-1].conversation
+        for part in item.content or []
+    ]
+    assert "input_image" in shown
 
 
 async def test_second_tab(
