@@ -5,9 +5,12 @@ from collections.abc import AsyncIterator
 import re
 from typing import Any
 
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from playwright.async_api import BrowserContext, expect
 import pytest
 
+from custom_components.azure_realtime_audio.realtime import SAMPLE_RATE, wav_header
 from emulator import Emulator, Reply
 from script.card_page import ELEMENT, tone
 from script.demo import Assistant
@@ -164,6 +167,34 @@ async def test_conversation(
     await awake.take_screenshot("reply")
     await becomes(house, "idle")
     await awake.until_status("Ready")
+
+
+@pytest.fixture
+async def radio() -> AsyncIterator[str]:
+    """Run a server that lets no page of others read what it sends; return a sound's address."""
+
+    async def send(_: web.Request) -> web.Response:
+        sound = tone(1)
+        body = wav_header(SAMPLE_RATE, data_bytes=len(sound)) + sound
+        response = web.Response(body=body, content_type="audio/wav")
+        response.force_close()  # or the server would wait for the browser at its end
+        return response
+
+    app = web.Application()
+    app.router.add_get("/news.wav", send)
+    async with TestServer(app, host="127.0.0.1") as server:
+        yield str(server.make_url("/news.wav"))
+
+
+async def test_sound_of_another_server(
+    radio: str, awake: LiveCard, house: HomeAssistant
+) -> None:
+    """A sound that the page may not read is played all the same, to its end."""
+    begun = asyncio.get_running_loop().time()
+    await call(house, "announce", media_id=radio, preannounce=False)
+    assert asyncio.get_running_loop().time() - begun > 1
+    await awake.until_status("Ready")
+    await expect(awake.problem).to_have_count(0)
 
 
 async def test_without_a_tap(
