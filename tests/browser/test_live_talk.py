@@ -269,7 +269,7 @@ async def test_watch(
     await expect(card.person).to_contain_text(ORDER)
     await expect(card.done).to_contain_text("Kitchen Light")
     await expect(card.reply).to_contain_text(DONE)
-    await expect(card.card).to_contain_text("Watching")
+    await expect(card.card).to_contain_text("A turn in the Assist dialog")
     await card.until_status("Ready")
     await card.foot.click()
     await expect(
