@@ -442,9 +442,9 @@ export class LiveCard extends LitElement {
   private tap(): void {
     const { talk } = this;
     if (this.screen?.isBusy) this.screen.halt();
+    else if (talk.phase === "on" && this.conversation.status === "speaking") talk.interrupt();
     else if (talk.phase === "off" || !talk.hasMicrophone) void talk.start(true);
     else if (!talk.isHandsFree) talk.setHandsFree(true);
-    else if (this.conversation.status === "speaking") talk.interrupt();
     else talk.stop();
   }
 

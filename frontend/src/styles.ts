@@ -205,7 +205,8 @@ export const styles = css`
   .bubble img {
     display: block;
     max-width: 100%;
-    max-height: 160px;
+    height: 140px; /* known before it has loaded, or the end of the talk would move away */
+    object-fit: cover;
     border-radius: 10px;
     margin: 0 0 4px;
   }

@@ -84,7 +84,7 @@ function talkButton(view: BarView): TemplateResult {
   const { talk, say } = view;
   if (!view.isHandsFree && !view.isBusy) return holdButton(view);
   const isLive = talk.phase !== "off" && talk.hasMicrophone && (talk.isHandsFree || talk.isHolding);
-  const isStop = view.isBusy || (isLive && view.isSpeaking);
+  const isStop = view.isBusy || (talk.phase === "on" && view.isSpeaking);
   const label = say(isStop ? "stop" : isLive ? "end" : "start");
   return html`<button
     type="button"
