@@ -16,7 +16,8 @@ class Bell(llm.Tool):
     """Knows by whose right it was rung."""
 
     name = "ring"
-    description = "Ring the bell"
+    title = "Ring the bell"
+    description = "Let somebody come to the door"
     integration = "test"
 
     def __init__(self) -> None:
@@ -119,7 +120,8 @@ async def test_tool(
     assert context is not None
     assert context.user_id == hass_admin_user.id
     call, result = card.last("tool_call"), card.last("tool_result")
-    assert (call["name"], call["arguments"]) == ("ring", {})
+    assert (call["name"], call["title"]) == ("ring", "Ring the bell")
+    assert call["arguments"] == {}
     assert call["call_id"] == result["call_id"]
     assert not result["error"]
     assert result["result"] == {"rang": "sun.sun"}

@@ -224,8 +224,10 @@ class ChatAnswer:
     ) -> None:
         """Tell those who watch what a response has come to, and what it calls."""
         self._telling.response_done(response, asked)
+        api = self._log.llm_api
+        titles = {tool.name: tool.title for tool in api.tools} if api else {}
         for call in content.tool_calls or ():
-            self._telling.called(call)
+            self._telling.called(call, titles.get(call.tool_name))
 
     def _stream(self, text: str) -> None:
         """Let the pipeline hear a piece of text that is not in the chat log, or is already."""
