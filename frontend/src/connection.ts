@@ -20,8 +20,8 @@ export interface LiveListener {
 
 // What a slow network may hold back of the microphone, in bytes: two seconds.
 const MOST_WAITING_BYTES = 96_000;
-// What is heard before the session stands, in frames of 40 ms: eight seconds.
-const MOST_EARLY_FRAMES = 200;
+// What is heard before the session stands, in frames of 20 ms: eight seconds.
+const MOST_EARLY_FRAMES = 400;
 
 /** Sends a piece of the microphone to a binary handler; a network that is too slow loses it. */
 export function sendFrame(socket: WebSocket, handler: number, samples: Int16Array<ArrayBuffer>): void {

@@ -2,7 +2,7 @@ import { WIRE_RATE, loudness, toPcm } from "./format.ts";
 import { CAPTURE, type Captured } from "./messages.ts";
 import { Resampler } from "./resampler.ts";
 
-const FRAME = 0.04 * WIRE_RATE;
+const FRAME = 0.02 * WIRE_RATE;
 
 class Capture extends AudioWorkletProcessor {
   private readonly resampler = new Resampler(sampleRate, WIRE_RATE);

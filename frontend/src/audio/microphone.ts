@@ -30,7 +30,7 @@ const FAILURES: Record<string, MicrophoneFailure> = {
   AbortError: "in_use",
 };
 
-/** An open microphone, heard in frames of 40 ms. */
+/** An open microphone, heard in frames of 20 ms. */
 export class Microphone {
   /** How loud it is now, 0 to 1. */
   level = 0;
