@@ -1,6 +1,7 @@
 """The demo's person at a browser: talks to the live card, and interrupts it."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 import shutil
@@ -74,8 +75,10 @@ async def talk_to_card(
             [first, *_] = str(err).splitlines()
             raise SetupError(f"The talk with the card stopped: {first}") from None
         finally:
-            await card.page.screenshot(path=pictures / "card.png")
-            await browser.close()
+            # A Ctrl-C has ended the browser already.
+            with suppress(Error):
+                await card.page.screenshot(path=pictures / "card.png")
+                await browser.close()
 
 
 async def _talk(
