@@ -65,12 +65,17 @@
     await context.audioWorklet.addModule(url);
     const ear = new AudioWorkletNode(context, "ear", {numberOfOutputs: 0});
     connect.call(node, ear);
-    let sounding;
-    // A context that is suspended or closed lets no ear say so.
+    let sounding, halted;
+    // A context that is suspended or closed lets no ear say so; one that is resumed goes on where it was.
     context.addEventListener("statechange", () => {
-      if (context.state === "running" || !sounding || sounding.end !== null) return;
-      const end = performance.now();
-      Object.assign(sounding, {end, seconds: (end - sounding.begin) / 1000});
+      if (context.state === "running") {
+        if (halted) Object.assign(halted, {end: null, seconds: null});
+        halted = undefined;
+      } else if (sounding?.end === null) {
+        halted = sounding;
+        const end = performance.now();
+        Object.assign(sounding, {end, seconds: (end - sounding.begin) / 1000});
+      }
     });
     ear.port.onmessage = ({data}) => {
       // When the sample leaves the speaker: what is rendered now is heard a little later.
