@@ -103,7 +103,7 @@ export class Talk {
     this.phase = "off";
     document.removeEventListener("visibilitychange", this.visibilityChanged);
     window.clearTimeout(this.hiddenTimer);
-    this.apply({ type: "status", status: "idle" });
+    this.apply({ type: "halted" });
   }
 
   /** Push to talk begins: with the first hold so does the session. */
@@ -395,7 +395,7 @@ export class Talk {
     this.phase = "reconnecting";
     this.someoneSpeaks = false;
     this.sound?.drop();
-    this.host.changed();
+    this.apply({ type: "halted" });
   }
 
   private refused({ code, message }: CommandError): void {

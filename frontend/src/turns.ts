@@ -77,6 +77,7 @@ export type OwnEvent =
   | { type: "said"; text: string; picture?: string }
   | { type: "problem"; message: string; canRetry: boolean }
   | { type: "problem_solved" }
+  | { type: "halted" }
   | { type: "cleared" };
 
 export type TalkEvent = Exclude<LiveEvent, { type: "audio" }> | WatchEvent | Started | WatchStarted | OwnEvent;
@@ -146,6 +147,8 @@ export function reduce(talk: Conversation, event: TalkEvent, now = 0): Conversat
       return { ...talk, problem: { message: event.message, canRetry: event.canRetry } };
     case "problem_solved":
       return solved(talk);
+    case "halted":
+      return halt(talk);
     case "ended":
       return { ...talk, status: event.reason === "failed" ? "away" : "idle" };
     case "cleared":
@@ -236,6 +239,16 @@ function cut(talk: Conversation, event: Extract<LiveEvent, { type: "interrupted"
   return changeLine(interrupted, event.item_id, (line) =>
     line.kind === "reply" ? { ...line, text: event.text, textComplete: true, cutMs: event.audio_end_ms } : line,
   );
+}
+
+/** Ends the reply that is being played where it was heard to: what is missing will not come any more. */
+function halt(talk: Conversation): Conversation {
+  const lines = talk.lines.map((line) =>
+    line.kind === "reply" && line.voiced && line.cutMs === undefined && line.heard < line.text.length
+      ? { ...line, text: line.text.slice(0, line.heard), textComplete: true, cutMs: line.playedMs }
+      : line,
+  );
+  return without({ ...talk, status: "idle", lines }, (line) => line.kind === "reply" && !line.text);
 }
 
 function changeReply(talk: Conversation, id: string, change: (line: ReplyLine) => Partial<ReplyLine>): Conversation {

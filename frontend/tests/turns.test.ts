@@ -183,3 +183,17 @@ test("an hour of talk keeps the last eighty lines", () => {
   assert.equal(talk.lines.length, 80);
   assert.equal(talk.lines.at(-1)!.id, "499");
 });
+
+test("a reply of which the sound will not come any more ends where it was heard to", () => {
+  const talk = after(...joke, { type: "played", item_id: "a", ms: 2000 }, { type: "halted" });
+  const [heard, unheard] = heardAndUnheard(reply(talk));
+  assert.ok(heard && heard.length < WORDS.length && WORDS.startsWith(heard));
+  assert.equal(unheard, "");
+  assert.equal(reply(talk).cutMs, 2000);
+  assert.equal(talk.status, "idle");
+});
+
+test("a reply of which nothing was heard is gone, and one that was heard whole stays, when the sound ends", () => {
+  assert.deepEqual(after(...joke, { type: "halted" }).lines, []);
+  assert.deepEqual(texts(after(...joke, { type: "played", item_id: "a", ms: 4000 }, { type: "halted" })), [WORDS]);
+});
