@@ -1,6 +1,6 @@
 import { readSound } from "./audio/address.ts";
 import { WIRE_RATE } from "./audio/format.ts";
-import { Microphone, MicrophoneError, type MicrophoneSettings } from "./audio/microphone.ts";
+import { Microphone, microphoneError, type MicrophoneSettings } from "./audio/microphone.ts";
 import { Player, type Played } from "./audio/player.ts";
 import { MicrophoneLease } from "./lease.ts";
 
@@ -93,7 +93,7 @@ export class PageSound implements ScreenSound {
     try {
       player = await this.awake();
     } catch (error) {
-      throw error instanceof SilencedError ? error : new MicrophoneError("unsupported", error);
+      throw error instanceof SilencedError ? error : microphoneError(error);
     }
     if (life !== this.life) return;
     this.lease.take();

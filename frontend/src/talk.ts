@@ -1,4 +1,4 @@
-import { Microphone, MicrophoneError } from "./audio/microphone.ts";
+import { Microphone, microphoneError } from "./audio/microphone.ts";
 import type { Played } from "./audio/player.ts";
 import { microphoneSettings, type CardConfig } from "./config.ts";
 import { LiveConnection } from "./connection.ts";
@@ -6,6 +6,7 @@ import type { CommandError, LiveEvent, Started } from "./contract.ts";
 import type { HomeAssistant } from "./home-assistant.ts";
 import { MicrophoneLease } from "./lease.ts";
 import { forgetConversation, recallConversation, rememberConversation } from "./memory.ts";
+import { NoSound } from "./no-sound.ts";
 import { ReplySound } from "./reply-sound.ts";
 import { problemKey, type Say } from "./texts.ts";
 import { emptyConversation, reduce, type Conversation, type TalkEvent } from "./turns.ts";
@@ -41,6 +42,7 @@ export class Talk {
   private isEndDue = false;
   private connection: LiveConnection | undefined;
   private sound: ReplySound | undefined;
+  private noSound: NoSound | undefined;
   private microphone: Microphone | undefined;
   private readonly lease = new MicrophoneLease(() => this.leaseTaken());
   private opening: Promise<void> | undefined;
@@ -95,7 +97,7 @@ export class Talk {
     this.connection = undefined;
     this.closeMicrophone();
     this.sound?.close();
-    this.sound = undefined;
+    this.sound = this.noSound = undefined;
     this.opening = undefined;
     this.isHolding = this.isEndDue = this.someoneSpeaks = this.isHandsFreeLater = false;
     window.clearTimeout(this.tailTimer);
@@ -279,11 +281,21 @@ export class Talk {
       if (life === this.life && withMicrophone && !this.microphone) await this.openMicrophone(life);
     } catch (error) {
       if (life !== this.life) return;
-      const failure = error instanceof MicrophoneError ? error.failure : "unsupported";
+      if (!withMicrophone) return this.goOnWithoutSound();
+      const { failure } = microphoneError(error);
       const handsFree = this.handsFree;
       this.stop();
       this.problem(this.host.say(`problem_${failure}`), () => void this.start(handsFree));
     }
+  }
+
+  /** Typed words are answered in writing where a page can make no sound. */
+  private goOnWithoutSound(): void {
+    this.opening = undefined;
+    this.noSound = new NoSound((item_id, ms, state) => {
+      void this.connection?.send({ type: "playback", item_id, played_ms: Math.round(ms), state });
+    });
+    this.conversation = { ...this.conversation, voiced: false };
   }
 
   private async openSound(): Promise<void> {
@@ -291,6 +303,8 @@ export class Talk {
     const sound = await ReplySound.open((played, tell) => this.heard(played, tell));
     if (life !== this.life) return sound.close();
     this.sound = sound;
+    this.noSound = undefined;
+    this.conversation = { ...this.conversation, voiced: this.player === undefined };
     sound.player.context.addEventListener("statechange", () => this.host.changed());
   }
 
@@ -353,7 +367,7 @@ export class Talk {
         this.sound?.drop();
         break;
       case "audio":
-        if (!this.sound) return;
+        if (!this.sound) return this.noSound?.push(event.item_id, event.audio);
         this.resumeHandsFree();
         this.apply({
           type: "sound",
@@ -363,6 +377,7 @@ export class Talk {
         return;
       case "audio_done":
         this.sound?.complete(event.item_id);
+        this.noSound?.complete(event.item_id, event.duration_ms);
         break;
       case "turn_done":
         rememberConversation(this.entity, this.connection?.conversationId);

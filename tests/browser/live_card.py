@@ -9,8 +9,8 @@ from script.card_page import ROOM, CardPage, Sound
 
 # The page's own microphone instead of the room's.
 OWN_MICROPHONE = (
-    "window.ownMicrophone = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);",
-    "() => { navigator.mediaDevices.getUserMedia = window.ownMicrophone; }",
+    "window.ownMicrophone = navigator.mediaDevices?.getUserMedia.bind(navigator.mediaDevices);",
+    "() => { if (ownMicrophone) navigator.mediaDevices.getUserMedia = ownMicrophone; }",
 )
 # Lets a test see what becomes of the microphone and of the sound.
 KEEP_AUDIO = """(() => {
@@ -23,6 +23,7 @@ KEEP_AUDIO = """(() => {
     }
   };
   const {mediaDevices} = navigator;
+  if (!mediaDevices) return;
   const getUserMedia = mediaDevices.getUserMedia;
   mediaDevices.getUserMedia = async given =>
     window.lastStream = await getUserMedia.call(mediaDevices, given);

@@ -22,6 +22,12 @@ MS = RATE * 2 // 1000  # bytes
 
 # A browser's own event, of which a page cannot tell who has sent it.
 UNPLUG = "lastStream.getTracks()[0].dispatchEvent(new Event('ended'))"
+# What a browser leaves out of pages without https; those of the tests are on localhost.
+INSECURE = """
+  Object.defineProperty(window, "isSecureContext", {get: () => false});
+  Object.defineProperty(navigator, "mediaDevices", {get: () => undefined});
+  delete BaseAudioContext.prototype.audioWorklet;
+"""
 SHORT_MINUTE = """(() => {
   const wait = window.setTimeout;
   window.setTimeout = (task, ms, ...rest) => wait(task, ms === 60000 ? 100 : ms, ...rest);
@@ -351,17 +357,55 @@ async def test_another_view(story: LiveCard, house: HomeAssistant) -> None:
     await expect(story.words).to_have_text([QUESTION])
 
 
-async def test_no_permission(card: LiveCard, dashboard: str) -> None:
-    """A refused microphone is one sentence, with a way to try again."""
-    await card.page.add_init_script(
-        "navigator.mediaDevices.getUserMedia = async () => {"
-        " throw new DOMException('no', 'NotAllowedError'); }"
+def refusing(error: str) -> str:
+    """Return a script for a browser that refuses the microphone."""
+    return (
+        "navigator.mediaDevices.getUserMedia = async () => "
+        f"{{ throw new DOMException('no', '{error}'); }}"
     )
+
+
+@pytest.mark.parametrize(
+    ("script", "sentence"),
+    [
+        pytest.param(INSECURE, "open Home Assistant by https", id="insecure"),
+        pytest.param(
+            refusing("NotAllowedError"), "may not use the microphone", id="refused"
+        ),
+        pytest.param(refusing("NotFoundError"), "No microphone was found", id="none"),
+        pytest.param(refusing("NotReadableError"), "another program", id="in use"),
+    ],
+)
+async def test_no_microphone(
+    card: LiveCard, dashboard: str, script: str, sentence: str
+) -> None:
+    """What stands in the way of the microphone is one sentence, with a way to try again."""
+    await card.page.add_init_script(script)
     await card.open(dashboard, speaks=False)
     await card.press("Start talking")
-    await expect(card.problem).to_contain_text("may not use the microphone")
+    await expect(card.problem).to_contain_text(sentence)
     await card.problem.get_by_role("button", name="Try again").click()
-    await expect(card.problem).to_contain_text("may not use the microphone")
+    await expect(card.problem).to_contain_text(sentence)
+
+
+async def test_typed_on_an_insecure_page(
+    card: LiveCard, dashboard: str, service: Emulator
+) -> None:
+    """A page without https can have no sound: typed words are answered in writing."""
+    service.replies += [
+        Reply(text=STORY, pcm=tone(30)),
+        Reply(text="Yes.", pcm=tone(1)),
+    ]
+    await card.page.add_init_script(INSECURE)
+    await card.open(dashboard, speaks=False)
+    field = card.card.get_by_role("textbox")
+    for number, words in enumerate((STORY, "Yes.")):
+        await field.fill("go on")
+        await field.press("Enter")
+        await expect(card.replies).to_have_count(number + 1)
+        await expect(card.replies.last).to_have_text(words)
+        await card.until_status("Ready")
+    await expect(card.problem).to_have_count(0)
 
 
 @pytest.fixture

@@ -21,6 +21,12 @@ export class MicrophoneError extends Error {
   }
 }
 
+/** Why a page has no microphone, or no sound: one that is not secure has none of the browser's worklets. */
+export function microphoneError(error: unknown): MicrophoneError {
+  if (error instanceof MicrophoneError) return error;
+  return new MicrophoneError(window.isSecureContext ? "unsupported" : "insecure", error);
+}
+
 const FAILURES: Record<string, MicrophoneFailure> = {
   NotAllowedError: "not_allowed",
   SecurityError: "not_allowed",
@@ -78,7 +84,7 @@ export class Microphone {
     } catch (error) {
       track.stop();
       void own?.close();
-      throw error instanceof MicrophoneError ? error : new MicrophoneError("unsupported", error);
+      throw microphoneError(error);
     }
   }
 
