@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, State
 from homeassistant.helpers import llm
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -73,6 +73,7 @@ ODD: dict[str, Callable[[], Any]] = {
     "deep": _nested,
     "in itself": _in_itself,
     "object": object,
+    "state": lambda: State("light.kitchen", "on"),
     "20 MB": lambda: "x" * 20_000_000,
 }
 

@@ -10,6 +10,7 @@ from numbers import Integral
 from typing import Any, Final
 
 from homeassistant.helpers.json import json_dumps
+import orjson
 
 # Integers beyond 64 bits, and nesting beyond what a person would write, have no place in JSON
 # on the wire. A structure that contains itself has no end.
@@ -28,9 +29,13 @@ def as_json(value: Any) -> str:
 
 
 def is_json(value: Any) -> bool:
-    """Return whether JSON can carry a value as it is."""
+    """Return whether a value is made of what JSON has words for, and of nothing else.
+
+    Objects that Home Assistant can write as JSON, such as states, do not count: they may be
+    impossible to copy.
+    """
     try:
-        json_dumps(value)
+        orjson.dumps(value, option=orjson.OPT_PASSTHROUGH_DATACLASS)
     except TypeError, ValueError, RecursionError:
         return False
     return True
