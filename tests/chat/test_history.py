@@ -234,6 +234,17 @@ async def test_ids_of_other_agents(
     assert all(len(call_id) <= 32 for call_id in sent)
 
 
+async def test_empty_id_of_other_agents(
+    client: RealtimeClient, service: Session
+) -> None:
+    """A call whose agent gave it no id has one for the service, and its result the same."""
+    log: list[Content] = [SYSTEM, user("hello"), reply(None, ""), result("")]
+    await tell(History(), client, log)
+    call, output = [item.fields["call_id"] for item in list(service.conversation)[1:]]
+    assert call
+    assert call == output
+
+
 NAMES = ["with space", "with.space", "with_space", "a" * 64 + "b", "a" * 64 + "c", ""]
 
 

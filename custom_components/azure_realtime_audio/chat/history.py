@@ -293,9 +293,10 @@ class _ToolPairs:
     def service_id(self, call_id: str) -> str:
         """Return the id of a call in the service's conversation.
 
-        Other agents' ids may be longer than the service takes from a client (32 characters).
+        Other agents' ids may be longer than the service takes from a client (32 characters),
+        or empty.
         """
-        if call_id in self._made_by_model or len(call_id) <= _MAX_ID_LENGTH:
+        if call_id in self._made_by_model or 0 < len(call_id) <= _MAX_ID_LENGTH:
             return call_id
         return f"call_{sha256(call_id.encode()).hexdigest()[: _MAX_ID_LENGTH - 5]}"
 
