@@ -430,7 +430,10 @@ IN_A_DIALECT = (
 )
 MISSING = (
     "conversation.item.done/item",
+    "input_audio_buffer.committed/item_id",
     "input_audio_buffer.committed/previous_item_id",
+    "input_audio_buffer.speech_started/item_id",
+    "input_audio_buffer.speech_stopped/item_id",
     "response.created/response",
     "response.created/response.id",
     "response.output_item.added/item",

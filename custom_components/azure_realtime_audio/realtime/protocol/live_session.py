@@ -39,6 +39,11 @@ _RECENT_FRAMES = 8
 _MAX_RECENT_FRAME = 1024 * 1024  # bytes
 # What comes in a bigger frame is not text, or is no text of a model's: its strings are cut.
 _MAX_TEXT_FRAME = MAX_TEXT  # bytes
+# They name the item that the speech becomes.
+_SPEECH_EVENTS = frozenset(
+    f"input_audio_buffer.{what}"
+    for what in ("speech_started", "speech_stopped", "committed")
+)
 _SOUND_EVENTS = frozenset({"response.output_audio.delta", "response.audio.delta"})
 
 # How often nothing but an open microphone may be found, until that counts as quiet.
@@ -113,6 +118,7 @@ class LiveSession:
         self._ended_responses: deque[str] = deque(maxlen=_ENDED_RESPONSES)
         self._has_missed_beginning = False
         self._has_heard_turn = False
+        self._speech_item_id = ""  # of what the service hears, until it is a turn
         self._answers_turns = False
         self._doubt_at: float | None = None
         self._doubted: dict[str, int] = {}
@@ -334,6 +340,8 @@ class LiveSession:
         if self._has_missed_beginning and event_type.startswith("response."):
             self._make_up_beginning(event, now)
         self.fatal_error = None  # the session goes on, so that it was not fatal
+        if event_type in _SPEECH_EVENTS:
+            self._complete_item_id(event)
         try:
             if handler := self._HANDLERS.get(event_type):
                 handler(self, event, now)
@@ -344,6 +352,16 @@ class LiveSession:
         except Exception:  # a bug of ours costs this event only
             _LOGGER.exception("Taking in %s failed", event_type)
         self._emitter.emit(event_type, event)
+
+    def _complete_item_id(self, event: dict[str, Any]) -> None:
+        """Give an event of speech that names no item the id of what the service hears.
+
+        Without it nobody would learn that a person has finished.
+        """
+        item_id = event.get("item_id") or self._speech_item_id
+        event["item_id"] = item_id
+        is_over = event["type"] == "input_audio_buffer.committed"
+        self._speech_item_id = "" if is_over else item_id
 
     def _make_up_beginning(self, event: Event, now: float) -> None:
         """Tell that a response has begun, of which the event was not whole that told so."""
