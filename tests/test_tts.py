@@ -169,7 +169,8 @@ async def test_errors(
 
 
 @pytest.mark.parametrize(
-    "language", ["de", "de-DE", "en-US", "pt-BR", "zh-TW", "nb-NO"]
+    "language",
+    ["de", "de-DE", "en-US", "pt-BR", "zh-TW", "nb-NO", "de_DE", "en-us", "iw"],
 )
 async def test_language_with_a_region(
     hass: HomeAssistant,

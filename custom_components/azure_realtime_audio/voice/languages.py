@@ -1,6 +1,7 @@
 """The languages that an assistant hears and speaks, as pipelines and announcements name them."""
 
-from typing import Final
+from collections.abc import Iterable
+from typing import Final, override
 
 from homeassistant.generated.languages import LANGUAGES
 
@@ -108,15 +109,39 @@ _SCRIPTS: Final = (
     "zh-Hant-TW",
 )
 
-SUPPORTED_LANGUAGES: Final = sorted(
-    {
-        *LANGUAGES,
-        *_REGIONS,
-        *_SCRIPTS,
-        *(
-            f"{language}-{region}"
-            for language, regions in _REGIONS.items()
-            for region in regions.split()
-        ),
-    }
+# Names of before 1989, which some engines go on using, and one that is none.
+_OLD_NAMES: Final = ("en-UK", "in", "iw", "jw", "tl")
+
+
+class _Languages(list[str]):
+    """Languages that are found however they are written: "de_DE" and "en-us" as well."""
+
+    def __init__(self, languages: Iterable[str]) -> None:
+        """Have these, and know their old names."""
+        super().__init__(languages)
+        self._known = {_plain(language) for language in (*self, *_OLD_NAMES)}
+
+    @override
+    def __contains__(self, language: object) -> bool:
+        """Return whether a language is known: core asks before it uses one."""
+        return isinstance(language, str) and _plain(language) in self._known
+
+
+def _plain(language: str) -> str:
+    return language.replace("_", "-").casefold()
+
+
+SUPPORTED_LANGUAGES: Final = _Languages(
+    sorted(
+        {
+            *LANGUAGES,
+            *_REGIONS,
+            *_SCRIPTS,
+            *(
+                f"{language}-{region}"
+                for language, regions in _REGIONS.items()
+                for region in regions.split()
+            ),
+        }
+    )
 )
