@@ -1,9 +1,11 @@
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { property, query, state } from "lit/decorators.js";
+import { microphones } from "./audio/microphone.ts";
 import { check, reportOf, type Finding } from "./check.ts";
 import { cardForm, checkConfig, microphoneSettings, stubConfig, type CardConfig } from "./config.ts";
 import { handOver, takeOver } from "./handover.ts";
 import { mediaPlayers, showEntity, type HomeAssistant } from "./home-assistant.ts";
+import { recallMicrophone, rememberMicrophone } from "./memory.ts";
 import type { OrbState } from "./orb.ts";
 import { shrinkPicture } from "./pictures.ts";
 import { PageSound } from "./screen-sound.ts";
@@ -16,7 +18,7 @@ import { barView } from "./views/bar.ts";
 import { checkView } from "./views/check.ts";
 import { conversationView } from "./views/conversation.ts";
 import { footView } from "./views/foot.ts";
-import { menuView } from "./views/menu.ts";
+import { menuView, type Choice, type Option } from "./views/menu.ts";
 import { remaining, timerEnd } from "./views/timers.ts";
 import { Watch } from "./watch.ts";
 
@@ -39,7 +41,8 @@ export class LiveCard extends LitElement {
   @property({ attribute: false }) preview?: boolean;
   @state() config!: CardConfig;
   @state() private isMenuOpen = false;
-  @state() private isChoosingPlayer = false;
+  @state() private openedChoice: string | undefined;
+  @state() private microphones: readonly Option[] = [];
   @state() private isFallOpen = false;
   @state() private isExpanded = false;
   @state() private isChecking = false;
@@ -311,7 +314,33 @@ export class LiveCard extends LitElement {
 
   private openMenu(open: boolean): void {
     this.isMenuOpen = open;
-    this.isChoosingPlayer = false;
+    this.openedChoice = undefined;
+    if (open && !this.watch) void microphones().then((found) => (this.microphones = found));
+  }
+
+  private get choices(): Choice[] {
+    const { say } = this;
+    return [
+      {
+        icon: "mdi:speaker",
+        label: say("menu_output"),
+        usual: say("output_here"),
+        options: mediaPlayers(this.hass),
+        chosen: this.talk.player,
+        choose: (id) => this.talk.playAt(id),
+      },
+      {
+        icon: "mdi:microphone-settings",
+        label: say("menu_microphone"),
+        usual: say("microphone_usual"),
+        options: this.microphones,
+        chosen: recallMicrophone(),
+        choose: (id) => {
+          rememberMicrophone(id);
+          void this.talk.changeMicrophone();
+        },
+      },
+    ];
   }
 
   private renderMenu(): TemplateResult {
@@ -324,11 +353,9 @@ export class LiveCard extends LitElement {
       },
       check: () => void this.runCheck(),
       showAssistant: () => showEntity(this, this.config.entity ?? ""),
-      players: this.watch ? [] : mediaPlayers(this.hass),
-      player: this.talk.player,
-      isChoosingPlayer: this.isChoosingPlayer,
-      choosePlayer: () => (this.isChoosingPlayer = !this.isChoosingPlayer),
-      playAt: (player) => this.talk.playAt(player),
+      choices: this.watch ? [] : this.choices,
+      opened: this.openedChoice,
+      open: (label) => (this.openedChoice = label),
       close: () => this.openMenu(false),
     });
   }

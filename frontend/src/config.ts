@@ -1,5 +1,6 @@
 import type { MicrophoneSettings } from "./audio/microphone.ts";
 import { isAssistant, type HomeAssistant } from "./home-assistant.ts";
+import { recallMicrophone } from "./memory.ts";
 import { textsIn, type TextKey } from "./texts.ts";
 
 export type Size = "full" | "compact" | "button";
@@ -17,7 +18,6 @@ export interface CardConfig {
   echo_cancellation?: boolean;
   noise_suppression?: boolean;
   auto_gain_control?: boolean;
-  device_id?: string;
   /** The name under which automations speak at this page, as at a satellite. */
   screen?: string;
 }
@@ -63,7 +63,6 @@ export function cardForm(language: string): object {
           { name: "echo_cancellation", default: true, selector: { boolean: {} } },
           { name: "noise_suppression", default: true, selector: { boolean: {} } },
           { name: "auto_gain_control", default: true, selector: { boolean: {} } },
-          { name: "device_id", selector: { text: {} } },
           { name: "language", selector: { language: {} } },
         ],
       },
@@ -74,11 +73,12 @@ export function cardForm(language: string): object {
 
 /** How the microphone is opened. */
 export function microphoneSettings(config: CardConfig): MicrophoneSettings {
+  const deviceId = recallMicrophone();
   return {
     echoCancellation: config.echo_cancellation ?? true,
     noiseSuppression: config.noise_suppression ?? true,
     autoGainControl: config.auto_gain_control ?? true,
-    ...(config.device_id && { deviceId: config.device_id }),
+    ...(deviceId && { deviceId }),
   };
 }
 

@@ -1,4 +1,6 @@
-// Which conversation an assistant had with this browser last, so that a reload or another tab goes on with it.
+// What a browser remembers.
+
+// Which conversation an assistant had with it last, so that a reload or another tab goes on with that.
 const PREFIX = "azure-realtime-audio-conversation-";
 // Home Assistant forgets a conversation five minutes after its last word.
 const KEPT_MS = 5 * 60_000;
@@ -18,6 +20,17 @@ export function recallConversation(entity: string): string | undefined {
     const isFresh = typeof kept.at === "number" && Date.now() - kept.at < KEPT_MS;
     return isFresh && typeof kept.id === "string" ? kept.id : undefined;
   });
+}
+
+// Which microphone this browser uses. Its id means nothing to any other browser.
+const MICROPHONE = "azure-realtime-audio-microphone";
+
+export function rememberMicrophone(id: string | undefined): void {
+  attempt(() => (id ? localStorage.setItem(MICROPHONE, id) : localStorage.removeItem(MICROPHONE)));
+}
+
+export function recallMicrophone(): string | undefined {
+  return attempt(() => localStorage.getItem(MICROPHONE) ?? undefined);
 }
 
 /** Browsers may refuse to store anything. The card then begins anew each time. */

@@ -495,7 +495,7 @@ export const styles = css`
   .menu ha-icon {
     color: var(--quiet);
   }
-  .players {
+  .options {
     display: flex;
     flex-direction: column;
     max-height: 176px;

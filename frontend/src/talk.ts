@@ -322,6 +322,13 @@ export class Talk {
     this.host.changed();
   }
 
+  /** Hears a person with another microphone from now on, if there is one open. */
+  async changeMicrophone(): Promise<void> {
+    if (!this.microphone) return;
+    this.closeMicrophone();
+    await this.openAudio(true);
+  }
+
   private closeMicrophone(): void {
     this.microphone?.close();
     this.microphone = undefined;

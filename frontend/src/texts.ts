@@ -49,6 +49,8 @@ export const en = {
   menu_new: "New conversation",
   menu_output: "Play answers at",
   output_here: "This page",
+  menu_microphone: "Microphone",
+  microphone_usual: "The browser's own",
   menu_check: "Check microphone and connection",
   menu_settings: "Show the assistant",
 
@@ -137,7 +139,6 @@ export const en = {
   form_echo_cancellation: "Remove the echo of the reply",
   form_noise_suppression: "Remove noise",
   form_auto_gain_control: "Adjust the volume",
-  form_device_id: "Microphone's device id (empty: the browser's own)",
 };
 
 export type Texts = typeof en;

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
-import { forgetConversation, recallConversation, rememberConversation } from "../src/memory.ts";
+import {
+  forgetConversation,
+  recallConversation,
+  recallMicrophone,
+  rememberConversation,
+  rememberMicrophone,
+} from "../src/memory.ts";
 
 const kept = new Map<string, string>();
 const storage = {
@@ -47,4 +53,12 @@ test("a browser that stores nothing begins anew", () => {
   });
   rememberConversation("conversation.a", "one");
   assert.equal(recallConversation("conversation.a"), undefined);
+});
+
+test("the choice of a microphone is remembered until it is taken back", () => {
+  assert.equal(recallMicrophone(), undefined);
+  rememberMicrophone("second");
+  assert.equal(recallMicrophone(), "second");
+  rememberMicrophone(undefined);
+  assert.equal(recallMicrophone(), undefined);
 });

@@ -12,7 +12,7 @@ from script.demo import LIGHT, SPEAKER, Assistant
 from script.home_assistant import PACKAGE, HomeAssistant
 
 from .conftest import OUTPUT, ask
-from .live_card import LOSE_CONNECTION, LiveCard, total
+from .live_card import KEEP_AUDIO, LOSE_CONNECTION, LiveCard, total
 
 DASHBOARD = "live-card"
 QUESTION = "tell me a story"
@@ -363,6 +363,30 @@ def refusing(error: str) -> str:
         "navigator.mediaDevices.getUserMedia = async () => "
         f"{{ throw new DOMException('no', '{error}'); }}"
     )
+
+
+async def test_another_microphone(card: LiveCard, dashboard: str) -> None:
+    """A person chooses the microphone in the menu, and the browser remembers the choice."""
+    name = "Fake Audio Input 2"
+    await card.open(dashboard, speaks=False)
+    await card.page.evaluate(KEEP_AUDIO)
+    await card.press("Start talking")
+    await card.until_status("Listening")
+    await card.press("Menu")
+    await card.card.get_by_role("menuitem", name="Microphone", exact=True).click()
+    await card.take_screenshot("menu")
+    await card.card.get_by_role("menuitemradio", name=name).click()
+    label = f"lastStream.getTracks()[0].label === '{name}'"
+    await card.page.wait_for_function(label)
+    await card.until_status("Listening")
+    await card.page.reload()
+    await card.status.wait_for()
+    await card.press("Start talking")
+    await card.until_status("Listening")
+    await card.press("Menu")
+    await card.card.get_by_role("menuitem", name="Microphone", exact=True).click()
+    chosen = card.card.get_by_role("menuitemradio", name=name)
+    await expect(chosen).to_have_attribute("aria-checked", "true")
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,14 @@ export class Microphone {
   }
 }
 
+/** The microphones that a person may choose from; browsers name them only after a permission. */
+export async function microphones(): Promise<{ id: string; name: string }[]> {
+  const devices = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
+  return devices
+    .filter(({ kind, deviceId, label }) => kind === "audioinput" && label && deviceId && deviceId !== "default")
+    .map(({ deviceId, label }) => ({ id: deviceId, name: label }));
+}
+
 async function askForStream({ deviceId, ...processing }: MicrophoneSettings): Promise<MediaStream> {
   if (!window.isSecureContext || !navigator.mediaDevices) throw new MicrophoneError("insecure");
   const audio: MediaTrackConstraints = { ...processing, channelCount: 1 };

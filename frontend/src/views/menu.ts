@@ -1,19 +1,27 @@
 import { html, nothing, type TemplateResult } from "lit";
 import type { Say, TextKey } from "../texts.ts";
 
-export interface Player {
+export interface Option {
   id: string;
   name: string;
 }
 
+/** One of several, or undefined for what is usual. */
+export interface Choice {
+  icon: string;
+  label: string;
+  usual: string;
+  options: readonly Option[];
+  chosen: string | undefined;
+  choose(id: string | undefined): void;
+}
+
 export interface MenuView {
   say: Say;
-  /** The media players at which answers can be heard, and the one at which they are. */
-  players: readonly Player[];
-  player: string | undefined;
-  isChoosingPlayer: boolean;
-  choosePlayer(): void;
-  playAt(player: string | undefined): void;
+  choices: readonly Choice[];
+  /** The choice of which the options are shown. */
+  opened: string | undefined;
+  open(label: string | undefined): void;
   canStartAnew: boolean;
   startAnew(): void;
   check(): void;
@@ -21,25 +29,26 @@ export interface MenuView {
   close(): void;
 }
 
-function playersView(view: MenuView): TemplateResult {
-  const { say } = view;
-  const choice = (player: string | undefined, name: string): TemplateResult =>
+function choiceView(view: MenuView, choice: Choice): TemplateResult {
+  const { icon, label, usual, options, chosen } = choice;
+  const isOpen = view.opened === label;
+  const option = (id: string | undefined, name: string): TemplateResult =>
     html`<button
       role="menuitemradio"
-      aria-checked=${player === view.player}
+      aria-checked=${id === chosen}
       @click=${() => {
         view.close();
-        view.playAt(player);
+        choice.choose(id);
       }}
     >
-      <ha-icon icon=${player === view.player ? "mdi:radiobox-marked" : "mdi:radiobox-blank"}></ha-icon>${name}
+      <ha-icon icon=${id === chosen ? "mdi:radiobox-marked" : "mdi:radiobox-blank"}></ha-icon>${name}
     </button>`;
-  return html`<button role="menuitem" aria-expanded=${view.isChoosingPlayer} @click=${view.choosePlayer}>
-      <ha-icon icon="mdi:speaker"></ha-icon>${say("menu_output")}
+  return html`<button role="menuitem" aria-expanded=${isOpen} @click=${() => view.open(isOpen ? undefined : label)}>
+      <ha-icon icon=${icon}></ha-icon>${label}
     </button>
-    ${view.isChoosingPlayer
-      ? html`<div class="players" role="group" aria-label=${say("menu_output")}>
-          ${choice(undefined, say("output_here"))}${view.players.map(({ id, name }) => choice(id, name))}
+    ${isOpen
+      ? html`<div class="options" role="group" aria-label=${label}>
+          ${option(undefined, usual)}${options.map(({ id, name }) => option(id, name))}
         </div>`
       : nothing}`;
 }
@@ -58,7 +67,7 @@ export function menuView(view: MenuView): TemplateResult {
     </button>`;
   return html`<div class="menu" role="menu" aria-label=${view.say("menu")}>
     ${view.canStartAnew ? item("mdi:chat-plus-outline", "menu_new", view.startAnew) : nothing}
-    ${view.players.length ? playersView(view) : nothing}
+    ${view.choices.filter(({ options }) => options.length).map((choice) => choiceView(view, choice))}
     ${item("mdi:stethoscope", "menu_check", view.check)}
     ${item("mdi:information-outline", "menu_settings", view.showAssistant)}
   </div>`;
