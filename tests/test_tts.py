@@ -170,7 +170,18 @@ async def test_errors(
 
 @pytest.mark.parametrize(
     "language",
-    ["de", "de-DE", "en-US", "pt-BR", "zh-TW", "nb-NO", "de_DE", "en-us", "iw"],
+    [
+        "de",
+        "de-DE",
+        "en-US",
+        "pt-BR",
+        "zh-TW",
+        "nb-NO",
+        "de_DE",
+        "en-us",
+        "ar-001",
+        "iw",
+    ],
 )
 async def test_language_with_a_region(
     hass: HomeAssistant,

@@ -1,6 +1,7 @@
 """The languages that an assistant hears and speaks, as pipelines and announcements name them."""
 
 from collections.abc import Iterable
+import re
 from typing import Final, override
 
 from homeassistant.generated.languages import LANGUAGES
@@ -109,26 +110,25 @@ _SCRIPTS: Final = (
     "zh-Hant-TW",
 )
 
-# Names of before 1989, which some engines go on using, and one that is none.
-_OLD_NAMES: Final = ("en-UK", "in", "iw", "jw", "tl")
+# Names that some engines go on using.
+_OTHER_NAMES: Final = ("cmn", "in", "iw", "jw", "su", "tl", "wuu")
+_TAG: Final = re.compile(r"([a-z]{2,3})(?:[-_][a-z0-9]{1,8})*", re.IGNORECASE)
 
 
 class _Languages(list[str]):
     """Languages that are found however they are written: "de_DE" and "en-us" as well."""
 
     def __init__(self, languages: Iterable[str]) -> None:
-        """Have these, and know their old names."""
+        """Have these, and know other names of them."""
         super().__init__(languages)
-        self._known = {_plain(language) for language in (*self, *_OLD_NAMES)}
+        self._known = {language.partition("-")[0] for language in self}
+        self._known.update(_OTHER_NAMES)
 
     @override
     def __contains__(self, language: object) -> bool:
-        """Return whether a language is known: core asks before it uses one."""
-        return isinstance(language, str) and _plain(language) in self._known
-
-
-def _plain(language: str) -> str:
-    return language.replace("_", "-").casefold()
+        """Return whether a language is known, in whatever region it is spoken."""
+        match = _TAG.fullmatch(language) if isinstance(language, str) else None
+        return match is not None and match[1].lower() in self._known
 
 
 SUPPORTED_LANGUAGES: Final = _Languages(
