@@ -14,19 +14,22 @@ _PIECE = re.compile(r".{1,100}(?:\s{1,20}|$)|.{1,100}", re.DOTALL)
 # Ends that the library does not know, or only before a capital: the marks of other scripts, with
 # or without a blank; ! and ? before anything; a full stop before a digit, an opening mark or a
 # script without capitals; the end of a line.
-_CLOSERS = r"['\"’”»)\]}*]*"
+_CLOSERS = r"['\"’”“‘»›«‹)\]}*]*"
 _END = re.compile(
     rf"[؟۔।॥։።။។｡]+{_CLOSERS}\s*(?=\S)"
     rf"|[!?]+{_CLOSERS}\s+(?=\S)"
     rf"|[.…]+{_CLOSERS}\s+(?=[\d¿¡\"'„“‘«»‹(\[*—–\u10a0-\u10ff])"
-    # Three letters with a capital are an abbreviation to the library; these are words.
-    r"|(?:(?<=\bUhr)|(?<=\bTag)|(?<=\bBad)|(?<=\bTür)|(?<=\bSie)|(?<=\bOK))\.\s+(?=\w)"
+    # Up to three letters with a capital are an abbreviation to the library; these are words.
+    r"|(?:(?<=\bUhr)|(?<=\bTag)|(?<=\bBad)|(?<=\bTür)|(?<=\bSie)|(?<=\bJa)|(?<=\bO[Kk])|(?<=\bTV)"
+    r"|(?<=°[CF]))\.\s+(?=\w)"
+    # A quotation that ends the sentence, in marks that the library does not know.
+    r"|[.…]+[“‘»›«‹]\s+(?=[A-ZÄÖÜ])"
     r"|[^\S\n]*\n\s*(?=\S)"
 )
 # Whether these are an end is only known with what follows.
 _MOST_UNDECIDED: Final = 20
 _UNDECIDED = re.compile(
-    rf"(?:[.…!?؟۔।॥։።။។｡]+{_CLOSERS}\s*|\s+|\b[A-ZÄÖÜ]\w?\w?(?:\.\s*)?)$"
+    rf"(?:[.…!?؟۔।॥։።။។｡]+{_CLOSERS}\s*|\s+|°(?:[CF](?:\.\s*)?)?|\b[A-ZÄÖÜ]\w?\w?(?:\.\s*)?)$"
 )
 
 # What is no end although a capital or a digit may follow: ordinals ("am 3. Mai", "Ludwig XIV."),
@@ -34,7 +37,7 @@ _UNDECIDED = re.compile(
 _ABBREVIATIONS: Final = (
     # German
     "abb abs abt allg anm art aufl bd bearb bes betr bspw bsp bzgl bzw ca dgl dipl ebd einschl engl "
-    "etc evtl exkl fa fam ff frl gegr geb ges gest ggf hl hr hrn hrsg inkl ing insb jh jhd kap lt "
+    "etc evtl exkl fa fam ff frl gegr geb ges gest ggf hl hr hrn hrsg inkl ing insb jh jhd kap lt max min "
     "mio mrd nr phil pos priv prof rd rer sog st "
     "std str tel ten tsd u.a usf usw verf vgl vol vorm zb zit zt zzgl zzt "
     # Months and days, as they are cut
