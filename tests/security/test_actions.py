@@ -253,6 +253,7 @@ async def test_base64_in_lines(
         b"#!AMR\n",
         b"\x1aE\xdf\xa3",
         b"\0\0\0\x20ftypM4A ",
+        b"\x1f\x8b\x08",
     ],
 )
 @pytest.mark.parametrize("audio_format", AUDIO_FORMATS)
@@ -273,7 +274,15 @@ async def test_file_in_base64(
 
 
 @pytest.mark.parametrize(
-    ("suffix", "codec"), [("mp3", "libmp3lame"), ("mp2", "mp2"), ("aac", "aac")]
+    ("suffix", "codec"),
+    [
+        ("mp3", "libmp3lame"),
+        ("mp2", "mp2"),
+        ("aac", "aac"),
+        ("ac3", "ac3"),
+        ("eac3", "eac3"),
+        ("ts", "aac"),
+    ],
 )
 async def test_file_without_a_beginning_of_its_own(
     hass: HomeAssistant,
@@ -283,7 +292,7 @@ async def test_file_without_a_beginning_of_its_own(
     suffix: str,
     codec: str,
 ) -> None:
-    """An MP3 or AAC that is nothing but frames is found by its frames."""
+    """A file that is nothing but frames or packets is found by these."""
     file = tmp_path / f"tone.{suffix}"
     source = ("-f", "lavfi", "-i", "sine=duration=1")
     command = ["ffmpeg", "-loglevel", "error", *source, "-c:a", codec]
@@ -295,7 +304,7 @@ async def test_file_without_a_beginning_of_its_own(
         else partial(subprocess.run, [*command, str(file)], check=True)
     )
     data = file.read_bytes()
-    assert data[0] == 0xFF
+    assert data[0] in (0xFF, 0x0B, 0x47)
     with pytest.raises(HomeAssistantError, match="Give its path"):
         await act(hass, "append_audio", Context(), audio=b64encode(data).decode())
 

@@ -24,7 +24,9 @@ _BEGINNINGS: Final = (
     ("FLV", 0, b"FLV\x01"),
     ("MPEG", 0, b"\x00\x00\x01\xba"),
     ("MP4", 4, b"ftyp"),
+    ("Gzip", 0, b"\x1f\x8b\x08"),
 )
+_TS_PACKET: Final = 188
 _MPEG_1: Final = 3
 # kbit/s by the index in a frame's header, for layers I to III of MPEG 1 and of MPEG 2.
 _BIT_RATES: Final = {
@@ -40,6 +42,11 @@ _SAMPLE_RATES: Final = {
     2: (22_050, 24_000, 16_000),
     0: (11_025, 12_000, 8_000),
 }
+_AC3_BIT_RATES: Final = (
+    *(32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512),
+    *(576, 640),
+)
+_SAMPLE_RATES_OF_AC3: Final = (48_000, 44_100, 32_000)
 # A loud sample may look like the head of a frame; so many in their places do not.
 _FRAMES: Final = 3
 _HEAD: Final = _FRAMES * 8_192  # of the longest frames
@@ -51,7 +58,13 @@ def file_kind(data: Buffer) -> str | None:
     for kind, start, beginning in _BEGINNINGS:
         if head.startswith(beginning, start):
             return kind
-    for kind, frame_size in (("MP3", _mpeg_frame_size), ("AAC", _adts_frame_size)):
+    if head[: _FRAMES * _TS_PACKET : _TS_PACKET] == b"G" * _FRAMES:
+        return "MPEG"
+    for kind, frame_size in (
+        ("MP3", _mpeg_frame_size),
+        ("AAC", _adts_frame_size),
+        ("AC-3", _ac3_frame_size),
+    ):
         position, count = 0, 0
         while count < _FRAMES and (size := frame_size(head[position : position + 7])):
             position, count = position + size, count + 1
@@ -82,3 +95,17 @@ def _adts_frame_size(head: bytes) -> int:
         return 0
     size = (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5
     return size if size >= 7 else 0
+
+
+def _ac3_frame_size(head: bytes) -> int:
+    """Return how long a frame of AC-3 or E-AC-3 is by its head; 0 if it is none."""
+    if len(head) < 6 or head[:2] != b"\x0b\x77":
+        return 0
+    if head[5] >> 3 > 10:  # E-AC-3
+        return (((head[2] & 7) << 8 | head[3]) + 1) * 2
+    rate, code = head[4] >> 6, head[4] & 63
+    if rate == 3 or code >= 2 * len(_AC3_BIT_RATES):
+        return 0
+    # Two bytes a word; a frame has 1536 samples.
+    words = 96_000 * _AC3_BIT_RATES[code >> 1] // _SAMPLE_RATES_OF_AC3[rate]
+    return 2 * (words + (code & 1 if rate == 1 else 0))
