@@ -122,6 +122,16 @@ async def test_audio_that_was_left(
     assert reply["status"] == "completed"
 
 
+async def test_audio_that_was_not_committed(emulator: Emulator, act: Act) -> None:
+    """What was appended before a reply and never committed is no part of the next turn."""
+    context = Context(parent_id="run")
+    await act("append_audio", context, audio=base64(FIRST))
+    await act("create_conversation_item", context, text="Hello.")
+    await act("create_response", context)
+    assert await ring(act, SECOND, 2)
+    assert [piece for piece in await said(emulator) if piece] == [SECOND * 2]
+
+
 async def test_caller_that_goes_on_after_a_pause(
     hass: HomeAssistant, emulator: Emulator, act: Act
 ) -> None:

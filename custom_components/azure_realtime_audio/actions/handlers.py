@@ -176,6 +176,8 @@ async def async_create_response(request: ActionRequest) -> JsonObjectType:
     floor = request.session.floor
     if not is_out_of_band:
         await floor.async_begin_reply()
+        if request.session.on_own_answer is None:  # else turn detection ends a turn
+            floor.audio.async_leave()
     with ExitStack() as stack:
         if not is_out_of_band:
             stack.callback(floor.async_reply_ended)

@@ -22,6 +22,7 @@ class AppendedAudio:
         self._pieces: list[tuple[bytes, int]] = []
         self._size = 0
         self._has_all = True
+        self._is_left = False
         self._number = 0  # of the turn
 
     def __bool__(self) -> bool:
@@ -48,6 +49,8 @@ class AppendedAudio:
         everything; so what was there before is appended anew.
         """
         async with self.lock:
+            if self._is_left:
+                await self.async_drop()
             number, before = self._number, len(self._pieces)
             try:
                 yield
@@ -66,6 +69,11 @@ class AppendedAudio:
             for pcm, sample_rate in kept:
                 await self.async_append(pcm, sample_rate)
 
+    @callback
+    def async_leave(self) -> None:
+        """Note that a reply was asked for without what is here: it is no part of what follows."""
+        self._is_left = bool(self._pieces)
+
     async def async_drop(self) -> None:
         """Throw away everything. Raises RealtimeError."""
         self.async_gone()
@@ -77,4 +85,5 @@ class AppendedAudio:
         self._pieces = []
         self._size = 0
         self._has_all = True
+        self._is_left = False
         self._number += 1
