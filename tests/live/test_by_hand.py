@@ -10,7 +10,7 @@ from emulator import Emulator, Session
 
 from ..satellite import tone
 from ..talk import STATUS, becomes, change_assistant
-from .card import PAUSE, SPEECH, LiveCard, asked, service_item
+from .card import PAUSE, SPEECH, STORY_SECONDS, LiveCard, asked, service_item
 
 SHORT = tone(0.05, 220, 24_000)
 
@@ -106,6 +106,23 @@ async def test_hands_free_again(emulator: Emulator, card: LiveCard) -> None:
     await card.speak(SPEECH + PAUSE)
     await card.until_event("turn_done", 2)
     assert asked(session) == 1
+
+
+async def test_by_hand_in_mid_sentence(
+    emulator: Emulator, card: LiveCard, story: str
+) -> None:
+    """A reply that was paused for a person goes on when nobody listens to that person any more."""
+    await card.speak(SPEECH)
+    speech = await card.until_event("speech_started", 2)
+    await card.until_event("status", 2, status="listening")
+    await card.play(story, 720, "paused")
+    await card.send("hands_free", on=False)
+    await card.until_event("false_interruption", item_id=speech["item_id"])
+    await card.until(lambda: card.statuses[-1] == "speaking")
+    await card.until_event("audio_done")
+    await card.play(story)
+    await card.until_event("turn_done")
+    assert service_item(emulator.sessions[-1], story) == STORY_SECONDS * 1000
 
 
 async def test_assistant_without_turn_detection(

@@ -73,6 +73,16 @@ class Ears:
         self._speech = None
 
     @callback
+    def forget(self) -> None:
+        """Forget whom the service hears: it will not tell the end of that.
+
+        The browser has paused a reply for that person, and plays on.
+        """
+        speech, self._speech = self._speech, None
+        if speech is not None:
+            self._tell({"type": "false_interruption", "item_id": speech.item_id})
+
+    @callback
     def forget_lost(self) -> bool:
         """Return whether somebody seems to speak for ever, which is forgotten then.
 
@@ -83,7 +93,7 @@ class Ears:
             return False
         if asyncio.get_running_loop().time() - speech.started_at <= _MAX_SPEECH:
             return False
-        self._speech = None
+        self.forget()
         return True
 
     @callback
@@ -132,4 +142,4 @@ class Ears:
     @callback
     def _on_connection_changed(self, event: Mapping[str, Any]) -> None:
         if event["state"] is not ConnectionState.OPEN:
-            self._speech = None  # the client says it again, to the next session
+            self.forget()  # the client says it again, to the next session

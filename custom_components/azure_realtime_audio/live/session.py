@@ -188,10 +188,12 @@ class LiveSession:
             return
         self._is_hands_free = self._ears.is_hands_free = is_on
         self._is_capturing = False
+        self._ears.forget()  # the service does, with its turn detection
         if is_on:
             self._microphone.open()
         else:
             self._microphone.close()
+        self._update_status()
         self._do(self._async_change_detection)
 
     @callback
