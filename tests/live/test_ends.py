@@ -18,6 +18,7 @@ from custom_components.azure_realtime_audio.live.microphone import Microphone
 from custom_components.azure_realtime_audio.realtime import RealtimeClient
 from emulator import Emulator, Reply
 
+from ..bell import RING, add_bell_tool
 from ..conftest import SUBENTRY_ID
 from ..satellite import said_at
 from ..talk import STATUS, becomes, change_assistant, said, set_timing, shorten_timeouts
@@ -143,6 +144,34 @@ async def test_paused_browser(
     await card.play(item_id)
     await card.until_event("turn_done")
     assert len(card.played[item_id]) == 30_000 * 48
+
+
+async def test_taken_over_twice(
+    hass: HomeAssistant,
+    emulator: Emulator,
+    init_integration: MockConfigEntry,
+    card: LiveCard,
+) -> None:
+    """A session waits for all that had its conversation, one that never began included."""
+    bell = await add_bell_tool(hass, init_integration)
+    set_timing(hass, live_tool=0.3)
+    bell.hold = asyncio.Event()
+    emulator.replies.append(Reply(tool_calls=[(RING, {})]))
+    await card.start()
+    await card.until_event("status", status="idle")
+    await card.speak()
+    await bell.has_begun.wait()
+    live = init_integration.runtime_data[SUBENTRY_ID].live
+    [first] = live._sessions.values()  # noqa: SLF001  # the order is what is tested
+    for _ in range(2):
+        await card.start(conversation_id=card.conversation_id)
+    await first.async_closed()
+    await card.until_event("status", 2, status="idle")
+    sessions = init_integration.runtime_data[SUBENTRY_ID].assistant.sessions
+    session = sessions.get(card.conversation_id)
+    assert session is not None
+    assert session.is_listening
+    bell.release()
 
 
 class SlowClient(RealtimeClient):

@@ -231,9 +231,7 @@ class LiveSession:
 
     async def _async_work(self) -> None:
         """Do what is to be done, one thing after the other."""
-        if (previous := self._previous) is not None:
-            self._previous = None
-            await previous.async_closed()
+        await self._async_wait_for_previous()
         self._inbox.put_nowait(self._async_prepare)
         while True:
             work = await self._inbox.get()
@@ -249,6 +247,11 @@ class LiveSession:
                 await self._async_tell_error(translated("unexpected"))
             self._is_opening = False
             self._update_status()
+
+    async def _async_wait_for_previous(self) -> None:
+        if self._previous is not None:
+            await self._previous.async_closed()
+            self._previous = None
 
     async def _async_tell_error(self, error: HomeAssistantError) -> None:
         LOGGER.debug("A live session of %s: %s", self._assistant.name, error)
@@ -670,6 +673,8 @@ class LiveSession:
         for task in self._tasks:
             if task not in (current, answering):
                 task.cancel()
+        # A third session of the conversation waits for this one only.
+        await self._async_wait_for_previous()
         if turn is not None:
             await turn.async_interrupt(session, 0)
             self._end_turn(turn, session)
