@@ -1,9 +1,13 @@
 """What others see of the turns that satellites, dialogs and actions have with an assistant."""
 
+import time
+
 from homeassistant.core import Context, HomeAssistant
+from homeassistant.helpers import llm
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
+from custom_components.azure_realtime_audio.assistant.telling import Telling, TurnEvent
 from custom_components.azure_realtime_audio.const import (
     CONF_TRANSCRIPTION_DEPLOYMENT,
     DOMAIN,
@@ -210,3 +214,14 @@ async def test_satellite_that_is_interrupted(
     cut = await card.until_event("interrupted")
     assert 0 < cut["audio_end_ms"] < 4000
     await card.until_event("turn_done")
+
+
+async def test_long_result(hass: HomeAssistant) -> None:
+    """A tool's result of many values keeps Home Assistant from its work for a moment only."""
+    events: list[TurnEvent] = []
+    telling = Telling(hass, "chat", events.append)
+    began = time.perf_counter()
+    result = llm.ToolResult([{"name": "a"} for _ in range(100_000)])
+    telling.result("call", "search", result)
+    assert time.perf_counter() - began < 2
+    assert events[0].event["entities"] == []

@@ -1,6 +1,7 @@
 """What becomes of one turn, told to those who watch the assistant."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -222,9 +223,10 @@ class Telling:
     def _entities(self, data: Any) -> Iterator[str]:
         """Yield the ids of entities that are named in a result, each once."""
         found: set[str] = set()
-        waiting = [data]
+        # A list would be moved for each value that is taken from its front.
+        waiting = deque([data])
         while waiting and len(found) < _MAX_ENTITIES:
-            match waiting.pop(0):
+            match waiting.popleft():
                 case Mapping() as mapping:
                     waiting += [*mapping.keys(), *mapping.values()]
                 case list() | tuple() as values:
