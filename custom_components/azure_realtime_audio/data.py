@@ -6,7 +6,7 @@ from homeassistant.config_entries import ConfigEntry
 
 from .assistant.assistant import Assistant
 from .live.screens import Screens
-from .live.sessions import LiveSessions
+from .live.sessions import BrowserSessions
 from .voice.turns import Turns
 
 
@@ -16,7 +16,7 @@ class AssistantRuntime:
 
     assistant: Assistant
     turns: Turns
-    live: LiveSessions
+    live: BrowserSessions
     screens: Screens
 
     @classmethod
@@ -24,7 +24,7 @@ class AssistantRuntime:
         """Give an assistant a voice."""
         turns = Turns(assistant)
         assistant.sessions.on_conversation_ended = turns.async_session_ended
-        live = LiveSessions(assistant, turns)
+        live = BrowserSessions(assistant, turns)
         return cls(assistant, turns, live, Screens(assistant))
 
     async def async_close(self) -> None:

@@ -28,7 +28,7 @@ from .core_internals import chat_log_as_it_is, chat_session_of
 from .data import AssistantRuntime
 from .errors import TooManySessionsError, async_sentence, translated, translated_error
 from .live.image import NotAnImageError
-from .live.session import LiveRequest, LiveSession, TooMuchAtOnceError
+from .live.session import LiveRequest, BrowserSession, TooMuchAtOnceError
 from .realtime import SAMPLE_RATE, Dialect, RealtimeError
 from .voice.speech import Speech
 
@@ -40,7 +40,7 @@ type Command = dict[str, Any]
 
 # One check at a time: each opens a session.
 DATA_CHECK: HassKey[asyncio.Lock] = HassKey(f"{DOMAIN}_check")
-DATA_LIVE: HassKey[dict[str, tuple[ActiveConnection, LiveSession]]] = HassKey(
+DATA_LIVE: HassKey[dict[str, tuple[ActiveConnection, BrowserSession]]] = HassKey(
     f"{DOMAIN}_live"
 )
 
@@ -309,7 +309,7 @@ async def websocket_live_send(
 
 def _own_session(
     hass: HomeAssistant, connection: ActiveConnection, session_id: str
-) -> LiveSession:
+) -> BrowserSession:
     """Return a live session of this connection. Raises CommandRefusedError."""
     owner, session = hass.data[DATA_LIVE].get(session_id, (None, None))
     if session is None or owner is not connection or session.is_ended:
@@ -338,7 +338,7 @@ def _checked(message: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     return kind, _MESSAGES[kind](fields)
 
 
-_SEND: Final[Mapping[str, Callable[[LiveSession, dict[str, Any]], None]]] = {
+_SEND: Final[Mapping[str, Callable[[BrowserSession, dict[str, Any]], None]]] = {
     "playback": lambda session, fields: session.report_playback(**fields),
     "turn": lambda session, fields: session.set_turn(
         begins=fields["action"] == "begin"

@@ -76,7 +76,7 @@ class TooMuchAtOnceError(Exception):
     """The browser asks for more than can be done."""
 
 
-class LiveSession:
+class BrowserSession:
     """Listens to a browser, and lets the assistant answer, until one of them leaves.
 
     What the service and the browser tell is taken in at once; what follows from that is done
@@ -89,8 +89,8 @@ class LiveSession:
         turns: Turns,
         request: LiveRequest,
         tell: Tell,
-        on_closed: Callable[[LiveSession], None],
-        previous: LiveSession | None = None,
+        on_closed: Callable[[BrowserSession], None],
+        previous: BrowserSession | None = None,
     ) -> None:
         """Begin, once the ``previous`` session of the conversation has left nothing behind.
 

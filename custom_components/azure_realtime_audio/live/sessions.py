@@ -8,24 +8,24 @@ from homeassistant.exceptions import Unauthorized
 from ..assistant.assistant import Assistant
 from ..errors import TooManySessionsError
 from ..voice.turns import Turns
-from .session import LiveRequest, LiveSession, Tell
+from .session import LiveRequest, BrowserSession, Tell
 
 
-class LiveSessions:
+class BrowserSessions:
     """Begins live sessions, a few at a time, and one in a conversation."""
 
     def __init__(self, assistant: Assistant, turns: Turns) -> None:
         """Begin with none."""
         self._assistant = assistant
         self._turns = turns
-        self._sessions: dict[str, LiveSession] = {}
+        self._sessions: dict[str, BrowserSession] = {}
 
     def __len__(self) -> int:
         """Return how many go on."""
         return sum(not session.is_ended for session in self._sessions.values())
 
     @callback
-    def async_begin(self, request: LiveRequest, tell: Tell) -> LiveSession:
+    def async_begin(self, request: LiveRequest, tell: Tell) -> BrowserSession:
         """Begin a session; one of the same conversation ends.
 
         Raises TooManySessionsError, and Unauthorized if the conversation is another user's:
@@ -40,7 +40,7 @@ class LiveSessions:
                 previous = session
         if len(self) >= self._assistant.timing.max_live:
             raise TooManySessionsError
-        session = LiveSession(
+        session = BrowserSession(
             self._assistant, self._turns, request, tell, self._forget, previous
         )
         self._sessions[session.id] = session
@@ -54,5 +54,5 @@ class LiveSessions:
         await asyncio.gather(*(session.async_closed() for session in sessions))
 
     @callback
-    def _forget(self, session: LiveSession) -> None:
+    def _forget(self, session: BrowserSession) -> None:
         self._sessions.pop(session.id, None)
