@@ -28,7 +28,7 @@ from .core_internals import chat_log_as_it_is, chat_session_of
 from .data import AssistantRuntime
 from .errors import TooManySessionsError, async_sentence, translated, translated_error
 from .live.image import NotAnImageError
-from .live.session import LiveRequest, BrowserSession, TooMuchAtOnceError
+from .live.session import BrowserSession, LiveRequest, TooMuchAtOnceError
 from .realtime import SAMPLE_RATE, Dialect, RealtimeError
 from .voice.speech import Speech
 

@@ -8,7 +8,7 @@ from homeassistant.exceptions import Unauthorized
 from ..assistant.assistant import Assistant
 from ..errors import TooManySessionsError
 from ..voice.turns import Turns
-from .session import LiveRequest, BrowserSession, Tell
+from .session import BrowserSession, LiveRequest, Tell
 
 
 class BrowserSessions:
