@@ -221,7 +221,7 @@ async def test_long_result(hass: HomeAssistant) -> None:
     events: list[TurnEvent] = []
     telling = Telling(hass, "chat", events.append)
     began = time.perf_counter()
-    result = llm.ToolResult([{"name": "a"} for _ in range(100_000)])
+    result = llm.ToolResult({"found": [{"name": "a"} for _ in range(100_000)]})
     telling.result("call", "search", result)
     assert time.perf_counter() - began < 2
     assert events[0].event["entities"] == []
