@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 import inspect
 from typing import Any, Final
 
@@ -19,11 +20,15 @@ from homeassistant.components.assist_pipeline.runtime import KEY_ASSIST_PIPELINE
 from homeassistant.components.conversation import AssistantContent, ChatLog, Content
 from homeassistant.components.conversation.chat_log import DATA_CHAT_LOGS
 from homeassistant.core import Context, HomeAssistant, callback
+from homeassistant.exceptions import Unauthorized
 from homeassistant.helpers.chat_session import (
     DATA_CHAT_SESSION,
     ChatSession,
     async_get_chat_session,
 )
+from homeassistant.util.hass_dict import HassKey
+
+from .const import DOMAIN
 
 # The state of an assist_satellite entity whose device plays a reply. Importing that component
 # for one word would make it a dependency.
@@ -43,6 +48,7 @@ CORE_STREAMS_WAV: Final = hasattr(tts, "PcmFormat")
 _CHATS_HAVE_OWNERS: Final = (
     "context" in inspect.signature(async_get_chat_session).parameters
 )
+_DATA_CHAT_OWNERS: HassKey[dict[str, str | None]] = HassKey(f"{DOMAIN}_chat_owners")
 
 # Core 2026.11 writes these into a chat log in the assistant's name: the first begins with an
 # error's own text, the second stands for a turn in which no agent said anything.
@@ -183,12 +189,27 @@ def chat_session_of(
 ) -> Generator[ChatSession]:
     """Be in the chat session of a conversation, which is a user's.
 
-    Core 2026.11 wants to know whose it is, and raises Unauthorized for another's; core
-    2026.10 does not take the question.
+    Raises Unauthorized for a chat of another user. Core 2026.11 knows whose a chat is. Core
+    2026.10 does not: there a chat is its user's only if it was begun here.
     """
-    owner: dict[str, Any] = {"context": context} if _CHATS_HAVE_OWNERS else {}
-    with async_get_chat_session(hass, conversation_id, **owner) as chat:
+    if _CHATS_HAVE_OWNERS:
+        owner: dict[str, Any] = {"context": context}
+        with async_get_chat_session(hass, conversation_id, **owner) as chat:
+            yield chat
+        return
+    owners = hass.data.setdefault(_DATA_CHAT_OWNERS, {})
+    if conversation_id and is_chat_kept(hass, conversation_id):
+        if owners.get(conversation_id, "") != context.user_id:
+            raise Unauthorized(context=context)
+    with async_get_chat_session(hass, conversation_id) as chat:
+        if chat.conversation_id not in owners:
+            owners[chat.conversation_id] = context.user_id
+            chat.async_on_cleanup(partial(_forget_owner, owners, chat.conversation_id))
         yield chat
+
+
+def _forget_owner(owners: dict[str, str | None], conversation_id: str) -> None:
+    owners.pop(conversation_id, None)
 
 
 def is_chat_kept(hass: HomeAssistant, conversation_id: str) -> bool:

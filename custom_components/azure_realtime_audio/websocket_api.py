@@ -79,6 +79,9 @@ def runtime_of(
         DOMAIN,
     ):
         raise CommandRefusedError("not_found", translated("one_assistant"))
+    if entity.disabled:
+        error = translated("assistant_unavailable", name=entity_id)
+        raise CommandRefusedError("unavailable", error)
     entry = hass.config_entries.async_get_entry(entity.config_entry_id or "")
     runtime: AssistantRuntime | None = None
     if entry is not None and entry.state is ConfigEntryState.LOADED:
@@ -154,16 +157,19 @@ def _start(hass: HomeAssistant, connection: ActiveConnection, msg: Command) -> N
         if msg["id"] in connection.subscriptions:
             connection.send_event(msg["id"], event)
 
-    try:
-        session = runtime.live.async_begin(request, tell)
-    except TooManySessionsError:
-        raise _too_many() from None
-
     @callback
     def hear(_: HomeAssistant, __: ActiveConnection, pcm: bytes) -> None:
         session.hear(pcm)
 
     handler_id, unregister = connection.async_register_binary_handler(hear)
+    try:
+        session = runtime.live.async_begin(request, tell)
+    except TooManySessionsError:
+        unregister()
+        raise _too_many() from None
+    except Unauthorized:
+        unregister()
+        raise
 
     @callback
     def stop() -> None:

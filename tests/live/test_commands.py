@@ -187,6 +187,10 @@ async def test_another_users_conversation(
     answer = await other.start(conversation_id=card.conversation_id)
     assert answer["error"]["code"] == "unauthorized"
     assert not card.of_type("ended")
+    await card.leave()
+    await hass.async_block_till_done()
+    answer = await other.start(conversation_id=card.conversation_id)
+    assert answer["error"]["code"] == "unauthorized"
     assert (await other.start())["success"]
     await other.leave()
 

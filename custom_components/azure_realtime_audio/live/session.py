@@ -137,15 +137,17 @@ class BrowserSession:
             ),
         ]
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._start(self._async_work(), "live session")
-        self._start(self._microphone.async_send(self._client), "live microphone")
+        # Later: the browser is told first that the session has started.
+        self._start(self._async_work(), "live session", eagerly=False)
+        microphone = self._microphone.async_send(self._client)
+        self._start(microphone, "live microphone", eagerly=False)
 
     def _start(
-        self, target: Coroutine[Any, Any, None], name: str
+        self, target: Coroutine[Any, Any, None], name: str, *, eagerly: bool = True
     ) -> asyncio.Task[None]:
         """Run something that ends with the session, at the latest."""
         task = self._assistant.entry.async_create_background_task(
-            self._hass, target, name
+            self._hass, target, name, eager_start=eagerly
         )
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -311,13 +313,15 @@ class BrowserSession:
         }
 
     def _leave_session(self) -> None:
+        turn, self._next = self._next, None
+        if turn is not None:
+            turn.withdraw()
         self._ears.leave()
         self._unsubscribe()
         if (session := self._session) is not None:
             session.is_listening = False
             session.async_touch()
         self._session = None
-        self._next = None
 
     async def _async_prepare(self) -> None:
         """Let the model know all that it needs before somebody speaks."""
@@ -432,11 +436,15 @@ class BrowserSession:
         """End the reply where it has been heard to, if there is one."""
         if (turn := self._turn) is None:
             return
-        session = self._session
+        session = self._session_of_conversation()
         cut = await turn.async_interrupt(session, self._assistant.timing.live_pause)
         self._turn = None
         turn.telling.interrupted(cut.item_id, cut.audio_end_ms, cut.text)
         self._end_turn(turn, session)
+
+    def _session_of_conversation(self) -> ConversationSession | None:
+        """Return the session, also one that only the answer to typed words has opened."""
+        return self._session or self._assistant.sessions.get(self.conversation_id)
 
     async def _async_typed(self, text: str) -> None:
         await self._async_interrupt()
@@ -666,8 +674,15 @@ class BrowserSession:
         for cleanup in self._cleanups:
             cleanup()
         self._microphone.close()
+        try:
+            await self._async_stop()
+        finally:
+            self._leave_session()
+            self._on_closed(self)
+
+    async def _async_stop(self) -> None:
         turn, self._turn = self._turn, None
-        session = self._session
+        session = self._session_of_conversation()
         current = asyncio.current_task()
         answering = turn.task if turn else None
         for task in self._tasks:
@@ -686,5 +701,3 @@ class BrowserSession:
         ):
             with suppress(RealtimeError):
                 await session.async_detect_turns(detection)
-        self._leave_session()
-        self._on_closed(self)
