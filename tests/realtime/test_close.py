@@ -2,7 +2,7 @@
 
 import asyncio
 from base64 import b64decode
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any, Literal
 
@@ -92,6 +92,24 @@ async def test_first_connection_given_up_by_all(
     emulator.flowing.set()
     await newcomer
     assert client.is_initialized
+
+
+async def test_first_connection_given_up_as_it_opens(
+    emulator: Emulator, make_client: MakeClient
+) -> None:
+    """A connection that opens in the moment in which its only caller gives up is closed."""
+    client = make_client()
+    connecting = begun(client.connect())
+
+    def give_up(event: Mapping[str, Any]) -> None:
+        if event["state"] is ConnectionState.OPEN:
+            connecting.cancel()
+
+    client.on("connection_changed", give_up)
+    with pytest.raises(asyncio.CancelledError):
+        await connecting
+    assert client.state is ConnectionState.CLOSED
+    assert emulator.sessions[0].closed
 
 
 async def test_first_connection_that_a_command_waits_for(

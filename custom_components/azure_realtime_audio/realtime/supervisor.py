@@ -302,13 +302,17 @@ class Supervisor:
             )
 
     async def _wait(self) -> None:
-        """Wait for a change of state; who is the last to give up a first connection ends it."""
+        """Wait for a change of state; who is the last to give up a first connection ends it.
+
+        Also one that has opened in this very moment: nobody else would.
+        """
         self._waiting_count += 1
         try:
             await self._state_changes.wait()
         except asyncio.CancelledError:
             is_last = self._waiting_count == 1 and not self._is_in_use
-            if is_last and self._state is State.CONNECTING and (task := self._task):
+            is_closing = self._state is State.CLOSING
+            if is_last and not is_closing and (task := self._task):
                 self._end(task)
                 await asyncio.wait((task,))
             raise
