@@ -98,7 +98,7 @@ async def show_life() -> None:
         if pause <= 0:
             say(f"  {PROGRESS.step} is under way")
         else:
-            await asyncio.sleep(pause)
+            await asyncio.sleep(pause)  # until the silence is too long
 
 
 @dataclass(frozen=True)

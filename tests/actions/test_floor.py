@@ -3,15 +3,18 @@
 import asyncio
 from base64 import b64encode
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_capture_events,
+    async_fire_time_changed,
 )
 import voluptuous as vol
 
@@ -105,8 +108,8 @@ async def test_second_question_of_one_run(emulator: Emulator, act: Act) -> None:
     await act("create_conversation_item", text="first")
     await act("create_response", wait=False)
     await act("create_conversation_item", text="second")
-    second = asyncio.create_task(act("create_response"))
-    await asyncio.sleep(0)
+    # It goes as far as it can: to its wait for the reply before.
+    second = asyncio.Task(act("create_response"), eager_start=True)
     more.set()
     assert (await second)["text"] == "Two."
 
@@ -136,12 +139,10 @@ async def test_caller_that_goes_on_after_a_pause(
     hass: HomeAssistant, emulator: Emulator, act: Act
 ) -> None:
     """As long as nobody else speaks, a caller may pause."""
-    set_timing(hass, floor_pause=0.01)
     context = Context(parent_id="patient")
     await act("append_audio", context, audio=base64(FIRST))
-    floor = _floor(hass)
-    while not floor.is_free:
-        await asyncio.sleep(0.01)
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=6))
+    assert _floor(hass).is_free
     await act("append_audio", context, audio=base64(SECOND))
     await act("commit_audio", context)
     assert await said(emulator) == [FIRST + SECOND]

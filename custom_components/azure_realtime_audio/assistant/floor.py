@@ -1,4 +1,4 @@
-"""Who has a conversation of actions: one caller, from the first word to the answer."""
+"""Automations that share a conversation use it one after the other, from first word to answer."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping

@@ -595,7 +595,7 @@ class BrowserSession:
 
     @callback
     def _on_turn_event(self, told: TurnEvent) -> None:
-        """Pass on what becomes of a turn of this conversation, whoever has begun it."""
+        """Pass on each event of a turn of this conversation, at a satellite as well."""
         if told.conversation_id == self.conversation_id:
             self._tell({**told.event, "turn_id": told.turn_id})
 

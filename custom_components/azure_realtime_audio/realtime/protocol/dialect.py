@@ -57,6 +57,8 @@ _CANONICAL_TYPES = {
     "conversation.item.created": "conversation.item.added",
     "transcription_session.updated": "session.updated",
 }
+# The types under which sound comes, before an event is decoded.
+SOUND_EVENTS = frozenset({"response.output_audio.delta", "response.audio.delta"})
 _ALIASES = {
     canonical: preview
     for preview, canonical in _CANONICAL_TYPES.items()

@@ -14,7 +14,7 @@ from ..listeners import Emitter, Event
 from ..response import Response
 from .acknowledgements import APPEND_ID, PendingCommand, PendingCommands
 from .conversation_record import ConversationRecord
-from .dialect import Decoder, Dialect, canonical_type
+from .dialect import SOUND_EVENTS, Decoder, Dialect, canonical_type
 from .error_codes import FATAL_CODES
 from .event_shapes import (
     MALFORMED,
@@ -44,7 +44,6 @@ _SPEECH_EVENTS = frozenset(
     f"input_audio_buffer.{what}"
     for what in ("speech_started", "speech_stopped", "committed")
 )
-_SOUND_EVENTS = frozenset({"response.output_audio.delta", "response.audio.delta"})
 
 # How often nothing but an open microphone may be found, until that counts as quiet.
 _IDLE_LOOKS = 20
@@ -254,7 +253,7 @@ class LiveSession:
             if self._secret and self._has_secret(frame, received):
                 frame = frame.replace(self._secret, b"***")
                 received = orjson.loads(frame)
-            if len(frame) > _MAX_TEXT_FRAME and received["type"] not in _SOUND_EVENTS:
+            if len(frame) > _MAX_TEXT_FRAME and received["type"] not in SOUND_EVENTS:
                 received = without_long_texts(received)
             if self._numbers_events and self._has_come_before(frame, received):
                 return
@@ -291,7 +290,7 @@ class LiveSession:
         That would take longer than to decode the sound. What is around it has at most as
         many bytes as the frame has more than the sound.
         """
-        if received["type"] not in _SOUND_EVENTS:
+        if received["type"] not in SOUND_EVENTS:
             return self._secret in frame
         around = len(frame) - len(received["delta"])
         return (
